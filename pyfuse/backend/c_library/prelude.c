@@ -1,0 +1,15 @@
+typedef unsigned char pf_b1;
+typedef signed char pf_i1;
+typedef short pf_i2;
+typedef int pf_i4;
+typedef long long pf_i8;
+typedef unsigned char pf_u1;
+typedef unsigned short pf_u2;
+typedef unsigned int pf_u4;
+typedef unsigned long long pf_u8;
+typedef unsigned short pf_f2;
+typedef float pf_f4;
+typedef double pf_f8;
+typedef struct { float re, im; } pf_c8;
+typedef struct { double re, im; } pf_c16;
+enum { PF_DIVIDE = 1, PF_OVERFLOW = 2, PF_UNDERFLOW = 4, PF_INVALID = 8, PF_REPLAY = 16, PF_CAREFUL = 32 };

@@ -1,0 +1,42 @@
+// Which of two values: comparisons that stay quiet on NaN, and selections that cannot become branches.
+// See docs/c-library.md, rule 6, for why neither `<` nor `?:` is used on floating-point values.
+
+//@ for T in f4 f8
+static inline pf_$U pf_bits_$T(pf_$T x) { pf_$U bits; __builtin_memcpy(&bits, &x, sizeof x); return bits; }
+static inline pf_$T pf_from_bits_$T(pf_$U bits) { pf_$T x; __builtin_memcpy(&x, &bits, sizeof x); return x; }
+/* All ones when neither operand is NaN, else zero. */
+static inline pf_$U pf_ordered_mask_$T(pf_$T a, pf_$T b) { return -(pf_$U)!__builtin_isunordered(a, b); }
+static inline pf_b1 pf_less_$T(pf_$T a, pf_$T b)
+{
+    pf_$U keep = pf_ordered_mask_$T(a, b);
+    return pf_from_bits_$T(pf_bits_$T(a) & keep) < pf_from_bits_$T(pf_bits_$T(b) & keep);
+}
+static inline pf_b1 pf_less_equal_$T(pf_$T a, pf_$T b)
+{
+    pf_$U keep = pf_ordered_mask_$T(a, b);
+    return (pf_from_bits_$T(pf_bits_$T(a) & keep) <= pf_from_bits_$T(pf_bits_$T(b) & keep)) & (pf_b1)(keep & 1);
+}
+static inline pf_$T pf_select_$T(pf_b1 condition, pf_$T a, pf_$T b)
+{
+    pf_$U mask = -(pf_$U)(condition != 0);
+    return pf_from_bits_$T((pf_bits_$T(a) & mask) | (pf_bits_$T(b) & ~mask));
+}
+//@ end
+
+//@ for T in b1 i1 i2 i4 i8 u1 u2 u4 u8 f2
+static inline pf_$T pf_select_$T(pf_b1 condition, pf_$T a, pf_$T b)
+{
+    pf_$T mask = (pf_$T)-(condition != 0);
+    return (pf_$T)((a & mask) | (b & (pf_$T)~mask));
+}
+//@ end
+
+//@ for T in c8 c16
+static inline pf_$T pf_select_$T(pf_b1 condition, pf_$T a, pf_$T b)
+{
+    pf_$T result;
+    result.re = pf_select_$F(condition, a.re, b.re);
+    result.im = pf_select_$F(condition, a.im, b.im);
+    return result;
+}
+//@ end

@@ -1,0 +1,1 @@
+"""Loop plans to kernels: text, built library, loaded function."""

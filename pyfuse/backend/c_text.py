@@ -1,0 +1,167 @@
+"""Expressions as C text: numbers, operations, casts (shared by the C and the CUDA generator)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyfuse.backend.c_library.library import functions
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.nodes import Number, code_of
+from pyfuse.graph.ops import Operation, by_name
+
+HALF = np.dtype("f2")
+SINGLE = np.dtype("f4")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expression:
+    """C text that computes one application of an operation.
+
+    Attributes:
+        text: the expression of the first result.
+        calls: names of C library functions in it.
+        second: C type and variable placeholder of the second result, where the operation has one; the text then contains
+            ``&{second}``.
+    """
+
+    text: str
+    calls: tuple[str, ...] = ()
+    second: str | None = None
+
+
+def c_type(dtype: np.dtype) -> str:
+    """The C type of an element."""
+    return f"pf_{code_of(dtype)}"
+
+
+def literal(value: Number, dtype: np.dtype) -> str:
+    """A number as C text that means exactly ``dtype.type(value)``."""
+    match dtype.kind:
+        case "b":
+            return "1" if value else "0"
+        case "i" | "u":
+            assert not isinstance(value, complex)
+            return _integer_literal(int(value), dtype)
+        case "f" if dtype == HALF:
+            return f"0x{np.float16(value).view(np.uint16):04x}"
+        case "f":
+            assert not isinstance(value, complex)
+            return _float_literal(float(dtype.type(value)), dtype)
+        case "c":
+            number = dtype.type(value)
+            part = np.dtype(f"f{dtype.itemsize // 2}")
+            return f"({c_type(dtype)}){{{_float_literal(float(number.real), part)}, {_float_literal(float(number.imag), part)}}}"
+        case _:
+            raise AssertionError(f"no literal of {dtype}")
+
+
+def application(
+    operation_name: str, operands: Sequence[str], dtypes: Sequence[np.dtype], result_dtype: np.dtype
+) -> Expression:
+    """An operation of the table on C expressions.
+
+    Args:
+        operation_name: in the operation table.
+        operands: C text of each operand: a variable or a literal.
+        dtypes: their dtypes, those of NumPy's loop.
+        result_dtype: of the first result.
+
+    Raises:
+        CannotFuse: there is neither an expression nor a C library function for these dtypes.
+    """
+    if operation_name == "cast":
+        return cast(operands[0], dtypes[0], result_dtype)
+    operation = by_name(operation_name)
+    if operation_name == "select":
+        return _call(f"pf_select_{code_of(result_dtype)}", operands)
+    if dtypes[0] == HALF or (result_dtype == HALF and len(dtypes) > 1):
+        return _half(operation, operands, dtypes, result_dtype)
+    return _native(operation, operands, dtypes, result_dtype)
+
+
+def cast(operand: str, source: np.dtype, target: np.dtype) -> Expression:
+    """``operand`` converted as ``astype`` converts."""
+    if source == target:
+        return Expression(text=operand)
+    if target.kind in "iu" and source.kind in "biu":
+        return Expression(text=f"({c_type(target)}){operand}")
+    if target.kind == "f" and source.kind == "f" and HALF not in (source, target):
+        return Expression(text=f"({c_type(target)}){operand}")
+    return _call(f"pf_cast_{code_of(target)}_{code_of(source)}", [operand])
+
+
+def _native(
+    operation: Operation, operands: Sequence[str], dtypes: Sequence[np.dtype], result_dtype: np.dtype
+) -> Expression:
+    kind = dtypes[0].kind
+    if kind in operation.c_text and len({code_of(dtype) for dtype in dtypes}) == 1:
+        suffix = "f" if dtypes[0] == SINGLE else ""
+        return Expression(text=operation.c_text[kind].format(*operands, T=c_type(result_dtype), f=suffix))
+    name = function_name(operation.name, dtypes)
+    if name not in functions():
+        names = ", ".join(str(dtype) for dtype in dtypes)
+        raise refuse(Code.UNSUPPORTED_OPERATION, f"'{operation.name}' of {names} stays with NumPy")
+    return _call(name, operands, result_count=operation.result_count)
+
+
+def function_name(operation_name: str, dtypes: Sequence[np.dtype]) -> str:
+    """The C library's name for an operation on operands of these dtypes."""
+    codes = [code_of(dtype) for dtype in dtypes]
+    return f"pf_{operation_name}_{codes[0] if len(set(codes)) == 1 else ''.join(codes)}"
+
+
+def _half(
+    operation: Operation, operands: Sequence[str], dtypes: Sequence[np.dtype], result_dtype: np.dtype
+) -> Expression:
+    """Float16: a function of its own, or float32 and rounding after every operation, as NumPy's half loops do."""
+    own_name = function_name(operation.name, dtypes)
+    if own_name in functions():
+        return _call(own_name, operands, result_count=operation.result_count)
+    widened = [cast(text, dtype, SINGLE) if dtype == HALF else Expression(text=text) for text, dtype in zip(operands, dtypes, strict=True)]
+    wide_dtypes = [SINGLE if dtype == HALF else dtype for dtype in dtypes]
+    wide_result = SINGLE if result_dtype == HALF else result_dtype
+    inner = _native(operation, [expression.text for expression in widened], wide_dtypes, wide_result)
+    if inner.second is not None:
+        raise refuse(Code.UNSUPPORTED_OPERATION, f"'{operation.name}' of float16 stays with NumPy")
+    calls = tuple(call for expression in [*widened, inner] for call in expression.calls)
+    if result_dtype != HALF:
+        return Expression(text=inner.text, calls=calls)
+    narrowed = cast(f"({inner.text})", SINGLE, HALF)
+    return Expression(text=narrowed.text, calls=calls + narrowed.calls)
+
+
+def _call(name: str, operands: Sequence[str], result_count: int = 1) -> Expression:
+    function = functions().get(name)
+    if function is None:
+        raise refuse(Code.UNSUPPORTED_OPERATION, f"there is no kernel text for '{name.removeprefix('pf_')}'; it stays with NumPy")
+    arguments = list(operands)
+    if result_count > 1:
+        arguments.append("&{second}")
+    if function.takes_status:
+        arguments.append("&status")
+    if function.takes_careful:
+        arguments.append("careful")
+    return Expression(
+        text=f"{name}({', '.join(arguments)})", calls=(name,), second="{second}" if result_count > 1 else None
+    )
+
+
+def _integer_literal(value: int, dtype: np.dtype) -> str:
+    suffix = {"i8": "LL", "u8": "ULL", "u4": "U"}.get(code_of(dtype), "")
+    if dtype.kind == "i" and value == np.iinfo(dtype).min and dtype.itemsize >= 4:
+        return f"(-{-(value + 1)}{suffix} - 1)"
+    return f"({value}{suffix})" if value < 0 else f"{value}{suffix}"
+
+
+def _float_literal(value: float, dtype: np.dtype) -> str:
+    suffix = "f" if dtype == SINGLE else ""
+    if math.isnan(value):
+        return f"__builtin_nan{suffix}(\"\")"
+    if math.isinf(value):
+        return f"({'-' if value < 0 else ''}__builtin_inf{suffix}())"
+    text = f"{value.hex()}{suffix}"
+    return f"({text})" if text.startswith("-") else text

@@ -1,0 +1,1 @@
+"""The CPU backend: C text, the system compiler, cffi."""

@@ -1,0 +1,196 @@
+"""A graph while it is being written: nodes are appended, dimensions unified as broadcasting demands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.nodes import (
+    ONE,
+    Apply,
+    Constant,
+    Dims,
+    Extent,
+    Graph,
+    HostExtent,
+    Input,
+    InputExtent,
+    Node,
+    Number,
+    Origin,
+    Output,
+    Scalar,
+    View,
+)
+
+MAX_NODES = 20_000  # unrolled loops end here: beyond it a kernel would take minutes to compile
+
+
+class GraphDraft:
+    """Appends nodes and keeps which dimensions must be equal; ``finish`` freezes the result."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._sources: list[list[Extent]] = []  # by provisional dimension
+        self._parent: list[int] = []  # union-find over provisional dimensions
+        self._scalar_dtypes: list[np.dtype] = []
+        self._input_count = 0
+        self._extent_count = 0
+
+    def __getitem__(self, index: int) -> Node:
+        return self._nodes[index]
+
+    def dims(self, index: int) -> Dims:
+        """The dimensions of a node, equal ones with equal numbers."""
+        return tuple(self._root(dim) for dim in self._nodes[index].dims)
+
+    def add_input(self, dtype: np.dtype, is_one: Sequence[bool], origin: Origin) -> int:
+        """An array of the call; ``is_one`` says of each axis whether its extent is one."""
+        index = self._input_count
+        self._input_count += 1
+        dims = tuple(
+            ONE if one else self._new_dim(InputExtent(index=index, axis=axis)) for axis, one in enumerate(is_one)
+        )
+        return self._append(Input(dtype=dtype, dims=dims, index=index, origin=origin))
+
+    def add_scalar(self, dtype: np.dtype, origin: Origin) -> int:
+        """A number of the call, converted to ``dtype``."""
+        self._scalar_dtypes.append(dtype)
+        return self._append(Scalar(dtype=dtype, dims=(), slot=len(self._scalar_dtypes) - 1, origin=origin))
+
+    def add_constant(self, value: Number, dtype: np.dtype, dims: Dims = (), origin: Origin | None = None) -> int:
+        """A known number, of rank 0 or filling an array."""
+        return self._append(Constant(dtype=dtype, dims=dims, value=value, origin=origin or Origin()))
+
+    def add_extent(self, is_one: bool) -> int:
+        """A dimension whose extent the call computes; each needs its own slot, in order of these calls."""
+        slot = self._extent_count
+        self._extent_count += 1
+        return ONE if is_one else self._new_dim(HostExtent(slot=slot))
+
+    def apply(
+        self,
+        operation: str,
+        operands: Sequence[int],
+        dtypes: Sequence[np.dtype],
+        origin: Origin,
+        *,
+        is_implicit: bool = False,
+    ) -> tuple[int, ...]:
+        """An elementwise operation on broadcast operands; one node for each result dtype."""
+        dims = self.broadcast([self.dims(operand) for operand in operands])
+        return tuple(
+            self._append(
+                Apply(
+                    dtype=dtype,
+                    dims=dims,
+                    operation=operation,
+                    operands=tuple(operands),
+                    result=result,
+                    is_implicit=is_implicit,
+                    origin=origin,
+                )
+            )
+            for result, dtype in enumerate(dtypes)
+        )
+
+    def cast(self, operand: int, dtype: np.dtype, origin: Origin, *, is_implicit: bool) -> int:
+        """The operand as ``dtype``; an implicit cast to its own dtype is the operand itself."""
+        if is_implicit and self._nodes[operand].dtype == dtype:
+            return operand
+        return self.apply("cast", (operand,), (dtype,), origin, is_implicit=is_implicit)[0]
+
+    def store(self, target: int, value: int, origin: Origin) -> int:
+        """``target[...] = value``: the value in the target's dtype, shape and memory order.
+
+        Raises:
+            CannotFuse: the value's shape does not fit (NumPy raises its own error).
+        """
+        dims = self.dims(target)
+        broadcast = self.broadcast([dims, self.dims(value)])
+        if tuple(self._root(dim) for dim in dims) != broadcast:
+            raise refuse(Code.NUMPY_RAISES, "a value is stored into an array of a smaller shape: NumPy raises its own error")
+        node = Apply(
+            dtype=self._nodes[target].dtype,
+            dims=self.dims(target),
+            operation="cast",
+            operands=(value,),
+            kept_layout=target,
+            origin=origin,
+        )
+        return self._append(node)
+
+    def view(self, operand: int, axes: Sequence[int | None], origin: Origin) -> int:
+        """The operand under other axes (see ``View``)."""
+        dims = self.dims(operand)
+        viewed = tuple(ONE if axis is None else dims[axis] for axis in axes)
+        node = View(dtype=self._nodes[operand].dtype, dims=viewed, operand=operand, axes=tuple(axes), origin=origin)
+        return self._append(node)
+
+    def broadcast(self, shapes: Sequence[Dims]) -> Dims:
+        """The dimensions of a broadcast result; dimensions that meet are made one, to be checked at each call.
+
+        Source: NumPy user guide, "Broadcasting".
+        """
+        rank = max((len(dims) for dims in shapes), default=0)
+        result = [ONE] * rank
+        for dims in shapes:
+            for position, dim in enumerate(dims, start=rank - len(dims)):
+                if dim != ONE:
+                    result[position] = dim if result[position] == ONE else self._unify(result[position], dim)
+        return tuple(result)
+
+    def rename(self, index: int, origin: Origin) -> None:
+        """Give a node the user's name for it, where it has none yet."""
+        node = self._nodes[index]
+        if not node.origin.name:
+            self._nodes[index] = replace(node, origin=Origin(name=origin.name, span=node.origin.span or origin.span))
+
+    def finish(self, outputs: Sequence[Output]) -> Graph:
+        """The graph, with dimensions renumbered in order of first appearance."""
+        numbers: dict[int, int] = {}
+        sources: list[tuple[Extent, ...]] = []
+        for root in [self._root(dim) for node in self._nodes for dim in node.dims]:
+            if root != ONE and root not in numbers:
+                numbers[root] = len(sources)
+                members = [self._sources[dim][0] for dim in range(len(self._parent)) if self._root(dim) == root]
+                sources.append(tuple(members))
+        nodes = tuple(
+            replace(node, dims=tuple(ONE if dim == ONE else numbers[self._root(dim)] for dim in node.dims))
+            for node in self._nodes
+        )
+        return Graph(
+            nodes=nodes,
+            dims=tuple(sources),
+            outputs=tuple(outputs),
+            input_count=self._input_count,
+            scalar_dtypes=tuple(self._scalar_dtypes),
+            extent_count=self._extent_count,
+        )
+
+    def _append(self, node: Node) -> int:
+        if len(self._nodes) >= MAX_NODES:
+            raise refuse(Code.TOO_LARGE, f"the function unrolls to more than {MAX_NODES} operations", node.origin.span)
+        self._nodes.append(node)
+        return len(self._nodes) - 1
+
+    def _new_dim(self, source: Extent) -> int:
+        self._sources.append([source])
+        self._parent.append(len(self._parent))
+        return len(self._parent) - 1
+
+    def _root(self, dim: int) -> int:
+        if dim == ONE:
+            return ONE
+        while self._parent[dim] != dim:
+            self._parent[dim] = self._parent[self._parent[dim]]
+            dim = self._parent[dim]
+        return dim
+
+    def _unify(self, first: int, second: int) -> int:
+        low, high = sorted((self._root(first), self._root(second)))
+        self._parent[high] = low
+        return low

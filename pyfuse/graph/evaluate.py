@@ -1,0 +1,112 @@
+"""Run a graph slowly with NumPy: the oracle of every pass, and the way output layouts are found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pyfuse.graph.nodes import (
+    ONE,
+    Apply,
+    Constant,
+    Graph,
+    Input,
+    InputExtent,
+    Node,
+    Scalar,
+    View,
+)
+from pyfuse.graph.ops import by_name, callable_of
+
+
+def evaluate(
+    graph: Graph, inputs: Sequence[np.ndarray], scalars: Sequence[Any] = (), extents: Sequence[int] = ()
+) -> list[Any]:
+    """The outputs of a graph as NumPy computes them, operation by operation.
+
+    Args:
+        graph: a verified graph.
+        inputs: one array for each input, of the graph's dtypes and ranks.
+        scalars: one number for each scalar.
+        extents: one whole number for each ``HostExtent``.
+
+    Returns:
+        One array or NumPy scalar for each output, discarded ones included.
+    """
+    values: list[Any] = []
+    for node in graph.nodes:
+        values.append(_value(graph, node, values, inputs, scalars, extents))
+    return [values[output.node] for output in graph.outputs]
+
+
+def _value(
+    graph: Graph,
+    node: Node,
+    values: list[Any],
+    inputs: Sequence[np.ndarray],
+    scalars: Sequence[Any],
+    extents: Sequence[int],
+) -> Any:
+    match node:
+        case Input(index=index):
+            return inputs[index]
+        case Scalar(slot=slot):
+            return node.dtype.type(scalars[slot])
+        case Constant(value=value):
+            if not node.dims:
+                return node.dtype.type(value)
+            return np.full(_shape(graph, node, inputs, extents), value, node.dtype)
+        case View():
+            return _view(values[node.operand], node)
+        case Apply():
+            return _apply(graph, node, values)
+        case _:
+            raise AssertionError(f"unknown node {node!r}")
+
+
+def _apply(graph: Graph, node: Apply, values: list[Any]) -> Any:
+    operands = [values[operand] for operand in node.operands]
+    if node.operation == "cast":
+        return _cast(node, operands[0], values)
+    operation = by_name(node.operation)
+    function = callable_of(operation)
+    if not operation.is_ufunc and not isinstance(function, np.ufunc):
+        return function(*operands)
+    loop = tuple(graph.nodes[operand].dtype for operand in node.operands)
+    signature = (*loop, *([None] * operation.result_count))
+    results = function(*operands, signature=signature, casting="unsafe")
+    return results[node.result] if operation.result_count > 1 else results
+
+
+def _cast(node: Apply, operand: Any, values: list[Any]) -> Any:
+    if node.kept_layout is not None:
+        target = np.empty_like(values[node.kept_layout])
+        np.copyto(target, operand, casting="unsafe")
+        return target
+    if node.is_implicit:
+        return operand  # the loop that reads it casts, as NumPy's does: no array, no layout of its own
+    return operand.astype(node.dtype)
+
+
+def _view(operand: Any, node: View) -> Any:
+    array = np.asarray(operand)
+    kept = [axis for axis in node.axes if axis is not None]
+    dropped = tuple(axis for axis in range(array.ndim) if axis not in kept)
+    moved = np.squeeze(array, dropped)
+    rank = {axis: position for position, axis in enumerate(sorted(kept))}
+    moved = moved.transpose([rank[axis] for axis in kept])
+    index = tuple(np.newaxis if axis is None else slice(None) for axis in node.axes)
+    return moved[index]
+
+
+def _shape(graph: Graph, node: Node, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> tuple[int, ...]:
+    return tuple(1 if dim == ONE else _extent(graph, dim, inputs, extents) for dim in node.dims)
+
+
+def _extent(graph: Graph, dim: int, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> int:
+    source = graph.dims[dim][0]
+    if isinstance(source, InputExtent):
+        return inputs[source.index].shape[source.axis]
+    return extents[source.slot]

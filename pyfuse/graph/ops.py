@@ -1,0 +1,273 @@
+"""The operation table: the one place where an operation is described.
+
+The frontend looks operations up by NumPy's callable or by Python's operator, inference asks the callable for its dtypes,
+the evaluator calls it, the code generators read the C text, documentation and tests walk the table.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+
+class Exactness(enum.Enum):
+    """How the kernel's result relates to NumPy's."""
+
+    BITS = "bit-identical"
+    ULP = "at most 4 ULP from the correctly rounded result"
+
+
+class Cost(enum.IntEnum):
+    """Rough time of one element in picoseconds on one core, to decide whether threads pay."""
+
+    SIMPLE = 100
+    DIVISION = 400
+    FUNCTION = 1500
+    LIBRARY_CALL = 8000
+
+
+# Kinds of C text: NumPy's dtype kinds, except that float16 is "e" because its arithmetic is emulated.
+INTEGERS = "iu"
+NUMBERS = "iuf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation on array elements.
+
+    Attributes:
+        name: NumPy's name; also the stem of the C library's function names.
+        callable: the ufunc or function that defines the meaning, or None while its package is not imported.
+        operand_count: arrays in.
+        result_count: arrays out.
+        c_text: by dtype kind of the first operand, an expression over ``{0}``, ``{1}``, ... and ``{T}``, the C type of the
+            result. A kind that is missing calls ``pf_<name>_<operand codes>`` of the C library; float16 without a function
+            of its own is computed in float32 and rounded.
+        cuda_text: the same for CUDA where it differs from C.
+        python_operator: name of the ``ast`` operator class that means this operation.
+        may_raise_flags: whether NumPy can report a floating-point error from it.
+        exactness: what the result promises.
+        cost: of one element.
+    """
+
+    name: str
+    callable: Callable[..., Any] | None
+    operand_count: int
+    result_count: int = 1
+    c_text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    cuda_text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    python_operator: str | None = None
+    may_raise_flags: bool = True
+    exactness: Exactness = Exactness.BITS
+    cost: Cost = Cost.SIMPLE
+
+    @property
+    def is_ufunc(self) -> bool:
+        """Whether dtypes follow ``ufunc.resolve_dtypes``."""
+        return isinstance(self.callable, np.ufunc)
+
+
+def by_name(name: str) -> Operation:
+    """The operation called ``name``.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return OPERATIONS[name]
+
+
+def by_callable(function: object) -> Operation | None:
+    """The operation that a NumPy or SciPy ufunc means, or None."""
+    if not isinstance(function, np.ufunc):
+        return None
+    known = _BY_UFUNC.get(id(function))
+    if known is not None:
+        return known
+    special = sys.modules.get("scipy.special")
+    if special is not None and function.__name__ in SCIPY_SPECIAL and getattr(special, function.__name__, None) is function:
+        return OPERATIONS[function.__name__]
+    return None
+
+
+def callable_of(operation: Operation) -> Callable[..., Any]:
+    """The callable that defines the operation, SciPy's included if the user has imported ``scipy.special``.
+
+    Raises:
+        LookupError: the operation belongs to a package that nobody imported.
+    """
+    if operation.callable is not None:
+        return operation.callable
+    special = sys.modules.get("scipy.special")
+    if special is None:
+        raise LookupError(f"{operation.name} needs scipy.special, which is not imported")
+    return getattr(special, operation.name)  # type: ignore[no-any-return]
+
+
+def by_python_operator(class_name: str) -> Operation | None:
+    """The operation of an ``ast`` operator class such as ``"Add"`` or ``"LtE"``, or None."""
+    return _BY_PYTHON_OPERATOR.get(class_name)
+
+
+def _real_part(x: Any) -> Any:
+    return np.array(x.real, order="K")
+
+
+def _imaginary_part(x: Any) -> Any:
+    return np.array(x.imag, order="K")
+
+
+def _texts(**texts: str) -> Mapping[str, str]:
+    """Expand ``iu="..."``-style keywords to one entry for each kind letter."""
+    return MappingProxyType({kind: text for kinds, text in texts.items() for kind in kinds})
+
+
+def _ufunc(name: str, **facts: Any) -> Operation:
+    ufunc = getattr(np, name)
+    return Operation(
+        name=ufunc.__name__, callable=ufunc, operand_count=ufunc.nin, result_count=ufunc.nout, **facts
+    )
+
+
+def _quiet(name: str, **facts: Any) -> Operation:
+    return _ufunc(name, may_raise_flags=False, **facts)
+
+
+def _function(name: str, cost: Cost = Cost.FUNCTION) -> Operation:
+    return _ufunc(name, exactness=Exactness.ULP, cost=cost)
+
+
+def _scipy(name: str, operand_count: int = 1) -> Operation:
+    return Operation(
+        name=name, callable=None, operand_count=operand_count, exactness=Exactness.ULP, cost=Cost.FUNCTION
+    )
+
+
+SCIPY_SPECIAL = ("erf", "erfc", "expit", "logit", "xlogy", "gammaln")
+
+_wrapping = "({T})({0} %s {1})"
+_ALL: tuple[Operation, ...] = (
+    # arithmetic
+    _ufunc("add", c_text=_texts(iu=_wrapping % "+", f="{0} + {1}"), python_operator="Add"),
+    _ufunc("subtract", c_text=_texts(iu=_wrapping % "-", f="{0} - {1}"), python_operator="Sub"),
+    _ufunc("multiply", c_text=_texts(iu=_wrapping % "*", f="{0} * {1}"), python_operator="Mult"),
+    _ufunc("divide", c_text=_texts(f="{0} / {1}"), python_operator="Div", cost=Cost.DIVISION),
+    _ufunc("floor_divide", python_operator="FloorDiv", cost=Cost.FUNCTION),
+    _ufunc("remainder", python_operator="Mod", cost=Cost.FUNCTION),
+    _ufunc("fmod", cost=Cost.FUNCTION),
+    _ufunc("divmod", cost=Cost.FUNCTION),
+    _ufunc("power", python_operator="Pow", exactness=Exactness.ULP, cost=Cost.LIBRARY_CALL),
+    _function("float_power", cost=Cost.LIBRARY_CALL),
+    _quiet("negative", c_text=_texts(iu="({T})-{0}", f="-{0}"), python_operator="USub"),
+    _quiet("positive", c_text=_texts(iuf="{0}"), python_operator="UAdd"),
+    _ufunc("absolute"),
+    _quiet("fabs"),
+    _ufunc("square", c_text=_texts(iu="({T})({0} * {0})", f="{0} * {0}")),
+    _ufunc("reciprocal", c_text=_texts(f="1 / {0}"), cost=Cost.DIVISION),
+    _ufunc("sqrt", c_text=_texts(f="__builtin_sqrt{f}({0})"), cost=Cost.DIVISION),
+    _ufunc("cbrt", exactness=Exactness.ULP, cost=Cost.FUNCTION),
+    _ufunc("sign"),
+    _quiet("conjugate", c_text=_texts(biuf="{0}")),
+    _ufunc("gcd", cost=Cost.LIBRARY_CALL),
+    _ufunc("lcm", cost=Cost.LIBRARY_CALL),
+    _ufunc("heaviside"),
+    _ufunc("hypot", exactness=Exactness.ULP, cost=Cost.LIBRARY_CALL),
+    # rounding and parts of a number
+    _quiet("rint", c_text=_texts(f="__builtin_rint{f}({0})")),
+    _quiet("floor", c_text=_texts(biu="{0}", f="__builtin_floor{f}({0})")),
+    _quiet("ceil", c_text=_texts(biu="{0}", f="__builtin_ceil{f}({0})")),
+    _quiet("trunc", c_text=_texts(biu="{0}", f="__builtin_trunc{f}({0})")),
+    _ufunc("modf"),
+    _ufunc("frexp", cost=Cost.LIBRARY_CALL),
+    _ufunc("ldexp", cost=Cost.LIBRARY_CALL),
+    _quiet("copysign"),
+    _ufunc("nextafter", cost=Cost.LIBRARY_CALL),
+    _ufunc("spacing", cost=Cost.LIBRARY_CALL),
+    _quiet("signbit"),
+    _quiet("isnan"),
+    _quiet("isinf"),
+    _quiet("isfinite"),
+    # exponentials and logarithms
+    _function("exp"),
+    _function("exp2"),
+    _function("expm1"),
+    _function("log"),
+    _function("log2"),
+    _function("log10"),
+    _function("log1p"),
+    _function("logaddexp", cost=Cost.LIBRARY_CALL),
+    _function("logaddexp2", cost=Cost.LIBRARY_CALL),
+    # trigonometry
+    _function("sin"),
+    _function("cos"),
+    _function("tan"),
+    _function("arcsin"),
+    _function("arccos"),
+    _function("arctan"),
+    _function("arctan2"),
+    _function("sinh"),
+    _function("cosh"),
+    _function("tanh"),
+    _function("arcsinh", cost=Cost.LIBRARY_CALL),
+    _function("arccosh", cost=Cost.LIBRARY_CALL),
+    _function("arctanh", cost=Cost.LIBRARY_CALL),
+    _ufunc("degrees"),
+    _ufunc("rad2deg"),
+    _ufunc("radians"),
+    _ufunc("deg2rad"),
+    # bits
+    _quiet("bitwise_and", c_text=_texts(biu="{0} & {1}"), python_operator="BitAnd"),
+    _quiet("bitwise_or", c_text=_texts(biu="{0} | {1}"), python_operator="BitOr"),
+    _quiet("bitwise_xor", c_text=_texts(biu="{0} ^ {1}"), python_operator="BitXor"),
+    _quiet("invert", c_text=_texts(b="!{0}", iu="({T})~{0}"), python_operator="Invert"),
+    _quiet("left_shift", python_operator="LShift"),
+    _quiet("right_shift", python_operator="RShift"),
+    _quiet("bitwise_count"),
+    # comparisons, logic, selection
+    _quiet("less", c_text=_texts(biu="{0} < {1}"), python_operator="Lt"),
+    _quiet("less_equal", c_text=_texts(biu="{0} <= {1}"), python_operator="LtE"),
+    _quiet("greater", c_text=_texts(biu="{0} > {1}"), python_operator="Gt"),
+    _quiet("greater_equal", c_text=_texts(biu="{0} >= {1}"), python_operator="GtE"),
+    _quiet("equal", c_text=_texts(biuf="{0} == {1}"), python_operator="Eq"),
+    _quiet("not_equal", c_text=_texts(biuf="{0} != {1}"), python_operator="NotEq"),
+    _quiet("logical_and"),
+    _quiet("logical_or"),
+    _quiet("logical_xor"),
+    _quiet("logical_not"),
+    _quiet("maximum"),
+    _quiet("minimum"),
+    _quiet("fmax"),
+    _quiet("fmin"),
+    # not ufuncs, or ufuncs that NumPy keeps private
+    Operation(name="cast", callable=None, operand_count=1),
+    Operation(name="select", callable=np.where, operand_count=3, may_raise_flags=False),
+    Operation(name="real", callable=_real_part, operand_count=1, may_raise_flags=False, c_text=_texts(c="{0}.re")),
+    Operation(name="imag", callable=_imaginary_part, operand_count=1, may_raise_flags=False, c_text=_texts(c="{0}.im")),
+    # scipy.special, when the user's function calls it
+    _scipy("erf"),
+    _scipy("erfc"),
+    _scipy("expit"),
+    _scipy("logit"),
+    _scipy("xlogy", operand_count=2),
+    _scipy("gammaln"),
+)
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType({operation.name: operation for operation in _ALL})
+_BY_UFUNC = {id(operation.callable): operation for operation in _ALL if operation.is_ufunc}
+_BY_PYTHON_OPERATOR = {operation.python_operator: operation for operation in _ALL if operation.python_operator}
+
+# NumPy ufuncs that stay NumPy's, with the reason that a user gets.
+NOT_FUSED_UFUNCS: Mapping[str, str] = MappingProxyType(
+    {
+        "matmul": "matrix products stay with NumPy's BLAS",
+        "vecdot": "vector products stay with NumPy",
+        "matvec": "matrix products stay with NumPy's BLAS",
+        "vecmat": "matrix products stay with NumPy's BLAS",
+        "isnat": "datetime values stay with NumPy",
+    }
+)

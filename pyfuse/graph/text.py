@@ -1,0 +1,82 @@
+"""A graph as text: one line a node, the same in every process."""
+
+from __future__ import annotations
+
+from pyfuse.graph.nodes import (
+    ONE,
+    Apply,
+    Constant,
+    Dims,
+    Extent,
+    Graph,
+    Input,
+    InputExtent,
+    Node,
+    Scalar,
+    View,
+    code_of,
+)
+
+
+def graph_text(graph: Graph) -> str:
+    """The stable text form of a graph, ending in a newline.
+
+    Example::
+
+        d0 = a0.shape[0] = a1.shape[0]
+        %0 = input a0                    : f8[d0]  # x
+        %1 = input a1                    : f8[d0]  # y
+        %2 = multiply %0, %1             : f8[d0]
+        return %2
+    """
+    lines = [
+        f"d{number} = " + " = ".join(_extent_text(source) for source in sources)
+        for number, sources in enumerate(graph.dims)
+    ]
+    for index, node in enumerate(graph.nodes):
+        name = f"  # {node.origin.name}" if node.origin.name else ""
+        lines.append(f"%{index} = {node_text(node):<28} : {code_of(node.dtype)}[{_dims_text(node.dims)}]{name}")
+    lines += [_output_text(graph, number) for number in range(len(graph.outputs))]
+    return "\n".join(lines) + "\n"
+
+
+def node_text(node: Node) -> str:
+    """What a node is, without its type."""
+    match node:
+        case Input(index=index):
+            return f"input a{index}"
+        case Scalar(slot=slot):
+            return f"scalar s{slot}"
+        case Constant(value=value):
+            return f"constant {value!r}"
+        case View(operand=operand, axes=axes):
+            return f"view %{operand} axes ({', '.join('new' if axis is None else str(axis) for axis in axes)})"
+        case Apply():
+            return _apply_text(node)
+        case _:
+            raise AssertionError(f"unknown node {node!r}")
+
+
+def _apply_text(node: Apply) -> str:
+    operands = ", ".join(f"%{operand}" for operand in node.operands)
+    result = f".{node.result}" if node.result else ""
+    notes = " implicit" if node.is_implicit else ""
+    if node.kept_layout is not None:
+        notes += f" into %{node.kept_layout}"
+    return f"{node.operation}{result} {operands}{notes}"
+
+
+def _extent_text(extent: Extent) -> str:
+    if isinstance(extent, InputExtent):
+        return f"a{extent.index}.shape[{extent.axis}]"
+    return f"n{extent.slot}"
+
+
+def _dims_text(dims: Dims) -> str:
+    return ", ".join("1" if dim == ONE else f"d{dim}" for dim in dims)
+
+
+def _output_text(graph: Graph, number: int) -> str:
+    output = graph.outputs[number]
+    kind = " as a scalar" if output.is_scalar else ""
+    return f"{'compute' if output.is_discarded else 'return'} %{output.node}{kind}"

@@ -1,0 +1,60 @@
+"""What must hold of every graph; run after each pass."""
+
+from __future__ import annotations
+
+from pyfuse.graph.infer import is_fused_dtype
+from pyfuse.graph.nodes import ONE, Apply, Graph, Input, Scalar, View, operands_of
+from pyfuse.graph.ops import OPERATIONS
+
+
+def verify(graph: Graph) -> None:
+    """Check the invariants of a graph.
+
+    Raises:
+        AssertionError: an operand comes after its user, a dtype is not fused, a dimension, input, scalar or operation does
+            not exist, or broadcasting does not give a node's dimensions.
+    """
+    for index, node in enumerate(graph.nodes):
+        where = f"node %{index}: {node!r}"
+        assert is_fused_dtype(node.dtype), where
+        assert all(dim == ONE or 0 <= dim < len(graph.dims) for dim in node.dims), where
+        assert all(0 <= operand < index for operand in operands_of(node)), where
+        match node:
+            case Input():
+                assert 0 <= node.index < graph.input_count, where
+            case Scalar():
+                assert node.dtype == graph.scalar_dtypes[node.slot] and node.dims == (), where
+            case View():
+                _verify_view(graph, node, where)
+            case Apply():
+                _verify_apply(graph, node, where)
+    for output in graph.outputs:
+        assert 0 <= output.node < len(graph.nodes), output
+        assert not output.is_scalar or not graph.nodes[output.node].dims, output
+
+
+def _verify_view(graph: Graph, node: View, where: str) -> None:
+    operand = graph.nodes[node.operand]
+    kept = [axis for axis in node.axes if axis is not None]
+    assert len(set(kept)) == len(kept), where
+    assert all(operand.dims[axis] == ONE for axis in range(len(operand.dims)) if axis not in kept), where
+    assert node.dims == tuple(ONE if axis is None else operand.dims[axis] for axis in node.axes), where
+
+
+def _verify_apply(graph: Graph, node: Apply, where: str) -> None:
+    operation = OPERATIONS[node.operation]
+    assert len(node.operands) == operation.operand_count and node.result < operation.result_count, where
+    rank = len(node.dims)
+    for operand in node.operands:
+        dims = graph.nodes[operand].dims
+        assert len(dims) <= rank, where
+        for dim, own in zip(dims, node.dims[rank - len(dims) :], strict=True):
+            assert dim in (ONE, own), where
+
+
+def verified(graph: Graph) -> Graph:
+    """The graph itself, after ``verify``."""
+    verify(graph)
+    return graph
+
+

@@ -1,0 +1,184 @@
+"""A function's source text and syntax tree, and places in it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any
+
+FunctionNode = ast.FunctionDef | ast.Lambda
+_MAX_DRAWN_COLUMNS = 160  # a longer line is cut around the caret when a diagnostic is drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """One place in the user's source.
+
+    Attributes:
+        filename: as the user's tracebacks name it.
+        line: 1-based line number in that file.
+        column: 0-based column of the caret in ``text``.
+        width: columns to underline, at least 1.
+        text: the source line, without its line end.
+    """
+
+    filename: str
+    line: int
+    column: int
+    width: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSource:
+    """A function's own syntax tree, with what is needed to point into its file.
+
+    Attributes:
+        filename: as tracebacks name it.
+        node: the ``def`` or ``lambda``; positions are those of the file.
+        lines: the text lines of the function, dedented as parsed.
+        first_line: number of ``lines[0]`` in the file, 1-based.
+        indent: columns that dedenting removed.
+    """
+
+    filename: str
+    node: FunctionNode
+    lines: tuple[str, ...]
+    first_line: int
+    indent: int
+
+    def span(self, node: ast.AST) -> Span | None:
+        """The place of ``node`` in the user's file, or None where the node has no position of its own."""
+        line = getattr(node, "lineno", None)
+        if line is None or not 1 <= line <= len(self.lines):
+            return None
+        text = self.lines[line - 1]
+        start = _character(text, node.col_offset)  # type: ignore[attr-defined]
+        end_line, end_offset = getattr(node, "end_lineno", line), getattr(node, "end_col_offset", None)
+        end = _character(text, end_offset) if end_line == line and end_offset is not None else len(text.rstrip())
+        drawn, shift = _shorten(" " * self.indent + text, start + self.indent)
+        return Span(
+            filename=self.filename,
+            line=self.first_line + line - 1,
+            column=start + self.indent - shift,
+            width=max(1, min(end - start, len(drawn) - (start + self.indent - shift))),
+            text=drawn,
+        )
+
+
+class SourceUnavailable(Exception):
+    """The text of a function cannot be had; the message says why."""
+
+
+def read_source(function: FunctionType) -> FunctionSource:
+    """Find and parse the source of a Python function or lambda.
+
+    Raises:
+        SourceUnavailable: there is no text (``exec``, a REPL without history, a deleted file), it does not parse,
+            it has changed since the function was made, or several lambdas on its lines cannot be told apart.
+    """
+    code = function.__code__
+    filename = code.co_filename
+    lines = linecache.getlines(filename, function.__globals__)
+    if not lines:
+        raise SourceUnavailable("its source text is not available (made by exec(), or typed where no text is kept)")
+    try:
+        block, first_line = inspect.getsourcelines(code)
+    except (OSError, TypeError, IndentationError, SyntaxError) as error:
+        raise SourceUnavailable(f"its source text is not available ({error})") from error
+    text = textwrap.dedent("".join(block))
+    indent = len(block[0]) - len(block[0].lstrip())
+    tree = _parse(text)
+    node = _find(tree, code)
+    return FunctionSource(
+        filename=filename, node=node, lines=tuple(text.splitlines()), first_line=max(first_line, 1), indent=indent
+    )
+
+
+def _parse(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        pass
+    # A lambda inside a larger expression: its lines need not parse alone. Cut from the word on, to where it parses.
+    start = text.find("lambda")
+    while start >= 0:
+        for end in range(len(text), start, -1):
+            try:
+                tree = ast.parse(" " * 0 + "(" + text[start:end] + ")")
+            except SyntaxError:
+                continue
+            return ast.increment_lineno(tree, text.count("\n", 0, start))
+        start = text.find("lambda", start + 1)
+    raise SourceUnavailable("its source lines do not parse on their own")
+
+
+def _find(tree: ast.Module, code: CodeType) -> FunctionNode:
+    candidates: list[FunctionNode] = []
+    for node in ast.walk(tree):
+        is_candidate = (
+            isinstance(node, ast.Lambda)
+            if code.co_name == "<lambda>"
+            else isinstance(node, ast.FunctionDef) and node.name == code.co_name
+        )
+        if is_candidate:
+            assert isinstance(node, ast.FunctionDef | ast.Lambda)
+            candidates.append(node)
+    same = [node for node in candidates if _bytecode(node) == _fingerprint(code)]
+    if code.co_name != "<lambda>":
+        same = same or ([] if _bytecode_is_comparable(code) else candidates[:1])
+    if not same:
+        raise SourceUnavailable("its source text has changed since it was defined, or is not a plain 'def' or lambda")
+    if len({ast.dump(node) for node in same}) > 1:
+        raise SourceUnavailable("several lambdas on the same lines cannot be told apart")
+    return same[0]
+
+
+def _bytecode_is_comparable(code: CodeType) -> bool:
+    """Closures and class cells compile differently out of their context; their text is trusted by name."""
+    return not code.co_freevars
+
+
+def _fingerprint(code: CodeType) -> tuple[Any, ...]:
+    return (code.co_code, code.co_names, code.co_varnames, tuple(c for c in code.co_consts if not isinstance(c, CodeType)))
+
+
+def _bytecode(node: FunctionNode) -> tuple[Any, ...] | None:
+    """The fingerprint that ``node`` would have if compiled alone, for comparison with the function at hand."""
+    if isinstance(node, ast.Lambda):
+        module: ast.Module | ast.Expression = ast.Expression(node)
+        mode = "eval"
+    else:
+        bare = ast.FunctionDef(**{name: getattr(node, name, None) for name in node._fields})
+        bare.decorator_list = []
+        bare.returns = None
+        ast.copy_location(bare, node)
+        module, mode = ast.Module([bare], []), "exec"
+    try:
+        compiled = compile(ast.fix_missing_locations(module), "<pyfuse>", mode, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return None
+    inner = [constant for constant in compiled.co_consts if isinstance(constant, CodeType)]
+    return _fingerprint(inner[-1]) if inner else None
+
+
+def _character(text: str, offset: int) -> int:
+    """A UTF-8 byte offset, as ``ast`` counts, as a character column."""
+    return len(text.encode()[:offset].decode(errors="ignore"))
+
+
+def _shorten(text: str, column: int) -> tuple[str, int]:
+    if len(text) <= _MAX_DRAWN_COLUMNS:
+        return text, 0
+    start = max(0, column - _MAX_DRAWN_COLUMNS // 2)
+    return text[start : start + _MAX_DRAWN_COLUMNS], start
+
+
+def unwrap_function(function: Callable[..., Any]) -> FunctionType | None:
+    """The plain Python function itself, or None for anything else (builtins, classes, callables)."""
+    return function if isinstance(function, FunctionType) else None

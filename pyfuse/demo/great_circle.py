@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Degrees = NDArray[np.float64]
-Radians = NDArray[np.float64]
 Kilometres = NDArray[np.float64]
 
 # Mean radius R1 = (2a + b) / 3 of GRS 80 (Moritz 2000, Journal of Geodesy 74, 128-133).
@@ -52,17 +51,19 @@ def distance(
 
     Source: Sinnott 1984, Sky and Telescope 68, 158. Accurate for near places; loses digits near the antipode.
     """
-    return 2.0 * EARTH_RADIUS * half_angle(from_latitude, from_longitude, to_latitude, to_longitude)
+    return 2.0 * EARTH_RADIUS * np.arcsin(half_chord(from_latitude, from_longitude, to_latitude, to_longitude))
 
 
-def half_angle(from_latitude: Degrees, from_longitude: Degrees, to_latitude: Degrees, to_longitude: Degrees) -> Radians:
-    """Half the angle between two places, seen from the centre of the sphere; arguments as for ``distance``."""
+def half_chord(
+    from_latitude: Degrees, from_longitude: Degrees, to_latitude: Degrees, to_longitude: Degrees
+) -> NDArray[np.float64]:
+    """Half the straight line between two places on a sphere of radius 1; arguments as for ``distance``."""
     from_phi = np.radians(from_latitude)
     to_phi = np.radians(to_latitude)
     across = np.sin(0.5 * (to_phi - from_phi))
     along = np.sin(0.5 * np.radians(to_longitude - from_longitude))
     haversine = across * across + np.cos(from_phi) * np.cos(to_phi) * along * along
-    return np.arcsin(np.minimum(np.sqrt(haversine), 1.0))  # rounding can lift antipodes above 1
+    return np.minimum(np.sqrt(haversine), 1.0)  # rounding can lift antipodes above 1
 
 
 def make_inputs(points: int) -> tuple[Degrees, Degrees, Degrees, Degrees]:

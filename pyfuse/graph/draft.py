@@ -56,6 +56,10 @@ class GraphDraft:
         )
         return self._append(Input(dtype=dtype, dims=dims, index=index, origin=origin))
 
+    def source(self, dim: int) -> Extent:
+        """What a dimension's extent is read from."""
+        return self._sources[self._root(dim)][0]
+
     def add_scalar(self, dtype: np.dtype, origin: Origin) -> int:
         """A number of the call, converted to ``dtype``."""
         self._scalar_dtypes.append(dtype)
@@ -103,8 +107,8 @@ class GraphDraft:
             return operand
         return self.apply("cast", (operand,), (dtype,), origin, is_implicit=is_implicit)[0]
 
-    def store(self, target: int, value: int, origin: Origin) -> int:
-        """``target[...] = value``: the value in the target's dtype, shape and memory order.
+    def store(self, target: int, value: int, origin: Origin, dtype: np.dtype | None = None) -> int:
+        """``target[...] = value``: the value in the target's shape and memory order, and its dtype unless one is given.
 
         Raises:
             CannotFuse: the value's shape does not fit (NumPy raises its own error).
@@ -114,7 +118,7 @@ class GraphDraft:
         if tuple(self._root(dim) for dim in dims) != broadcast:
             raise refuse(Code.NUMPY_RAISES, "a value is stored into an array of a smaller shape: NumPy raises its own error")
         node = Apply(
-            dtype=self._nodes[target].dtype,
+            dtype=dtype if dtype is not None else self._nodes[target].dtype,
             dims=self.dims(target),
             operation="cast",
             operands=(value,),

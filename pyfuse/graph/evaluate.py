@@ -82,7 +82,7 @@ def _apply(graph: Graph, node: Apply, values: list[Any]) -> Any:
 
 def _cast(node: Apply, operand: Any, values: list[Any]) -> Any:
     if node.kept_layout is not None:
-        target = np.empty_like(values[node.kept_layout])
+        target = np.empty_like(values[node.kept_layout], dtype=node.dtype)
         np.copyto(target, operand, casting="unsafe")
         return target
     if node.is_implicit:

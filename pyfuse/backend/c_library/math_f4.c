@@ -1,1 +1,81 @@
-// Elementary functions of float.
+// Elementary functions of float, named after NumPy's ufuncs; see math_f8.c for the conventions. The commonest are
+// written in float (twice the lanes), the others go through double.
+
+// The exponent-and-fraction bits of x without its sign: ordered like |x|, and a NaN is above infinity.
+static inline pf_i4 pf_magnitude_f4(pf_f4 x) { return (pf_i4)(pf_bits_f4(x) & 0x7fffffffU); }
+// `magnitude` with the sign of `sign`; the magnitude's own sign bit must be clear.
+static inline pf_f4 pf_with_sign_f4(pf_f4 magnitude, pf_f4 sign)
+{
+    return pf_from_bits_f4(pf_bits_f4(magnitude) | (pf_bits_f4(sign) & 0x80000000U));
+}
+
+// e^r - 1 for |r| <= ln(2) / 2: r + r^2 q(r), relative error of e^r 2^-28. Only its sum with 1 is accurate near r = 0,
+// where 2^-40 keeps the square from underflowing.
+static inline pf_f4 pf_exp_reduced_f4(pf_f4 r)
+{
+    pf_f4 square = __builtin_fmaf(r, r, 0x1p-40f);
+    pf_f4 q = __builtin_fmaf(0x1.6ac832p-10f, r, 0x1.123deep-7f);
+    q = __builtin_fmaf(q, square, __builtin_fmaf(0x1.555858p-5f, r, 0x1.55548cp-3f));
+    return __builtin_fmaf(__builtin_fmaf(q, r, 0x1.fffffcp-2f), square, r);
+}
+// As pf_exp_f8. Max error 1.0.
+static inline pf_f4 pf_exp_f4(pf_f4 x)
+{
+    pf_i4 size = pf_magnitude_f4(x);
+    pf_f4 bounded = pf_select_f4(size > 0x42dc0000, pf_with_sign_f4(110.0f, x), x);
+    pf_f4 shifted = __builtin_fmaf(bounded, 0x1.715476p+0f, 0x1.8p23f + 254);
+    pf_f4 n = shifted - (0x1.8p23f + 254);
+    pf_f4 r = __builtin_fmaf(n, -0x1.62e43p-1f, bounded);
+    r = __builtin_fmaf(n, 0x1.05c61p-29f, r);
+    pf_u4 biased = pf_bits_f4(shifted);
+    pf_f4 first = pf_from_bits_f4((biased >> 1) << 23), second = pf_from_bits_f4((biased - (biased >> 1)) << 23);
+    pf_f4 limit = pf_select_f4(pf_bits_f4(x) == 0xff800000U, 0.0f, x);
+    second = pf_select_f4(size >= 0x7f800000, limit, second);
+    return __builtin_fmaf(pf_exp_reduced_f4(r), first, first) * second;
+}
+
+// x = 2^k m, m in [2/3, 4/3): log(m) = f - f^2/2 + f^3 P(f), f = m - 1. A division that is 1 / 1 for ordinary arguments
+// makes the result and the flag of the others. Max error 0.9.
+static inline pf_f4 pf_log_f4(pf_f4 x)
+{
+    pf_i4 bits = (pf_i4)pf_bits_f4(x), size = pf_magnitude_f4(x);
+    pf_i4 subnormal = -(pf_i4)(size < 0x00800000);
+    pf_f4 scaled = x * pf_from_bits_f4((pf_u4)(0x3f800000 + (subnormal & (25 << 23))));
+    pf_i4 shifted = (pf_i4)pf_bits_f4(scaled) + (0x3f800000 - 0x3f2aaaab);
+    pf_f4 m = pf_from_bits_f4((pf_u4)((shifted & 0x007fffff) + 0x3f2aaaab));
+    pf_f4 k = (pf_f4)((shifted >> 23) - 127 - (subnormal & 25));
+    pf_f4 f = m - 1.0f, z = f * f;
+    pf_f4 p = __builtin_fmaf(-0x1.0d2c8ap-3f, f, 0x1.1ded7ep-3f);
+    p = __builtin_fmaf(p, z, __builtin_fmaf(-0x1.f0a888p-4f, f, 0x1.1ef61p-3f));
+    p = __builtin_fmaf(p, z, __builtin_fmaf(-0x1.55b442p-3f, f, 0x1.99cdb8p-3f));
+    p = __builtin_fmaf(p, z, __builtin_fmaf(-0x1.fffe72p-3f, f, 0x1.55550ep-2f));
+    pf_f4 rest = __builtin_fmaf(z * f, p, __builtin_fmaf(z, -0.5f, k * 0x1.7f7d1cp-20f));
+    pf_f4 normal = __builtin_fmaf(k, 0x1.62e4p-1f, f + rest);
+    pf_b1 quiet = (bits == 0x7f800000) | (size > 0x7f800000);
+    pf_b1 bad = (bits <= 0) & (size <= 0x7f800000);
+    pf_f4 zero_or_below = pf_from_bits_f4(pf_bits_f4(-1.0f) & -(pf_u4)(size == 0));
+    pf_f4 other = pf_select_f4(bad, zero_or_below, 1.0f) / pf_select_f4(bad, 0.0f, 1.0f);
+    return pf_select_f4(quiet, x, pf_select_f4(bad, other, normal));
+}
+
+// |x| < 0.625: x + x^3 P(x^2); else 1 - 2 / (e^2x + 1). Max error 1.
+static inline pf_f4 pf_tanh_f4(pf_f4 x)
+{
+    pf_i4 size = pf_magnitude_f4(x);
+    pf_f4 a = pf_from_bits_f4((pf_u4)size);
+    pf_f4 bounded = pf_select_f4((size > 0x41200000) & (size <= 0x7f800000), 10.0f, a);
+    pf_f4 shifted = __builtin_fmaf(bounded, 0x1.715476p+1f, 0x1.8p23f + 127);
+    pf_f4 n = shifted - (0x1.8p23f + 127);
+    pf_f4 r = __builtin_fmaf(n, -0x1.62e43p-1f, bounded + bounded);
+    r = __builtin_fmaf(n, 0x1.05c61p-29f, r);
+    pf_f4 scale = pf_from_bits_f4(pf_bits_f4(shifted) << 23);
+    pf_f4 above = __builtin_fmaf(scale, pf_exp_reduced_f4(r), scale + 1.0f);
+    pf_f4 z = __builtin_fmaf(bounded, bounded, 0x1p-30f), w = z * z;
+    pf_f4 p = __builtin_fmaf(z, 0x1.1acdd4p-9f, -0x1.0c894ep-7f);
+    p = __builtin_fmaf(p, w, __builtin_fmaf(z, 0x1.63ad16p-6f, -0x1.b9f22p-5f));
+    p = __builtin_fmaf(p, w, __builtin_fmaf(z, 0x1.11107cp-3f, -0x1.555554p-2f));
+    pf_b1 small = size < 0x3f200000;
+    pf_f4 factor = pf_select_f4(small, z * p, -2.0f / above);
+    pf_f4 leading = pf_select_f4(small, a, 1.0f);
+    return pf_with_sign_f4(__builtin_fmaf(leading, factor, leading), x);
+}

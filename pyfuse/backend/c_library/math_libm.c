@@ -80,17 +80,11 @@ static inline pf_f8 pf_logaddexp_f8(pf_f8 x, pf_f8 y)
     return (difference > 0 ? x : y) + pf_libm_log1p(pf_libm_exp(difference > 0 ? -difference : difference));
 }
 
-extern float pf_libm_expf(float) __asm__("expf");
-static inline pf_f4 pf_exp_f4(pf_f4 x) { return pf_libm_expf(x); }
-
 extern float pf_libm_exp2f(float) __asm__("exp2f");
 static inline pf_f4 pf_exp2_f4(pf_f4 x) { return pf_libm_exp2f(x); }
 
 extern float pf_libm_expm1f(float) __asm__("expm1f");
 static inline pf_f4 pf_expm1_f4(pf_f4 x) { return pf_libm_expm1f(x); }
-
-extern float pf_libm_logf(float) __asm__("logf");
-static inline pf_f4 pf_log_f4(pf_f4 x) { return pf_libm_logf(x); }
 
 extern float pf_libm_log2f(float) __asm__("log2f");
 static inline pf_f4 pf_log2_f4(pf_f4 x) { return pf_libm_log2f(x); }
@@ -101,17 +95,8 @@ static inline pf_f4 pf_log10_f4(pf_f4 x) { return pf_libm_log10f(x); }
 extern float pf_libm_log1pf(float) __asm__("log1pf");
 static inline pf_f4 pf_log1p_f4(pf_f4 x) { return pf_libm_log1pf(x); }
 
-extern float pf_libm_sinf(float) __asm__("sinf");
-static inline pf_f4 pf_sin_f4(pf_f4 x) { return pf_libm_sinf(x); }
-
-extern float pf_libm_cosf(float) __asm__("cosf");
-static inline pf_f4 pf_cos_f4(pf_f4 x) { return pf_libm_cosf(x); }
-
 extern float pf_libm_tanf(float) __asm__("tanf");
 static inline pf_f4 pf_tan_f4(pf_f4 x) { return pf_libm_tanf(x); }
-
-extern float pf_libm_tanhf(float) __asm__("tanhf");
-static inline pf_f4 pf_tanh_f4(pf_f4 x) { return pf_libm_tanhf(x); }
 
 extern float pf_libm_sinhf(float) __asm__("sinhf");
 static inline pf_f4 pf_sinh_f4(pf_f4 x) { return pf_libm_sinhf(x); }
@@ -155,6 +140,7 @@ static inline pf_f4 pf_power_f4(pf_f4 x, pf_f4 y) { return pf_libm_powf(x, y); }
 extern float pf_libm_hypotf(float, float) __asm__("hypotf");
 static inline pf_f4 pf_hypot_f4(pf_f4 x, pf_f4 y) { return pf_libm_hypotf(x, y); }
 
+extern float pf_libm_expf(float) __asm__("expf");
 static inline pf_f4 pf_expit_f4(pf_f4 x) { return 1.0f / (1.0f + pf_libm_expf(-x)); }
 
 extern float pf_libm_lgammaf_r(float, int *) __asm__("lgammaf_r");

@@ -169,6 +169,7 @@ static struct {
     int cpu_count;                    /* read when threads are started */
     int handles_fork, cannot_grow;    /* flags, touched by the owner only */
     _Alignas(128) unsigned signal;    /* moves with each job: what idle workers watch and sleep on */
+    int callers_cpu;                  /* where the last job came from */
     _Alignas(128) unsigned state;     /* seats on offer, workers seated, OWNER_SLEEPS */
     unsigned status;                  /* collected from workers */
     _Alignas(128) long long next_chunk;
@@ -228,6 +229,23 @@ static void pause_briefly(void)
 #elif defined(__aarch64__)
     __asm__ volatile("isb" ::: "memory"); /* `yield` does nothing on most cores */
 #endif
+}
+
+static int current_cpu(void)
+{
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+/* On a busy machine a worker may be woken on the core of the caller, which it has thereby stopped: spinning there made
+   an empty launch last 57 us instead of 4. */
+static int stands_in_callers_way(void)
+{
+    int cpu = current_cpu();
+    return cpu >= 0 && cpu == __atomic_load_n(&pool.callers_cpu, __ATOMIC_RELAXED);
 }
 
 /* True when the word has changed, false when the time is up. */
@@ -294,7 +312,7 @@ static void *worker_main(void *may_spin)
             spin_until = now_nanoseconds() + SPIN_NANOSECONDS;
             continue;
         }
-        if (may_spin && spin_while_equal(&pool.signal, seen, spin_until)) continue;
+        if (may_spin && !stands_in_callers_way() && spin_while_equal(&pool.signal, seen, spin_until)) continue;
         __atomic_fetch_add(&pool.sleeping, 1, __ATOMIC_SEQ_CST);
         sleep_while_equal(&pool.signal, seen);
         __atomic_fetch_sub(&pool.sleeping, 1, __ATOMIC_SEQ_CST);
@@ -361,6 +379,7 @@ static void give_pool_back(void) { __atomic_store_n(&pool.busy, 0, __ATOMIC_RELE
 
 static void offer_seats(int seats)
 {
+    __atomic_store_n(&pool.callers_cpu, current_cpu(), __ATOMIC_RELAXED);
     __atomic_store_n(&pool.state, (unsigned)seats * SEAT, __ATOMIC_RELEASE);
     __atomic_fetch_add(&pool.signal, 1, __ATOMIC_SEQ_CST);
     /* A worker counted as awake sees the new signal before it falls asleep: wake only as many as are missing. */

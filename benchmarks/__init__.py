@@ -1,0 +1,1 @@
+"""Measurements of speed, each behind a check of the answer (run: ``python -m pytest benchmarks``)."""

@@ -1,0 +1,94 @@
+"""What pyfuse costs before its first result, in fresh processes (run: ``python -m benchmarks.startup``)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyfuse.demo.table import draw_table
+
+DEFAULT_REPEATS = 7
+IMPORT_TARGET = 60.0  # ms
+COLD_TARGET = 150.0  # ms
+WARM_TARGET = 15.0  # ms
+
+_ROOT = Path(__file__).parent.parent
+_PROBE = Path(__file__).with_name("startup_probe.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartupTimes:
+    """Milliseconds, one entry for each process.
+
+    Attributes:
+        imports: ``import pyfuse`` after ``import numpy``.
+        cold: from the decorator to the first fused result, nothing built before.
+        warm: the same in the next process, which finds the kernel on disk.
+    """
+
+    imports: tuple[float, ...]
+    cold: tuple[float, ...]
+    warm: tuple[float, ...]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print a table.
+
+    Returns:
+        The exit status: 0 when every median meets its target, 1 otherwise.
+
+    Raises:
+        SystemExit: the words are not understood, or help was asked for.
+        subprocess.CalledProcessError: a process failed; its message has been printed.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=DEFAULT_REPEATS, help="processes of each kind (%(default)s)")
+    times = measure(parser.parse_args(arguments).repeats)
+    rows = (
+        ("import pyfuse, over import numpy", times.imports, IMPORT_TARGET),
+        ("first fused result, nothing built before", times.cold, COLD_TARGET),
+        ("first fused result, kernel on disk", times.warm, WARM_TARGET),
+    )
+    header = ("what", "median ms", "least", "most", "target", "")
+    print(draw_table(header, [_row(*row) for row in rows], text_columns=(0, 5)))
+    return 0 if all(statistics.median(values) <= target for _, values, target in rows) else 1
+
+
+def measure(repeats: int) -> StartupTimes:
+    """Start ``repeats`` processes of each kind, every cold one with an empty folder of kernels of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        _probe("import", folder)  # writes the compiled modules, reads the files into memory
+        imports = [_probe("import", folder) for _ in range(repeats)]
+    cold, warm = [], []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            cold.append(_probe("first-result", folder))
+            warm.append(_probe("first-result", folder))
+    return StartupTimes(imports=tuple(imports), cold=tuple(cold), warm=tuple(warm))
+
+
+def _probe(what: str, cache_folder: str) -> float:
+    """Milliseconds that a fresh process measured."""
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path, "PYFUSE_CACHE_DIR": cache_folder}
+    command = [sys.executable, str(_PROBE), what]
+    answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return float(answer.stdout)
+
+
+def _row(what: str, values: Sequence[float], target: float) -> tuple[str, ...]:
+    """The cells of one measurement."""
+    median = statistics.median(values)
+    numbers = (f"{value:.1f}" for value in (median, min(values), max(values)))
+    return (what, *numbers, f"{target:.0f}", "met" if median <= target else "missed")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

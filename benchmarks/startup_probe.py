@@ -1,0 +1,55 @@
+"""Measure one start-up time of this process, and print it in milliseconds (``startup.py`` runs this file).
+
+Nothing is imported here that ``import numpy`` does not import anyway: what is loaded early would not be counted.
+"""
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+ELEMENTS = 1_000
+PATIENCE = 60.0  # seconds until a kernel that is built in the background is given up
+
+
+def multiply_add(a: Any, b: Any, c: Any) -> Any:
+    """The function that is fused."""
+    return a * b + c
+
+
+def measure_import() -> float:
+    """Seconds that ``import pyfuse`` takes after ``import numpy``."""
+    start = time.perf_counter()
+    from pyfuse import fuse  # the name too, in case it is loaded on first use
+
+    elapsed = time.perf_counter() - start
+    del fuse
+    return elapsed
+
+
+def measure_first_result() -> float:
+    """Seconds from the decorator to the first result that a kernel computed; the import is over before.
+
+    Raises:
+        SystemExit: no kernel computed a result within ``PATIENCE``.
+    """
+    import pyfuse
+
+    a, b, c = np.arange(3.0 * ELEMENTS).reshape(3, ELEMENTS)
+    start = time.perf_counter()
+    fused = pyfuse.fuse(multiply_add)
+    while True:
+        result = fused(a, b, c)
+        elapsed = time.perf_counter() - start
+        if fused.cache_info().fused_calls:
+            break
+        if elapsed > PATIENCE:
+            sys.exit(f"no kernel was used: {fused.fallback_reasons()}")
+    assert np.array_equal(result, multiply_add(a, b, c))
+    return elapsed
+
+
+if __name__ == "__main__":
+    measures = {"import": measure_import, "first-result": measure_first_result}
+    print(1e3 * measures[sys.argv[1]]())

@@ -1,0 +1,227 @@
+"""Find a C compiler that works, and build shared libraries with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pyfuse.backend.artifact_store import ArtifactStore
+from pyfuse.config import Config
+from pyfuse.diagnostics import Code, refuse
+
+BUILD_TIMEOUT_SECONDS = 300
+PROBE_TIMEOUT_SECONDS = 60
+
+# Every kernel is built with these. -ffp-contract=off: a contracted a*b+c differs from NumPy's (and gains nothing).
+# -fwrapv: NumPy's integers wrap. -fno-math-errno and -fno-trapping-math let sqrt, floor and selections vectorise; they
+# cannot fold libm calls, which kernels make under names of their own (docs/c-library.md). Never -ffast-math or -Ofast:
+# loading such a library flushes denormals in the whole process.
+BASE_FLAGS = (
+    "-O3", "-std=gnu11", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
+    "-fwrapv", "-fno-strict-aliasing",
+)  # fmt: skip
+# Used where a probe shows that they build and run.
+OPTIONAL_FLAGS = ("-march=native", "-Wl,-z,nodelete")
+LIBRARIES = ("-lm",)
+
+_PROBE_TEXT = "extern double pf_probe_cos(double) __asm__(\"cos\");\ndouble pyfuse_probe(double x) { return pf_probe_cos(x) + 41; }\n"
+_INSTALL_HINTS = (
+    "install a C compiler (Debian: apt install gcc; Fedora: dnf install gcc; macOS: xcode-select --install)",
+    "or, with pip alone: python -m pip install 'pyfuse[compiler]'",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """A compiler that has built and run a probe.
+
+    Attributes:
+        command: the words before the flags.
+        version: first line of what ``--version`` prints.
+        flags: base flags and the optional ones that work here.
+        cpu: the processor that ``-march=native`` means.
+    """
+
+    command: tuple[str, ...]
+    version: str
+    flags: tuple[str, ...]
+    cpu: str
+
+    @property
+    def identity(self) -> str:
+        """Everything beside the text that decides the bytes of a built kernel."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def candidates(config: Config) -> list[tuple[str, ...]]:
+    """Compiler commands worth trying, best first: PYFUSE_CC, CC, cc, gcc, clang, then the package ``ziglang``."""
+    asked = [tuple(shlex.split(text)) for text in (config.cc, os.environ.get("CC")) if text]
+    found = [*asked, ("cc",), ("gcc",), ("clang",)]
+    present = [command for command in found if command and shutil.which(command[0])]
+    if _has_ziglang():
+        present.append((sys.executable, "-m", "ziglang", "cc"))
+    return list(dict.fromkeys(present))
+
+
+def find_toolchain(config: Config, store: ArtifactStore) -> Toolchain:
+    """The first candidate that builds and runs a probe; remembered in the store until the compiler changes.
+
+    Raises:
+        CannotFuse: none does; the notes say what each printed.
+    """
+    notes = []
+    for command in candidates(config):
+        known = _remembered(command, store)
+        if known is not None:
+            return known
+        try:
+            toolchain = probe(command)
+        except ToolchainError as error:
+            notes.append(f"{' '.join(command)}: {error}")
+            continue
+        store.put(_memory_key(command), json.dumps(asdict(toolchain)).encode())
+        return toolchain
+    asked = [f"PYFUSE_CC={config.cc!r} is not an executable"] if config.cc and not shutil.which(config.cc.split()[0]) else []
+    raise refuse(
+        Code.NO_COMPILER, "no working C compiler was found", notes=tuple(asked + notes), hints=_INSTALL_HINTS
+    )
+
+
+class ToolchainError(Exception):
+    """A compiler could not build or run something; the message is its own output."""
+
+
+def probe(command: tuple[str, ...]) -> Toolchain:
+    """Build and run a small library with each optional flag in turn.
+
+    Raises:
+        ToolchainError: it does not work even with the base flags.
+    """
+    version = _run([*command, "--version"], PROBE_TIMEOUT_SECONDS).splitlines()
+    with tempfile.TemporaryDirectory(prefix="pyfuse-probe-") as folder:
+        _probe_flags(command, BASE_FLAGS, Path(folder) / "base.so")
+        flags = BASE_FLAGS
+        for number, flag in enumerate(OPTIONAL_FLAGS):
+            try:
+                _probe_flags(command, (*flags, flag), Path(folder) / f"optional{number}.so")
+            except ToolchainError:
+                continue
+            flags = (*flags, flag)
+    return Toolchain(command=command, version=version[0] if version else "", flags=flags, cpu=cpu_identity())
+
+
+def compile_library(toolchain: Toolchain, text: str, extra_flags: tuple[str, ...] = ()) -> bytes:
+    """Compile C text to the bytes of a shared library.
+
+    Raises:
+        CannotFuse: the compiler failed, was killed, or ran too long; its output is in the notes.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="pyfuse-build-") as folder:
+            target = Path(folder) / "kernel.so"
+            _compile(toolchain.command, (*toolchain.flags, *extra_flags), text, target)
+            return target.read_bytes()
+    except (ToolchainError, OSError) as error:
+        raise refuse(
+            Code.COMPILER_FAILED,
+            "the C compiler could not build the kernel",
+            notes=(f"command: {' '.join(toolchain.command)}", *str(error).splitlines()[:12]),
+            hints=("python -m pyfuse doctor checks the compiler",),
+        ) from error
+
+
+def assembly(toolchain: Toolchain, text: str) -> str:
+    """The assembly of C text, for ``PYFUSE_DEBUG=asm``.
+
+    Raises:
+        ToolchainError: the compiler failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="pyfuse-build-") as folder:
+        target = Path(folder) / "kernel.s"
+        flags = tuple(flag for flag in toolchain.flags if flag != "-shared" and not flag.startswith("-Wl"))
+        _compile(toolchain.command, (*flags, "-S"), text, target)
+        return target.read_text(errors="replace")
+
+
+def _compile(command: tuple[str, ...], flags: tuple[str, ...], text: str, target: Path) -> None:
+    source = target.with_suffix(".c")
+    source.write_text(text, encoding="utf-8")
+    libraries = () if "-S" in flags else LIBRARIES
+    _run([*command, *flags, str(source), "-o", str(target), *libraries], BUILD_TIMEOUT_SECONDS)
+    if not target.exists():
+        raise ToolchainError("the compiler reported success and wrote nothing")
+
+
+def _probe_flags(command: tuple[str, ...], flags: tuple[str, ...], target: Path) -> None:
+    _compile(command, flags, _PROBE_TEXT, target)
+    # Run it in a process of its own: a library that crashes when loaded must not take this one along.
+    check = "import ctypes, sys; f = ctypes.CDLL(sys.argv[1]).pyfuse_probe; f.restype = ctypes.c_double; f.argtypes = [ctypes.c_double]; assert f(0.0) == 42"
+    _run([sys.executable, "-S", "-E", "-c", check, str(target)], PROBE_TIMEOUT_SECONDS)
+
+
+def _run(words: list[str], timeout: int) -> str:
+    import subprocess  # 6 ms, and not needed when kernels come from disk
+
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            words, capture_output=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL, env=environment
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolchainError(f"no answer within {timeout} seconds") from error
+    except OSError as error:
+        raise ToolchainError(str(error)) from error
+    output = (done.stdout + done.stderr).decode(errors="replace").strip()
+    if done.returncode != 0:
+        raise ToolchainError(output or f"exit status {done.returncode}")
+    return output
+
+
+def _remembered(command: tuple[str, ...], store: ArtifactStore) -> Toolchain | None:
+    content = store.get(_memory_key(command))
+    if content is None:
+        return None
+    facts = json.loads(content)
+    return Toolchain(
+        command=tuple(facts["command"]), version=facts["version"], flags=tuple(facts["flags"]), cpu=facts["cpu"]
+    )
+
+
+def _memory_key(command: tuple[str, ...]) -> str:
+    """Changes when the compiler's file, the flags tried or the processor change, so that a probe runs once for each."""
+    executable = os.path.realpath(shutil.which(command[0]) or command[0])
+    try:
+        state = os.stat(executable)
+        stamp = f"{state.st_size} {state.st_mtime_ns}"
+    except OSError:
+        stamp = "missing"
+    facts = (command, executable, stamp, BASE_FLAGS, OPTIONAL_FLAGS, _PROBE_TEXT, cpu_identity())
+    return "toolchain-" + hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def cpu_identity() -> str:
+    """The processor's name and features: a library built with ``-march=native`` must not run on another."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            lines = file.read(16384).split("\n\n")[0].splitlines()
+    except OSError:
+        lines = []
+    wanted = ("model name", "flags", "cpu family", "model", "Features", "CPU part")
+    facts = [line for line in lines if line.split(":")[0].strip() in wanted]
+    return hashlib.sha256("\n".join([platform.machine(), platform.system(), *facts]).encode()).hexdigest()[:16]
+
+
+def _has_ziglang() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("ziglang") is not None

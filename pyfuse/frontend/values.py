@@ -1,0 +1,94 @@
+"""What a Python expression stands for while a function is traced."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyfuse.host_values import HostConstant, HostExpression
+from pyfuse.source import FunctionSource
+
+if TYPE_CHECKING:
+    from pyfuse.frontend.names import Scope
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HostValue:
+    """A value that Python computes at each call.
+
+    Attributes:
+        expression: how.
+        value: what it is at the call that is being specialised.
+    """
+
+    expression: HostExpression
+    value: Any
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the value is part of the specialisation."""
+        return isinstance(self.expression, HostConstant)
+
+
+@dataclass(kw_only=True, eq=False)
+class ArrayValue:
+    """An array, or a NumPy scalar, that the kernel holds. Python names share it, as they share the array.
+
+    Attributes:
+        node: its value now; a store into the array replaces it. Of a view: what it was when last read.
+        is_scalar: a NumPy scalar (immutable), not an array.
+        argument: where the array came from, if it is one that the caller or a global holds.
+        base: the array that this is a view of.
+        axes: of a view, as in ``nodes.View``.
+    """
+
+    node: int
+    is_scalar: bool = False
+    argument: HostExpression | None = None
+    base: ArrayValue | None = None
+    axes: tuple[int | None, ...] = ()
+    base_node: int = field(default=-1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LocalFunction:
+    """A ``def`` or ``lambda`` inside a traced function."""
+
+    node: ast.FunctionDef | ast.Lambda
+    source: FunctionSource
+    scope: Scope
+    defaults: tuple[Value, ...]
+    keyword_defaults: tuple[Value | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BoundMethod:
+    """A method of a user's object, found on its class, with the object it is bound to."""
+
+    function: Callable[..., Any]
+    receiver: HostValue
+
+
+# Tuples, lists and dicts of values are Python's own, so that names share and mutate them as Python does.
+Value = HostValue | ArrayValue | LocalFunction | BoundMethod | tuple | list | dict  # type: ignore[type-arg]
+
+
+def constant(value: Any, text: str | None = None) -> HostValue:
+    """A value that is known."""
+    return HostValue(expression=HostConstant(value=value, text=text if text is not None else repr(value)), value=value)
+
+
+def is_container(value: Value) -> bool:
+    """Whether a value is a tuple, list or dict of values."""
+    return isinstance(value, tuple | list | dict)
+
+
+def leaves(value: Value) -> list[Value]:
+    """The values inside containers, in order."""
+    if isinstance(value, tuple | list):
+        return [leaf for item in value for leaf in leaves(item)]
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in leaves(item)]
+    return [value]

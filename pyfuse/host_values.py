@@ -1,0 +1,148 @@
+"""Values that Python computes at each call: scalar arithmetic, shapes, attributes; and what must still hold of them.
+
+A specialisation keeps expressions over the call's arguments. The executor evaluates them at each call with Python's own
+operators, so that a Python scalar behaves as Python says; kernels only see the results.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HostExpression:
+    """An expression over the arguments of a call.
+
+    Attributes:
+        text: as a user would write it, for explanations.
+    """
+
+    text: str
+
+    def evaluate(self, arguments: Sequence[Any]) -> Any:
+        """The value for one call; raises whatever Python raises."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HostConstant(HostExpression):
+    """A value that is part of the specialisation."""
+
+    value: Any
+
+    def evaluate(self, arguments: Sequence[Any]) -> Any:
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HostArgument(HostExpression):
+    """The value of one parameter."""
+
+    index: int
+
+    def evaluate(self, arguments: Sequence[Any]) -> Any:
+        return arguments[self.index]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HostCall(HostExpression):
+    """A Python function of other values."""
+
+    function: Callable[..., Any]
+    operands: tuple[HostExpression, ...]
+
+    def evaluate(self, arguments: Sequence[Any]) -> Any:
+        return self.function(*[operand.evaluate(arguments) for operand in self.operands])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """A fact that a specialisation relies on.
+
+    Attributes:
+        expression: what to look at.
+        holds_for: whether the fact holds of its value now.
+        text: the fact, for explanations.
+    """
+
+    expression: HostExpression
+    holds_for: Callable[[Any], bool]
+    text: str
+
+    def holds(self, arguments: Sequence[Any]) -> bool:
+        """Whether the fact holds for a call; a value that cannot be had does not hold."""
+        try:
+            return self.holds_for(self.expression.evaluate(arguments))
+        except Exception:  # noqa: BLE001 - a deleted global or attribute: the specialisation no longer applies
+            return False
+
+
+def identity_guard(expression: HostExpression, value: Any) -> Guard:
+    """The very object: for modules, functions and classes."""
+    return Guard(expression=expression, holds_for=lambda now: now is value, text=f"{expression.text} is unchanged")
+
+
+def value_guard(expression: HostExpression, value: Any) -> Guard:
+    """An equal value of the same type, containers compared element by element."""
+    frozen = freeze(value)
+    return Guard(
+        expression=expression,
+        holds_for=lambda now: now is value and not _is_mutable(now) or freeze(now) == frozen,
+        text=f"{expression.text} == {value!r}",
+    )
+
+
+def type_guard(expression: HostExpression, value: Any) -> Guard:
+    """The same type, whatever the value."""
+    kind = type(value)
+    return Guard(
+        expression=expression, holds_for=lambda now: type(now) is kind, text=f"type of {expression.text} is {kind.__name__}"
+    )
+
+
+def array_guard(expression: HostExpression, array: np.ndarray) -> Guard:
+    """An array of the same dtype, rank and extents of one."""
+    facts = array_facts(array)
+    return Guard(
+        expression=expression,
+        holds_for=lambda now: type(now) is np.ndarray and array_facts(now) == facts,
+        text=f"{expression.text} is an array of {array.dtype}, rank {array.ndim}",
+    )
+
+
+def array_facts(array: np.ndarray) -> tuple[Any, ...]:
+    """What of an array is part of a key: dtype, and of each axis whether its extent is one."""
+    return (array.dtype, tuple([extent == 1 for extent in array.shape]))
+
+
+def freeze(value: Any) -> Any:
+    """A hashable stand-in that is equal only for values of the same type and content; NaN equals NaN, -0.0 is not 0.0.
+
+    Objects of other types stand for themselves by identity.
+    """
+    kind = type(value)
+    if kind is float:
+        return (float, struct.pack("d", value) if not math.isnan(value) else "nan")
+    if kind is complex:
+        return (complex, freeze(value.real), freeze(value.imag))
+    if kind in (int, bool, str, bytes, type(None), type(Ellipsis)):
+        return (kind, value)
+    if isinstance(value, np.generic):
+        return (kind, value.tobytes())
+    if kind in (tuple, list):
+        return (kind, tuple(freeze(item) for item in value))
+    if kind is dict:
+        return (dict, tuple((freeze(key), freeze(item)) for key, item in value.items()))
+    if isinstance(value, np.dtype):
+        return (np.dtype, value)
+    return (kind, id(value))
+
+
+def _is_mutable(value: Any) -> bool:
+    return isinstance(value, list | dict | tuple)

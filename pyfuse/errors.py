@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyfuse.diagnostics import Diagnostic
+    from pyfuse.host_values import Guard
 
 
 class PyfuseError(Exception):
@@ -29,11 +30,13 @@ class CannotFuse(PyfuseError):
 
     Attributes:
         diagnostic: the reason.
+        guards: facts that the reason depends on; while they hold, it holds.
     """
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
+    def __init__(self, diagnostic: Diagnostic, guards: tuple[Guard, ...] = ()) -> None:
         super().__init__(diagnostic.message)
         self.diagnostic = diagnostic
+        self.guards = guards
 
 
 class VerificationError(PyfuseError):

@@ -94,7 +94,7 @@ def read_source(function: FunctionType) -> FunctionSource:
     text = textwrap.dedent("".join(block))
     indent = len(block[0]) - len(block[0].lstrip())
     tree = _parse(text)
-    node = _find(tree, code)
+    node = _find(tree, code, max(first_line, 1), indent)
     return FunctionSource(
         filename=filename, node=node, lines=tuple(text.splitlines()), first_line=max(first_line, 1), indent=indent
     )
@@ -118,38 +118,39 @@ def _parse(text: str) -> ast.Module:
     raise SourceUnavailable("its source lines do not parse on their own")
 
 
-def _find(tree: ast.Module, code: CodeType) -> FunctionNode:
-    candidates: list[FunctionNode] = []
-    for node in ast.walk(tree):
-        is_candidate = (
-            isinstance(node, ast.Lambda)
-            if code.co_name == "<lambda>"
-            else isinstance(node, ast.FunctionDef) and node.name == code.co_name
-        )
-        if is_candidate:
-            assert isinstance(node, ast.FunctionDef | ast.Lambda)
-            candidates.append(node)
-    same = [node for node in candidates if _bytecode(node) == _fingerprint(code)]
-    if code.co_name != "<lambda>":
-        same = same or ([] if _bytecode_is_comparable(code) else candidates[:1])
+def _find(tree: ast.Module, code: CodeType, first_line: int, indent: int) -> FunctionNode:
+    is_lambda = code.co_name == "<lambda>"
+    kind = ast.Lambda if is_lambda else ast.FunctionDef
+    candidates: list[FunctionNode] = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, kind) and (is_lambda or node.name == code.co_name)  # type: ignore[attr-defined]
+    ]
+    same = [node for node in candidates if _facts_of_node(node) == _facts(code)]
     if not same:
         raise SourceUnavailable("its source text has changed since it was defined, or is not a plain 'def' or lambda")
-    if len({ast.dump(node) for node in same}) > 1:
-        raise SourceUnavailable("several lambdas on the same lines cannot be told apart")
+    if len(same) > 1:
+        same = [node for node in same if _stands_at(node, code, first_line, indent)]
+    if len(same) != 1 and len({ast.dump(node) for node in same}) != 1:
+        raise SourceUnavailable("several functions on the same lines cannot be told apart")
     return same[0]
 
 
-def _bytecode_is_comparable(code: CodeType) -> bool:
-    """Closures and class cells compile differently out of their context; their text is trusted by name."""
-    return not code.co_freevars
+def _stands_at(node: FunctionNode, code: CodeType, first_line: int, indent: int) -> bool:
+    """Whether the positions that the compiler kept of a function's body lie within the node's."""
+    body = node.body if isinstance(node, ast.Lambda) else node.body[0]
+    wanted = (body.lineno + first_line - 1, body.col_offset + indent)
+    return wanted in {(line, column) for line, _, column, _ in code.co_positions()}
 
 
-def _fingerprint(code: CodeType) -> tuple[Any, ...]:
-    return (code.co_code, code.co_names, code.co_varnames, tuple(c for c in code.co_consts if not isinstance(c, CodeType)))
+def _facts(code: CodeType) -> tuple[Any, ...]:
+    """What the compiler keeps of a function that does not depend on the text around it."""
+    constants = sorted(repr(constant) for constant in code.co_consts if not isinstance(constant, CodeType))
+    return (sorted({*code.co_names, *code.co_freevars}), sorted({*code.co_varnames, *code.co_cellvars}), constants)
 
 
-def _bytecode(node: FunctionNode) -> tuple[Any, ...] | None:
-    """The fingerprint that ``node`` would have if compiled alone, for comparison with the function at hand."""
+def _facts_of_node(node: FunctionNode) -> tuple[Any, ...] | None:
+    """The facts of ``node`` compiled alone, to tell whether it is the text of the function at hand."""
     if isinstance(node, ast.Lambda):
         module: ast.Module | ast.Expression = ast.Expression(node)
         mode = "eval"
@@ -164,7 +165,7 @@ def _bytecode(node: FunctionNode) -> tuple[Any, ...] | None:
     except (SyntaxError, ValueError):
         return None
     inner = [constant for constant in compiled.co_consts if isinstance(constant, CodeType)]
-    return _fingerprint(inner[-1]) if inner else None
+    return _facts(inner[-1]) if inner else None
 
 
 def _character(text: str, offset: int) -> int:

@@ -118,6 +118,8 @@ def _half(
     operation: Operation, operands: Sequence[str], dtypes: Sequence[np.dtype], result_dtype: np.dtype
 ) -> Expression:
     """Float16: a function of its own, or float32 and rounding after every operation, as NumPy's half loops do."""
+    if "e" in operation.c_text:
+        return Expression(text=operation.c_text["e"].format(*operands))
     own_name = function_name(operation.name, dtypes)
     if own_name in functions():
         return _call(own_name, operands, result_count=operation.result_count)

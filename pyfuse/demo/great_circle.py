@@ -63,7 +63,8 @@ def half_chord(
     across = np.sin(0.5 * (to_phi - from_phi))
     along = np.sin(0.5 * np.radians(to_longitude - from_longitude))
     haversine = across * across + np.cos(from_phi) * np.cos(to_phi) * along * along
-    return np.minimum(np.sqrt(haversine), 1.0)  # rounding can lift antipodes above 1
+    # Rounding can lift antipodes above 1. NumPy's stubs know no dtype for products of ufunc results.
+    return np.minimum(np.sqrt(haversine), 1.0)  # type: ignore[no-any-return]
 
 
 def make_inputs(points: int) -> tuple[Degrees, Degrees, Degrees, Degrees]:

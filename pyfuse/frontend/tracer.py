@@ -188,7 +188,7 @@ class Tracer:
         if array.base is not None:
             base = self.node_of(array.base)
             if base != array.base_node:
-                array.node = self.draft.view(base, array.axes, self.origin())
+                array.node = self._part_node(base, array.part) if array.part else self._view_node(base, array.axes)
                 array.base_node = base
         return array.node
 
@@ -207,6 +207,19 @@ class Tracer:
     def view(self, array: ArrayValue, axes: tuple[int | None, ...]) -> ArrayValue:
         """A view of an array under other axes."""
         return ArrayValue(node=-1, base=array, axes=axes)
+
+    def part(self, array: ArrayValue, name: str) -> ArrayValue:
+        """The real or imaginary part of a complex array (a view), or of a complex scalar (a scalar)."""
+        if array.is_scalar:
+            return ArrayValue(node=self._part_node(self.node_of(array), name), is_scalar=True)
+        return ArrayValue(node=-1, base=array, part=name)
+
+    def _view_node(self, base: int, axes: tuple[int | None, ...]) -> int:
+        return self.draft.view(base, axes, self.origin())
+
+    def _part_node(self, base: int, name: str) -> int:
+        dtype = np.dtype(f"f{self.draft[base].dtype.itemsize // 2}")
+        return self.draft.apply(name, (base,), (dtype,), self.origin())[0]
 
     def origin(self, name: str = "") -> Origin:
         """Where the value being made comes from."""
@@ -238,12 +251,11 @@ class Tracer:
             raise refuse(Code.UNSUPPORTED_VALUE, "an extent is no whole number", self.span)
         if isinstance(extent.value, bool) or not isinstance(extent.value, int | np.integer) or extent.value < 0:
             raise refuse(Code.NUMPY_RAISES, f"{extent.value!r} is no extent of an array", self.span)
-        is_one = self.truth(self.host_call(_is_one, [extent], "is one"))
-        dim = self.draft.add_extent(is_one)
-        if not is_one:
-            self.extents.append(extent.expression)
-            self._extent_values.append(int(extent.value))
-        return dim
+        if self.truth(self.host_call(_is_one, [extent], "is one")):
+            return ONE
+        self.extents.append(extent.expression)
+        self._extent_values.append(int(extent.value))
+        return self.draft.add_extent()
 
     # --- operations -----------------------------------------------------------------------------------------------
 

@@ -41,7 +41,8 @@ class ArrayValue:
         is_scalar: a NumPy scalar (immutable), not an array.
         argument: where the array came from, if it is one that the caller or a global holds.
         base: the array that this is a view of.
-        axes: of a view, as in ``nodes.View``.
+        axes: of a view under other axes, as in ``nodes.View``.
+        part: ``real`` or ``imag``, of a view of one part of a complex array.
     """
 
     node: int
@@ -49,6 +50,7 @@ class ArrayValue:
     argument: HostExpression | None = None
     base: ArrayValue | None = None
     axes: tuple[int | None, ...] = ()
+    part: str | None = None
     base_node: int = field(default=-1)
 
 

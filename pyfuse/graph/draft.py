@@ -69,11 +69,10 @@ class GraphDraft:
         """A known number, of rank 0 or filling an array."""
         return self._append(Constant(dtype=dtype, dims=dims, value=value, origin=origin or Origin()))
 
-    def add_extent(self, is_one: bool) -> int:
-        """A dimension whose extent the call computes; each needs its own slot, in order of these calls."""
-        slot = self._extent_count
+    def add_extent(self) -> int:
+        """A dimension whose extent, not one, the call computes; each needs its own slot, in order of these calls."""
         self._extent_count += 1
-        return ONE if is_one else self._new_dim(HostExtent(slot=slot))
+        return self._new_dim(HostExtent(slot=self._extent_count - 1))
 
     def apply(
         self,
@@ -126,6 +125,10 @@ class GraphDraft:
             origin=origin,
         )
         return self._append(node)
+
+    def copy_in_c_order(self, operand: int, origin: Origin) -> int:
+        """A new array of the same elements in C order."""
+        return self.apply("contiguous", (operand,), (self._nodes[operand].dtype,), origin)[0]
 
     def view(self, operand: int, axes: Sequence[int | None], origin: Origin) -> int:
         """The operand under other axes (see ``View``)."""

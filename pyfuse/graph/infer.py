@@ -46,9 +46,11 @@ def resolve(
     """
     ufunc: Any = callable_of(operation)
     types = [*operands, *([None] * operation.result_count)]
-    signature = None if dtype is None else (*([None] * operation.operand_count), *([dtype] * operation.result_count))
+    asked: dict[str, Any] = {}
+    if dtype is not None:
+        asked["signature"] = (*([None] * operation.operand_count), *([dtype] * operation.result_count))
     try:
-        loop = ufunc.resolve_dtypes(tuple(types), signature=signature, casting=casting)
+        loop = ufunc.resolve_dtypes(tuple(types), casting=casting, **asked)
     except (TypeError, ValueError) as error:
         raise refuse(
             Code.NUMPY_RAISES, f"NumPy has no loop of '{operation.name}' for these types and raises its own error",

@@ -122,6 +122,10 @@ def _imaginary_part(x: Any) -> Any:
     return np.array(x.imag, order="K")
 
 
+def _in_c_order(x: Any) -> Any:
+    return np.array(x, order="C")
+
+
 def _texts(**texts: str) -> Mapping[str, str]:
     """Expand ``iu="..."``-style keywords to one entry for each kind letter."""
     return MappingProxyType({kind: text for kinds, text in texts.items() for kind in kinds})
@@ -246,6 +250,12 @@ _ALL: tuple[Operation, ...] = (
     # not ufuncs, or ufuncs that NumPy keeps private
     Operation(name="cast", callable=None, operand_count=1),
     Operation(name="select", callable=np.where, operand_count=3, may_raise_flags=False),
+    Operation(
+        name="clip", callable=np._core.umath.clip, operand_count=3, may_raise_flags=False  # type: ignore[attr-defined]
+    ),
+    Operation(
+        name="contiguous", callable=_in_c_order, operand_count=1, may_raise_flags=False, c_text=_texts(biufce="{0}")
+    ),
     Operation(name="real", callable=_real_part, operand_count=1, may_raise_flags=False, c_text=_texts(c="{0}.re")),
     Operation(name="imag", callable=_imaginary_part, operand_count=1, may_raise_flags=False, c_text=_texts(c="{0}.im")),
     # scipy.special, when the user's function calls it

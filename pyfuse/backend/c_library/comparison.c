@@ -23,12 +23,25 @@ static inline pf_b1 pf_isfinite_b1(pf_b1 a) { return (void)a, 1; }
 
 //@ for T in f4 f8
 static inline pf_b1 pf_greater_$T(pf_$T a, pf_$T b) { return pf_less_$T(b, a); }
-static inline pf_b1 pf_greater_equal_$T(pf_$T a, pf_$T b) { return pf_less_equal_$T(b, a); }
+/* All ones or zero; masks of the operands' width vectorise where combined truth values do not. */
+static inline pf_$U pf_below_mask_$T(pf_$T a, pf_$T b)
+{
+    const pf_$U keep = pf_ordered_mask_$T(a, b);
+    return -(pf_$U)(pf_from_bits_$T(pf_bits_$T(a) & keep) < pf_from_bits_$T(pf_bits_$T(b) & keep));
+}
+static inline pf_$U pf_at_most_mask_$T(pf_$T a, pf_$T b)
+{
+    const pf_$U keep = pf_ordered_mask_$T(a, b);
+    return -(pf_$U)(pf_from_bits_$T(pf_bits_$T(a) & keep) <= pf_from_bits_$T(pf_bits_$T(b) & keep)) & keep;
+}
+static inline pf_b1 pf_greater_equal_$T(pf_$T a, pf_$T b) { return (pf_b1)(pf_at_most_mask_$T(b, a) & 1); }
 static inline pf_b1 pf_isnan_$T(pf_$T a) { return a != a; }
 //@ end
 
-static inline pf_b1 pf_isinf_f4(pf_f4 a) { return __builtin_fabsf(a) == __builtin_inff(); }
-static inline pf_b1 pf_isinf_f8(pf_f8 a) { return __builtin_fabs(a) == __builtin_inf(); }
+// Of the bits: gcc turns fabs(a) == infinity into an order, which is not quiet.
+
+static inline pf_b1 pf_isinf_f4(pf_f4 a) { return (pf_bits_f4(a) & 0x7fffffffu) == 0x7f800000u; }
+static inline pf_b1 pf_isinf_f8(pf_f8 a) { return (pf_bits_f8(a) & 0x7fffffffffffffffull) == 0x7ff0000000000000ull; }
 static inline pf_b1 pf_isfinite_f4(pf_f4 a) { return (pf_bits_f4(a) & 0x7f800000u) != 0x7f800000u; }
 static inline pf_b1 pf_isfinite_f8(pf_f8 a) { return (pf_bits_f8(a) & 0x7ff0000000000000ull) != 0x7ff0000000000000ull; }
 static inline pf_b1 pf_signbit_f4(pf_f4 a) { return (pf_b1)(pf_bits_f4(a) >> 31); }

@@ -26,7 +26,7 @@ static inline pf_$T pf_sign_$T(pf_$T a)
     return pf_choose_$T(pf_nan_mask_$T(a), a, pf_from_bits_$T(one | (pf_sign_bit_$T(a) & -(pf_$U)(a != 0))));
 }
 /* NumPy's loops are the vector instructions max and min, patched for NaN: of equal operands (zeros of either sign) the
-   second is the result; the first NaN is the result of maximum and minimum, and fmax and fmin return the other one. */
+ * second is the result; the first NaN is the result of maximum and minimum, and fmax and fmin return the other one. */
 static inline pf_$T pf_maximum_$T(pf_$T a, pf_$T b)
 {
     const pf_$U keep = pf_ordered_mask_$T(a, b);
@@ -69,28 +69,28 @@ static inline pf_$T pf_modf_$T(pf_$T a, pf_$T *second)
 /* The neighbour of a towards b, reported like libm: overflow when it is infinite, underflow when it is subnormal. */
 static inline pf_$T pf_nextafter_$T(pf_$T a, pf_$T b, unsigned *status)
 {
-    const pf_$U bits = pf_bits_$T(a), size = pf_magnitude_$T(a), infinity = pf_bits_$T((pf_$T)__builtin_inf());
-    const pf_$U smallest_normal = infinity & -infinity, ordered = pf_ordered_mask_$T(a, b);
-    const pf_b1 zero = size == 0, same = a == b;
+    const pf_$U infinity = pf_bits_$T((pf_$T)__builtin_inf()), smallest_normal = infinity & -infinity;
+    const pf_$U ordered = pf_ordered_mask_$T(a, b), same = -(pf_$U)(a == b), zero = -(pf_$U)(a == 0);
     /* away from zero when b is further out on a's side */
-    const pf_b1 outwards = (pf_sign_bit_$T(a) == pf_sign_bit_$T(b)) & (pf_magnitude_$T(b) > size);
-    const pf_$U moved = zero ? pf_sign_bit_$T(b) | 1 : bits + (outwards ? (pf_$U)1 : (pf_$U)-1);
-    const pf_$U moved_size = moved & ~((pf_$U)1 << ($BITS - 1));
-    const pf_b1 counts = (ordered != 0) & !same;
-    *status |= (counts & (moved_size == infinity) ? PF_OVERFLOW : 0) | (counts & (moved_size < smallest_normal) ? PF_UNDERFLOW : 0);
-    const pf_$U nan = pf_bits_$T(pf_choose_$T(pf_nan_mask_$T(a), a, b));
-    return pf_from_bits_$T((((same ? pf_bits_$T(b) : moved)) & ordered) | (nan & ~ordered));
+    const pf_$U out = -(pf_$U)(pf_sign_bit_$T(a) == pf_sign_bit_$T(b)) & -(pf_$U)(pf_magnitude_$T(b) > pf_magnitude_$T(a));
+    const pf_$U stepped = pf_bits_$T(a) + ((out & 2) - 1), first = pf_sign_bit_$T(b) | 1;
+    const pf_$U moved = (stepped & ~zero) | (first & zero), size = moved & ~((pf_$U)1 << ($BITS - 1));
+    const pf_$U counts = ordered & ~same;
+    *status |= (counts & -(pf_$U)(size == infinity) ? PF_OVERFLOW : 0);
+    *status |= (counts & -(pf_$U)(size < smallest_normal) ? PF_UNDERFLOW : 0);
+    const pf_$T other = pf_choose_$T(pf_nan_mask_$T(a), a, b);
+    return pf_choose_$T(counts, pf_from_bits_$T(moved), other);
 }
-/* The distance to the next value away from zero, with the sign of a. */
+/* The distance to the next value away from zero, with the sign of a. NumPy reports a subnormal neighbour, but not at 0. */
 static inline pf_$T pf_spacing_$T(pf_$T a, unsigned *status)
 {
-    const pf_$U infinity = pf_bits_$T((pf_$T)__builtin_inf()), size = pf_magnitude_$T(a);
-    const pf_$U smallest_normal = infinity & -infinity;
-    const pf_$U moved = size == 0 ? (pf_$U)1 : pf_bits_$T(a) + 1, moved_size = size + 1;
-    const pf_$U normal = -(pf_$U)(size < infinity);
-    const pf_$T distance = pf_from_bits_$T(moved & normal) - pf_keep_$T(normal, a);
-    *status |= (moved_size == infinity ? PF_OVERFLOW : 0) | (moved_size < smallest_normal ? PF_UNDERFLOW : 0);
-    return pf_choose_$T(normal, distance, pf_choose_$T(pf_nan_mask_$T(a), a, (pf_$T)__builtin_nan("")));
+    const pf_$U infinity = pf_bits_$T((pf_$T)__builtin_inf()), smallest_normal = infinity & -infinity;
+    const pf_$U size = pf_magnitude_$T(a), zero = -(pf_$U)(size == 0), finite = -(pf_$U)(size < infinity);
+    const pf_$U moved = (pf_bits_$T(a) & ~zero) + 1;
+    const pf_$T distance = pf_from_bits_$T(moved & finite) - pf_keep_$T(finite, a);
+    *status |= (size == infinity - 1 ? PF_OVERFLOW : 0);
+    *status |= (~zero & -(pf_$U)(size < smallest_normal - 1) ? PF_UNDERFLOW : 0);
+    return pf_choose_$T(finite, distance, pf_choose_$T(pf_nan_mask_$T(a), a, (pf_$T)__builtin_nan("")));
 }
 //@ end
 
@@ -129,12 +129,13 @@ extern double pf_c_libm_fmod(double, double) __asm__("fmod");
 static inline pf_f4 pf_fmod_careful_f4(pf_f4 a, pf_f4 b) { return pf_c_libm_fmodf(a, b); }
 static inline pf_f8 pf_fmod_careful_f8(pf_f8 a, pf_f8 b) { return pf_c_libm_fmod(a, b); }
 /* The rest of a / b with the sign of a, without a flag; meaningless (and *large) for quotients from 2^52 on. a must be
-   finite or NaN, b not 0. */
+ * finite or NaN, b not 0. */
 static inline pf_f8 pf_exact_rest_f8(pf_f8 a, pf_f8 b, pf_u8 *large)
 {
     const pf_u8 divides = -(pf_u8)(pf_magnitude_f8(a) >= pf_magnitude_f8(b));
-    const pf_u8 distance = (pf_magnitude_f8(a) >> 52) - (pf_magnitude_f8(b) >> 52);
-    *large = -(pf_u8)((pf_i8)(distance & divides) > 51);
+    const pf_i8 distance = (pf_i8)(pf_magnitude_f8(a) >> 52) - (pf_i8)(pf_magnitude_f8(b) >> 52);
+    const pf_i8 most = pf_magnitude_f8(b) >> 52 ? 51 : 1;
+    *large = -(pf_u8)(distance > most) & ~pf_nan_mask_f8(a);
     const pf_u8 use = divides & ~*large;
     const pf_f8 quotient = __builtin_trunc(pf_keep_f8(use, a) / pf_choose_f8(use, b, 1.0));
     const pf_f8 divisor = pf_keep_f8(~-(pf_u8)pf_isinf_f8(b), b);
@@ -263,7 +264,7 @@ static inline pf_f4 pf_ldexp_f4i8(pf_f4 a, pf_i8 b)
 }
 static inline pf_f8 pf_ldexp_f8i4(pf_f8 a, pf_i4 b) { return pf_ldexp_f8i8(a, b); }
 
-// logaddexp and logaddexp2 call libm, as NumPy does.
+// logaddexp and logaddexp2 call libm, as NumPy does, whose comparison of a NaN difference is reported as invalid.
 
 extern float pf_c_libm_expf(float) __asm__("expf");
 extern double pf_c_libm_exp(double) __asm__("exp");
@@ -283,23 +284,27 @@ static inline pf_f8 pf_log2_of_sum_f8(pf_f8 below)
 }
 
 //@ for T in f4 f8
-static inline pf_$T pf_logaddexp_$T(pf_$T a, pf_$T b)
+static inline pf_$T pf_logaddexp_$T(pf_$T a, pf_$T b, unsigned *status)
 {
     if (a == b)
         return a + (pf_$T)0.693147180559945309417232121458176568;
     const pf_$T difference = a - b;
-    if (difference != difference)
+    if (difference != difference) {
+        *status |= PF_INVALID;
         return difference;
+    }
     const pf_b1 second_larger = pf_signbit_$T(difference);
     return (second_larger ? b : a) + pf_log_of_sum_$T(second_larger ? difference : -difference);
 }
-static inline pf_$T pf_logaddexp2_$T(pf_$T a, pf_$T b)
+static inline pf_$T pf_logaddexp2_$T(pf_$T a, pf_$T b, unsigned *status)
 {
     if (a == b)
         return a + 1;
     const pf_$T difference = a - b;
-    if (difference != difference)
+    if (difference != difference) {
+        *status |= PF_INVALID;
         return difference;
+    }
     const pf_b1 second_larger = pf_signbit_$T(difference);
     return (second_larger ? b : a) + pf_log2_of_sum_$T(second_larger ? difference : -difference);
 }

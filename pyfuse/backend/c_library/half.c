@@ -17,7 +17,7 @@ static inline pf_f8 pf_cast_f8_f2(pf_f2 a)
     return pf_from_bits_f8((size < 0x400u ? subnormal : shifted) | sign);
 }
 /* To nearest, ties to even. Like NumPy: overflow for a finite value that becomes infinite, underflow for one below the
-   smallest normal half that is not exact. A sum with 1/2 rounds a value below 2^-14 to multiples of 2^-24. */
+ * smallest normal half that is not exact. A sum with 1/2 rounds a value below 2^-14 to multiples of 2^-24. */
 static inline pf_f2 pf_cast_f2_f4(pf_f4 a, unsigned *status)
 {
     const pf_u4 bits = pf_bits_f4(a), size = bits & 0x7fffffffu, sign = (bits >> 16) & 0x8000u;

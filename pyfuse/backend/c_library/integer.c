@@ -20,6 +20,8 @@ static inline pf_$T pf_fmin_$T(pf_$T a, pf_$T b) { return a < b ? a : b; }
 static inline pf_$T pf_floor_$T(pf_$T a) { return a; }
 static inline pf_$T pf_ceil_$T(pf_$T a) { return a; }
 static inline pf_$T pf_trunc_$T(pf_$T a) { return a; }
+/* All ones or zero. With masks a guarded divisor stays guarded: gcc undoes the guard of `zero ? 0 : a / (zero ? 1 : b)`. */
+static inline pf_$T pf_mask_$T(pf_b1 condition) { return (pf_$T)-(pf_$T)condition; }
 /* A shift by at least the width, or by a negative count, moves every bit out. */
 static inline pf_$T pf_left_shift_$T(pf_$T a, pf_$T b)
 {
@@ -36,14 +38,16 @@ static inline pf_$T pf_power_loop_$T(pf_$T base, pf_$U exponent)
     }
     return (pf_$T)result;
 }
-/* Twice as fast as counting bit by bit, and it vectorises, which __builtin_popcount does not before AVX-512. */
+/* Vectorises, unlike __builtin_popcount (before AVX-512), which gcc makes of the usual last step, a multiplication. */
 static inline pf_u1 pf_count_bits_$T(pf_$U bits)
 {
     const pf_$U ones = (pf_$U)~(pf_$U)0;
     bits = (pf_$U)(bits - ((bits >> 1) & (ones / 3)));
     bits = (pf_$U)((bits & (ones / 5)) + ((bits >> 2) & (ones / 5)));
     bits = (pf_$U)((bits + (bits >> 4)) & (ones / 17));
-    return (pf_u1)((pf_$U)(bits * (pf_$U)(ones / 255)) >> ($BITS - 8));
+    for (int width = 8; width < $BITS; width *= 2)
+        bits = (pf_$U)(bits + (bits >> width));
+    return (pf_u1)(bits & 0x7f);
 }
 static inline pf_$U pf_gcd_loop_$T(pf_$U a, pf_$U b)
 {
@@ -60,10 +64,11 @@ static inline pf_$U pf_gcd_loop_$T(pf_$U a, pf_$U b)
 static inline pf_$T pf_absolute_$T(pf_$T a) { return (pf_$T)(a < 0 ? 0 - (pf_$U)a : (pf_$U)a); }
 static inline pf_$T pf_sign_$T(pf_$T a) { return (pf_$T)((a > 0) - (a < 0)); }
 static inline pf_u1 pf_bitwise_count_$T(pf_$T a) { return pf_count_bits_$T((pf_$U)pf_absolute_$T(a)); }
-/* An over-wide or negative count leaves the sign bit everywhere. */
+/* An over-wide or negative count leaves the sign bit everywhere. (Narrow signed shifts do not vectorise.) */
 static inline pf_$T pf_right_shift_$T(pf_$T a, pf_$T b)
 {
-    return (pf_$T)(a >> ((pf_$U)b < $BITS ? b : $BITS - 1));
+    const pf_$U sign = (pf_$U)-(pf_$U)(a < 0), distance = (pf_$U)a ^ sign;
+    return (pf_$T)(((pf_$U)b < $BITS ? (pf_$U)(distance >> (b & ($BITS - 1))) : 0) ^ sign);
 }
 static inline pf_$T pf_power_$T(pf_$T a, pf_$T b, unsigned *status)
 {
@@ -82,16 +87,16 @@ static inline pf_$T pf_lcm_$T(pf_$T a, pf_$T b)
 static inline pf_$T pf_floor_divide_$T(pf_$T a, pf_$T b, unsigned *status)
 {
     const pf_b1 zero = b == 0, overflow = (a == $MIN) & (b == -1);
-    const pf_$T divisor = zero | overflow ? 1 : b;
+    const pf_$T divisor = (pf_$T)((b & ~pf_mask_$T(overflow)) | (zero | overflow));
     const pf_$T quotient = pf_divide_truncate_$T(a, divisor);
-    const pf_$T inexact = (pf_$T)(quotient * divisor) != a;
+    const pf_b1 down = ((pf_$T)(quotient * divisor) != a) & ((pf_$T)(a ^ divisor) < 0);
     *status |= (zero ? PF_DIVIDE : 0) | (overflow ? PF_OVERFLOW : 0);
-    return zero ? 0 : (pf_$T)(quotient - (inexact & ((pf_$T)(a ^ divisor) < 0)));
+    return (pf_$T)(quotient - down) & ~pf_mask_$T(zero);
 }
 static inline pf_$T pf_fmod_$T(pf_$T a, pf_$T b, unsigned *status)
 {
     const pf_b1 zero = b == 0, unsafe = zero | (b == -1);
-    const pf_$T divisor = unsafe ? 1 : b;
+    const pf_$T divisor = (pf_$T)((b & ~pf_mask_$T(unsafe)) | unsafe);
     *status |= zero ? PF_DIVIDE : 0;
     return (pf_$T)(a - pf_divide_truncate_$T(a, divisor) * divisor);
 }
@@ -103,7 +108,7 @@ static inline pf_$T pf_remainder_$T(pf_$T a, pf_$T b, unsigned *status)
 static inline pf_$T pf_divmod_$T(pf_$T a, pf_$T b, pf_$T *second, unsigned *status)
 {
     const pf_$T quotient = pf_floor_divide_$T(a, b, status);
-    *second = b == 0 ? 0 : (pf_$T)((pf_$U)a - (pf_$U)quotient * (pf_$U)b);
+    *second = (pf_$T)((pf_$U)a - (pf_$U)quotient * (pf_$U)b) & ~pf_mask_$T(b == 0);
     return quotient;
 }
 //@ end
@@ -124,12 +129,12 @@ static inline pf_$T pf_floor_divide_$T(pf_$T a, pf_$T b, unsigned *status)
 {
     const pf_b1 zero = b == 0;
     *status |= zero ? PF_DIVIDE : 0;
-    return zero ? 0 : pf_divide_truncate_$T(a, zero ? 1 : b);
+    return pf_divide_truncate_$T(a, b | zero) & ~pf_mask_$T(zero);
 }
 static inline pf_$T pf_fmod_$T(pf_$T a, pf_$T b, unsigned *status)
 {
     const pf_b1 zero = b == 0;
-    const pf_$T divisor = zero ? 1 : b;
+    const pf_$T divisor = b | zero;
     *status |= zero ? PF_DIVIDE : 0;
     return (pf_$T)(a - pf_divide_truncate_$T(a, divisor) * divisor);
 }

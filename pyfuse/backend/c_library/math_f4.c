@@ -2,16 +2,23 @@
 // written in float (twice the lanes), the others go through double.
 
 // The exponent-and-fraction bits of x without its sign: ordered like |x|, and a NaN is above infinity.
-static inline pf_i4 pf_magnitude_f4(pf_f4 x) { return (pf_i4)(pf_bits_f4(x) & 0x7fffffffU); }
+static inline __attribute__((always_inline)) pf_i4 pf_size_f4(pf_f4 x) { return (pf_i4)(pf_bits_f4(x) & 0x7fffffffU); }
 // `magnitude` with the sign of `sign`; the magnitude's own sign bit must be clear.
-static inline pf_f4 pf_with_sign_f4(pf_f4 magnitude, pf_f4 sign)
+static inline __attribute__((always_inline)) pf_f4 pf_with_sign_f4(pf_f4 magnitude, pf_f4 sign)
 {
     return pf_from_bits_f4(pf_bits_f4(magnitude) | (pf_bits_f4(sign) & 0x80000000U));
 }
 
+// A result found in double. A subnormal one raises underflow even when it is exact in float, because it was not in double.
+static inline __attribute__((always_inline)) pf_f4 pf_narrow_f4(pf_f8 result)
+{
+    pf_f4 narrow = (pf_f4)result;
+    return __builtin_fmaf(narrow, 0x1p-40f, narrow);
+}
+
 // e^r - 1 for |r| <= ln(2) / 2: r + r^2 q(r), relative error of e^r 2^-28. Only its sum with 1 is accurate near r = 0,
 // where 2^-40 keeps the square from underflowing.
-static inline pf_f4 pf_exp_reduced_f4(pf_f4 r)
+static inline __attribute__((always_inline)) pf_f4 pf_exp_reduced_f4(pf_f4 r)
 {
     pf_f4 square = __builtin_fmaf(r, r, 0x1p-40f);
     pf_f4 q = __builtin_fmaf(0x1.6ac832p-10f, r, 0x1.123deep-7f);
@@ -19,9 +26,9 @@ static inline pf_f4 pf_exp_reduced_f4(pf_f4 r)
     return __builtin_fmaf(__builtin_fmaf(q, r, 0x1.fffffcp-2f), square, r);
 }
 // As pf_exp_f8. Max error 1.0.
-static inline pf_f4 pf_exp_f4(pf_f4 x)
+static inline __attribute__((always_inline)) pf_f4 pf_exp_f4(pf_f4 x)
 {
-    pf_i4 size = pf_magnitude_f4(x);
+    pf_i4 size = pf_size_f4(x);
     pf_f4 bounded = pf_select_f4(size > 0x42dc0000, pf_with_sign_f4(110.0f, x), x);
     pf_f4 shifted = __builtin_fmaf(bounded, 0x1.715476p+0f, 0x1.8p23f + 254);
     pf_f4 n = shifted - (0x1.8p23f + 254);
@@ -36,9 +43,9 @@ static inline pf_f4 pf_exp_f4(pf_f4 x)
 
 // x = 2^k m, m in [2/3, 4/3): log(m) = f - f^2/2 + f^3 P(f), f = m - 1. A division that is 1 / 1 for ordinary arguments
 // makes the result and the flag of the others. Max error 0.9.
-static inline pf_f4 pf_log_f4(pf_f4 x)
+static inline __attribute__((always_inline)) pf_f4 pf_log_f4(pf_f4 x)
 {
-    pf_i4 bits = (pf_i4)pf_bits_f4(x), size = pf_magnitude_f4(x);
+    pf_i4 bits = (pf_i4)pf_bits_f4(x), size = pf_size_f4(x);
     pf_i4 subnormal = -(pf_i4)(size < 0x00800000);
     pf_f4 scaled = x * pf_from_bits_f4((pf_u4)(0x3f800000 + (subnormal & (25 << 23))));
     pf_i4 shifted = (pf_i4)pf_bits_f4(scaled) + (0x3f800000 - 0x3f2aaaab);
@@ -59,9 +66,9 @@ static inline pf_f4 pf_log_f4(pf_f4 x)
 }
 
 // |x| < 0.625: x + x^3 P(x^2); else 1 - 2 / (e^2x + 1). Max error 1.
-static inline pf_f4 pf_tanh_f4(pf_f4 x)
+static inline __attribute__((always_inline)) pf_f4 pf_tanh_f4(pf_f4 x)
 {
-    pf_i4 size = pf_magnitude_f4(x);
+    pf_i4 size = pf_size_f4(x);
     pf_f4 a = pf_from_bits_f4((pf_u4)size);
     pf_f4 bounded = pf_select_f4((size > 0x41200000) & (size <= 0x7f800000), 10.0f, a);
     pf_f4 shifted = __builtin_fmaf(bounded, 0x1.715476p+1f, 0x1.8p23f + 127);
@@ -79,3 +86,21 @@ static inline pf_f4 pf_tanh_f4(pf_f4 x)
     pf_f4 leading = pf_select_f4(small, a, 1.0f);
     return pf_with_sign_f4(__builtin_fmaf(leading, factor, leading), x);
 }
+
+static inline __attribute__((always_inline)) pf_f4 pf_exp2_f4(pf_f4 x) { return pf_narrow_f4(pf_exp2_f8(x)); }
+static inline __attribute__((always_inline)) pf_f4 pf_expm1_f4(pf_f4 x) { return pf_narrow_f4(pf_expm1_f8(x)); }
+static inline __attribute__((always_inline)) pf_f4 pf_log1p_f4(pf_f4 x) { return pf_narrow_f4(pf_log1p_f8(x)); }
+static inline __attribute__((always_inline)) pf_f4 pf_log2_f4(pf_f4 x) { return (pf_f4)pf_log2_f8(x); }
+static inline __attribute__((always_inline)) pf_f4 pf_log10_f4(pf_f4 x) { return (pf_f4)pf_log10_f8(x); }
+static inline __attribute__((always_inline)) pf_f4 pf_expit_f4(pf_f4 x) { return (pf_f4)pf_expit_f8(x); }
+static inline __attribute__((always_inline)) pf_f4 pf_erf_f4(pf_f4 x) { return pf_narrow_f4(pf_erf_f8(x)); }
+static inline __attribute__((always_inline)) pf_f4 pf_erfc_f4(pf_f4 x) { return (pf_f4)pf_erfc_f8(x); }
+static inline __attribute__((always_inline)) pf_f4 pf_sinh_f4(pf_f4 x) { return pf_narrow_f4(pf_sinh_f8(x)); }
+static inline __attribute__((always_inline)) pf_f4 pf_cosh_f4(pf_f4 x) { return (pf_f4)pf_cosh_f8(x); }
+static inline __attribute__((always_inline)) pf_f4 pf_cbrt_f4(pf_f4 x) { return (pf_f4)pf_cbrt_f8(x); }
+static inline __attribute__((always_inline)) pf_f4 pf_arctan_f4(pf_f4 x) { return pf_narrow_f4(pf_arctan_f8(x)); }
+static inline __attribute__((always_inline)) pf_f4 pf_arcsin_f4(pf_f4 x) { return pf_narrow_f4(pf_arcsin_f8(x)); }
+static inline __attribute__((always_inline)) pf_f4 pf_arccos_f4(pf_f4 x) { return (pf_f4)pf_arccos_f8(x); }
+static inline __attribute__((always_inline)) pf_f4 pf_arctan2_f4(pf_f4 x, pf_f4 y) { return pf_narrow_f4(pf_arctan2_f8(x, y)); }
+static inline __attribute__((always_inline)) pf_f4 pf_power_f4(pf_f4 x, pf_f4 y, unsigned *status) { return pf_narrow_f4(pf_power_f8(x, y, status)); }
+static inline __attribute__((always_inline)) pf_f4 pf_tan_f4(pf_f4 x, unsigned *status, const int careful) { return pf_narrow_f4(pf_tan_f8(x, status, careful)); }

@@ -1,0 +1,160 @@
+"""``fuse``: the public face."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from pyfuse import explain as explanations
+from pyfuse.errors import CannotFuse, FuseError
+from pyfuse.executor import CacheInfo, Executor
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class FusedFunction(Generic[P, R]):
+    """A function whose array expressions run as one kernel; made by ``fuse``.
+
+    It is called like the original, which stays reachable as ``__wrapped__``; it binds to instances like a function.
+    """
+
+    __pyfuse_fused__ = True
+
+    def __init__(self, function: Callable[P, R], *, strict: bool = False) -> None:
+        functools.update_wrapper(self, function)
+        self.__wrapped__ = function
+        self._strict = strict
+        self._executor = Executor(function, strict=strict, overrides={})
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The original's result."""
+        return self._executor.call(args, kwargs)  # type: ignore[no-any-return]
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return f"<fused {self.__wrapped__!r}>"
+
+    def __copy__(self) -> FusedFunction[P, R]:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FusedFunction[P, R]:
+        return self
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """By name where the name leads back here, as functions are; by value for cloudpickle, which asks for it."""
+        if self._is_importable() and not (self.__module__ == "__main__" and _is_called_by_cloudpickle()):
+            return self.__qualname__
+        return (_rebuild, (self.__wrapped__, self._strict))
+
+    def _is_importable(self) -> bool:
+        found: Any = sys.modules.get(self.__module__)
+        for name in self.__qualname__.split("."):
+            found = getattr(found, name, None)
+        return found is self
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """Whether and why a call with these arguments fuses, with the text of every stage; nothing is run.
+
+        Without arguments: a summary of the calls so far and the last reason for a fallback.
+        """
+        return explanations.explain(self._executor, self.__name__, args, kwargs)
+
+    def source(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """The C text of the kernel for these arguments.
+
+        Raises:
+            FuseError: the call does not fuse; the message says why.
+        """
+        try:
+            return explanations.source_text(self._executor, args, kwargs)
+        except CannotFuse as error:
+            raise FuseError(error.diagnostic) from error
+
+    def compile(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Build and load the kernel for these arguments without calling the function.
+
+        Raises:
+            FuseError: the call does not fuse; the message says why.
+            TypeError: the arguments do not match the parameters.
+        """
+        prepared = self._executor.prepared()
+        if prepared.refusal is not None or prepared.binder is None:
+            assert prepared.refusal is not None
+            raise FuseError(prepared.refusal)
+        arguments = prepared.binder.bind(args, kwargs)
+        if arguments is None:
+            raise TypeError(f"these arguments do not match the parameters of {self.__name__}()")
+        try:
+            self._executor.make_launch(arguments, self._executor.config())
+        except CannotFuse as error:
+            raise FuseError(error.diagnostic) from error
+
+    def cache_info(self) -> CacheInfo:
+        """Counters: hits, misses, maxsize, currsize, kernels, fused_calls, partly_fused_calls, fallback_calls."""
+        return self._executor.info()
+
+    def cache_clear(self) -> None:
+        """Forget every kernel and counter of this function; built kernels stay on disk."""
+        self._executor.clear()
+
+    def fallback_reasons(self) -> dict[str, int]:
+        """How often calls ran as ordinary Python, by reason code."""
+        return self._executor.fallback.reasons()
+
+
+@overload
+def fuse(function: Callable[P, R], /) -> FusedFunction[P, R]: ...
+@overload
+def fuse(*, strict: bool = False) -> Callable[[Callable[P, R]], FusedFunction[P, R]]: ...
+def fuse(function: Any = None, /, *, strict: bool = False) -> Any:
+    """Make a NumPy function run as one fused kernel, with NumPy's exact results.
+
+    Args:
+        function: a Python function of arrays and numbers whose body is array expressions. What cannot be fused runs as
+            ordinary Python, and ``explain()`` says why.
+        strict: raise ``FuseError`` instead of falling back.
+
+    Returns:
+        The fused function, or a decorator if called with keywords only.
+
+    Raises:
+        TypeError: ``function`` is not callable.
+
+    Example:
+        >>> @pyfuse.fuse
+        ... def axpy(a, x, y):
+        ...     return a * x + y
+    """
+    if function is None:
+        return functools.partial(_fuse_one, strict=strict)
+    return _fuse_one(function, strict=strict)
+
+
+def _fuse_one(function: Any, *, strict: bool) -> Any:
+    if isinstance(function, staticmethod | classmethod):
+        return type(function)(_fuse_one(function.__func__, strict=strict))
+    if isinstance(function, FusedFunction):
+        function = function.__wrapped__
+    if not callable(function):
+        raise TypeError(f"fuse() takes a function, not {type(function).__name__!r}")
+    return FusedFunction(function, strict=strict)
+
+
+def _rebuild(function: Callable[..., Any], strict: bool) -> FusedFunction[..., Any]:
+    return FusedFunction(function, strict=strict)
+
+
+def _is_called_by_cloudpickle() -> bool:
+    frame = sys._getframe(2) if hasattr(sys, "_getframe") else None
+    return frame is not None and frame.f_globals.get("__name__", "").startswith("cloudpickle")

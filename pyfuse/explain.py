@@ -1,0 +1,82 @@
+"""Whether and why a call fuses, and everything made on the way, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyfuse.backend.interface import KernelSource
+from pyfuse.call_signature import signature_text
+from pyfuse.compiler import Specialization, write_source
+from pyfuse.config import Config
+from pyfuse.errors import CannotFuse
+from pyfuse.executor import Executor, evaluate_inputs
+from pyfuse.graph.loop_plan import plan_text
+from pyfuse.graph.text import graph_text
+from pyfuse.launch import call_geometry
+
+
+def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """What would happen to a call; nothing is built and nothing runs but shape arithmetic."""
+    prepared = executor.prepared()
+    if prepared.refusal is not None:
+        return f"{name} runs as ordinary Python.\n\n{prepared.refusal.draw()}\n"
+    assert prepared.binder is not None
+    if not args and not kwargs and prepared.binder.names:
+        return _summary(executor, name)
+    arguments = prepared.binder.bind(args, kwargs)
+    if arguments is None:
+        return f"{name} cannot be called with these arguments.\n"
+    try:
+        specialization, source = _stages(executor, arguments, executor.config())
+    except CannotFuse as refusal:
+        return f"{name} runs as ordinary Python for these arguments.\n\n{refusal.diagnostic.draw()}\n"
+    return _explanation(name, prepared.binder.names, arguments, specialization, source)
+
+
+def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The kernel's text for a call.
+
+    Raises:
+        CannotFuse: the call does not fuse.
+    """
+    prepared = executor.prepared()
+    if prepared.refusal is not None or prepared.binder is None:
+        assert prepared.refusal is not None
+        raise CannotFuse(prepared.refusal)
+    arguments = prepared.binder.bind(args, kwargs)
+    if arguments is None:
+        raise TypeError("these arguments do not match the function's parameters")
+    return _stages(executor, arguments, executor.config())[1].text
+
+
+def _stages(executor: Executor, arguments: Sequence[Any], config: Config) -> tuple[Specialization, KernelSource]:
+    specialization = executor.specialization(arguments, config)
+    inputs, extents = evaluate_inputs(specialization, arguments)
+    geometry = call_geometry(specialization, inputs, extents)
+    return specialization, write_source(specialization, tuple(nest.layout for nest in geometry.nests))
+
+
+def _explanation(
+    name: str, names: Sequence[str], arguments: Sequence[Any], specialization: Specialization, source: KernelSource
+) -> str:
+    guards = "".join(f"  {guard.text}\n" for guard in specialization.guards) or "  nothing beyond the signature\n"
+    return (
+        f"{name} is fused for ({signature_text(names, arguments)}): one kernel, {source.nest_count} loop nest"
+        f"{'s' if source.nest_count > 1 else ''}.\n"
+        f"\nIt relies on\n{guards}"
+        f"\nGraph as traced\n{specialization.traced_text}"
+        f"\nGraph after all passes\n{graph_text(specialization.graph)}"
+        f"\nLoop plan\n{plan_text(specialization.plan)}"
+        f"\nKernel\n{source.text}"
+    )
+
+
+def _summary(executor: Executor, name: str) -> str:
+    info = executor.info()
+    lines = [f"{name}: {info.fused_calls} fused calls, {info.fallback_calls} as ordinary Python, {info.kernels} kernels."]
+    lines += [f"  {code}: {count}" for code, count in sorted(executor.fallback.reasons().items())]
+    if executor.fallback.last is not None:
+        lines += ["", "The last reason:", executor.fallback.last.draw()]
+    lines += ["", f"{name}.explain(*arguments) shows what would happen to a call."]
+    return "\n".join(lines) + "\n"

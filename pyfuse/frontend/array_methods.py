@@ -1,0 +1,186 @@
+"""Attributes and methods of arrays inside a fused function."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.frontend import numpy_calls
+from pyfuse.frontend.tracer import Tracer
+from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
+
+
+def attribute(tracer: Tracer, array: ArrayValue, name: str) -> Value:
+    """``array.name`` for an attribute that is data.
+
+    Raises:
+        CannotFuse: the attribute is not one that is understood.
+    """
+    known = _ATTRIBUTES.get(name)
+    if known is None:
+        raise refuse(Code.UNKNOWN_ATTRIBUTE, f"the array attribute '.{name}' is not fused", tracer.span)
+    return known(tracer, array)
+
+
+def method(name: str) -> Callable[..., Value] | None:
+    """The handler ``(tracer, array, *arguments, **keywords)`` of an array method, or None if it is not known."""
+    return _METHODS.get(name)
+
+
+# --- attributes -------------------------------------------------------------------------------------------------------
+
+
+def _shape(tracer: Tracer, array: ArrayValue) -> Value:
+    return tuple(tracer.extent(array, axis) for axis in range(tracer.rank(array)))
+
+
+def _size(tracer: Tracer, array: ArrayValue) -> Value:
+    extents = [tracer.extent(array, axis) for axis in range(tracer.rank(array))]
+    return reduce(lambda a, b: tracer.host_call(operator.mul, [a, b], "mul"), extents, constant(1))
+
+
+def _transposed(tracer: Tracer, array: ArrayValue) -> Value:
+    if array.is_scalar:
+        return array
+    return tracer.view(array, tuple(reversed(range(tracer.rank(array)))))
+
+
+def _real(tracer: Tracer, array: ArrayValue) -> Value:
+    return _part(tracer, array, "real")
+
+
+def _imag(tracer: Tracer, array: ArrayValue) -> Value:
+    if tracer.dtype(array).kind != "c":
+        raise refuse(Code.UNSUPPORTED_OPERATION, "the imaginary part of a real array is a read-only array of zeros", tracer.span)
+    return _part(tracer, array, "imag")
+
+
+def _part(tracer: Tracer, array: ArrayValue, name: str) -> Value:
+    dtype = tracer.dtype(array)
+    if dtype.kind != "c":
+        return array  # NumPy: the real part of a real array is the array itself
+    return tracer.part(array, name)
+
+
+_ATTRIBUTES: dict[str, Callable[[Tracer, ArrayValue], Value]] = {
+    "shape": _shape,
+    "ndim": lambda tracer, array: constant(tracer.rank(array)),
+    "size": _size,
+    "dtype": lambda tracer, array: constant(tracer.dtype(array)),
+    "itemsize": lambda tracer, array: constant(tracer.dtype(array).itemsize),
+    "T": _transposed,
+    "real": _real,
+    "imag": _imag,
+}
+
+
+# --- methods ----------------------------------------------------------------------------------------------------------
+
+
+def _astype(
+    tracer: Tracer, array: ArrayValue, dtype: Value, order: Value = constant("K"), casting: Value = constant("unsafe"),
+    subok: Value = constant(True), copy: Value = constant(True),
+) -> Value:  # fmt: skip
+    wanted = numpy_calls.as_dtype(tracer, dtype)
+    own = tracer.dtype(array)
+    if numpy_calls.static(tracer, order) != "K":
+        raise refuse(Code.UNSUPPORTED_OPERATION, "astype with an order other than 'K' is not fused", tracer.span)
+    if not np.can_cast(own, wanted, numpy_calls.static(tracer, casting)):
+        raise refuse(Code.NUMPY_RAISES, f"{own} cannot be cast to {wanted} by this rule: NumPy raises", tracer.span)
+    if not numpy_calls.static(tracer, copy) and own == wanted:
+        return array
+    return tracer.cast(array, wanted)
+
+
+def _copy(tracer: Tracer, array: ArrayValue, order: Value = constant("C")) -> Value:
+    return numpy_calls.copy_array(tracer, array, numpy_calls.static(tracer, order))
+
+
+def _conjugate(tracer: Tracer, array: ArrayValue) -> Value:
+    if tracer.dtype(array).kind != "c":
+        return array  # NumPy returns the array itself
+    return tracer.apply_named("conjugate", array)
+
+
+def _clip(tracer: Tracer, array: ArrayValue, min: Value = constant(None), max: Value = constant(None), **keywords: Value) -> Value:  # noqa: A002
+    return numpy_calls.clip(tracer, array, min, max, **keywords)
+
+
+def _round(tracer: Tracer, array: ArrayValue, decimals: Value = constant(0)) -> Value:
+    return numpy_calls.round_array(tracer, array, decimals)
+
+
+def _transpose(tracer: Tracer, array: ArrayValue, *axes: Value) -> Value:
+    if len(axes) == 1 and isinstance(axes[0], tuple | list):
+        axes = tuple(axes[0])
+    if not axes or (len(axes) == 1 and numpy_calls.static(tracer, axes[0]) is None):
+        return _transposed(tracer, array)
+    return numpy_calls.permuted(tracer, array, [numpy_calls.whole_number(tracer, axis) for axis in axes])
+
+
+def _swapaxes(tracer: Tracer, array: ArrayValue, axis1: Value, axis2: Value) -> Value:
+    order = list(range(tracer.rank(array)))
+    first, second = (numpy_calls.axis_number(tracer, array, axis) for axis in (axis1, axis2))
+    order[first], order[second] = order[second], order[first]
+    return tracer.view(array, tuple(order))
+
+
+_METHODS: dict[str, Callable[..., Value]] = {
+    "astype": _astype,
+    "copy": _copy,
+    "conj": _conjugate,
+    "conjugate": _conjugate,
+    "clip": _clip,
+    "round": _round,
+    "transpose": _transpose,
+    "swapaxes": _swapaxes,
+}
+
+
+def subscript(tracer: Tracer, array: ArrayValue, index: Value) -> Value:
+    """``array[index]`` where the index only adds axes or keeps whole ones: ``[:, None]``, ``[..., np.newaxis]``.
+
+    Raises:
+        CannotFuse: the index selects elements.
+    """
+    if array.is_scalar:
+        raise refuse(Code.UNSUPPORTED_OPERATION, "a NumPy scalar is indexed", tracer.span)
+    items = list(index) if isinstance(index, tuple) else [index]
+    entries: list[Any] = [entry.value if isinstance(entry, HostValue) and entry.is_constant else Ellipsis for entry in items]
+    if not all(_keeps_everything(item) for item in items) or sum(entry is Ellipsis for entry in entries) > 1:
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, "indexing that selects elements is not fused yet", tracer.span,
+            hints=("take the slice before the call, and pass it as an argument",),
+        )
+    rank = tracer.rank(array)
+    kept = sum(isinstance(entry, slice) for entry in entries)
+    if kept > rank:
+        raise refuse(Code.NUMPY_RAISES, "too many indices: NumPy raises its own error", tracer.span)
+    if Ellipsis not in [entry for entry in entries if entry is None or entry is Ellipsis]:
+        entries.append(Ellipsis)
+    axes: list[int | None] = []
+    axis = 0
+    for entry in entries:
+        if entry is None:
+            axes.append(None)
+        elif entry is Ellipsis:
+            axes += range(axis, axis + rank - kept)
+            axis += rank - kept
+        else:
+            axes.append(axis)
+            axis += 1
+    return tracer.view(array, tuple(axes))
+
+
+def _keeps_everything(item: Value) -> bool:
+    if not isinstance(item, HostValue) or not item.is_constant:
+        return False
+    value = item.value
+    return value is None or value is Ellipsis or (isinstance(value, slice) and value == slice(None))
+
+

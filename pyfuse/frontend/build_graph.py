@@ -1,0 +1,147 @@
+"""Python to graph: interpret a function's syntax tree on values, writing every array operation down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from pyfuse.diagnostics import Code, refuse, with_span
+from pyfuse.errors import CannotFuse
+from pyfuse.frontend.interpret import Frame
+from pyfuse.frontend.names import Scope
+from pyfuse.frontend.tracer import Tracer
+from pyfuse.frontend.values import ArrayValue, HostValue, Value
+from pyfuse.graph.nodes import Graph, Output
+from pyfuse.host_values import Guard, HostArgument, HostExpression
+from pyfuse.source import FunctionSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputRecipe:
+    """Kernel output number ``index``."""
+
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostRecipe:
+    """A value that Python computes, or an object of the call itself."""
+
+    expression: HostExpression
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewRecipe:
+    """A NumPy view of another result: under other axes (as in ``nodes.View``), or of its real or imaginary part."""
+
+    base: Recipe
+    axes: tuple[int | None, ...]
+    part: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerRecipe:
+    """A tuple, list or dict; ``keys`` only for a dict."""
+
+    kind: type
+    items: tuple[Recipe, ...]
+    keys: tuple[Any, ...] = ()
+
+
+Recipe = OutputRecipe | HostRecipe | ViewRecipe | ContainerRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedFunction:
+    """A function specialised to the kinds of one call's arguments.
+
+    Attributes:
+        graph: what the kernel computes.
+        inputs: for each input of the graph, where the array comes from.
+        scalars: for each scalar of the graph, its value at a call.
+        extents: for each computed extent of the graph, its value at a call.
+        guards: what else must hold of a call, beyond its signature.
+        result: how the function's result is put together.
+    """
+
+    graph: Graph
+    inputs: tuple[HostExpression, ...]
+    scalars: tuple[HostExpression, ...]
+    extents: tuple[HostExpression, ...]
+    guards: tuple[Guard, ...]
+    result: Recipe
+
+
+def build_graph(function: FunctionType, source: FunctionSource, parameters: Sequence[str], arguments: Sequence[Any]) -> TracedFunction:
+    """Trace a function for one call.
+
+    Args:
+        function: the user's function.
+        source: its parsed source.
+        parameters: names of its parameters, ``*args`` and ``**kwargs`` included, in the order of ``arguments``.
+        arguments: the call's value of each parameter.
+
+    Raises:
+        CannotFuse: something in the function cannot be fused for these arguments.
+    """
+    tracer = Tracer()
+    scope = Scope(function)
+    frame = Frame(tracer=tracer, source=source, scope=scope)
+    try:
+        for index, (name, argument) in enumerate(zip(parameters, arguments, strict=True)):
+            scope.local[name] = tracer.lift(HostArgument(index=index, text=name), argument, is_guarded=True)
+        result = frame.run(source.node)
+        writer = _RecipeWriter(tracer)
+        recipe = writer.recipe(result)
+        if not tracer.inputs or not writer.outputs:
+            tracer.span = source.span(source.node)
+            raise refuse(Code.NO_ARRAY_WORK, "the function makes no array of arrays, so there is nothing to fuse")
+    except CannotFuse as error:
+        span = tracer.span or source.span(source.node)
+        diagnostic = with_span(error.diagnostic, span) if span else error.diagnostic
+        raise CannotFuse(diagnostic, tuple(tracer.guards)) from error
+    return TracedFunction(
+        graph=tracer.finish(writer.outputs),
+        inputs=tuple(given.expression for given in tracer.inputs),
+        scalars=tuple(tracer.scalars),
+        extents=tuple(tracer.extents),
+        guards=tuple(tracer.guards),
+        result=recipe,
+    )
+
+
+class _RecipeWriter:
+    """Turns a function's result into outputs and a recipe; one array returned twice is one output."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self.outputs: list[Output] = []
+        self._tracer = tracer
+        self._written: dict[int, Recipe] = {}
+        self._kept: list[Value] = []  # keeps ids of written values from being used again
+
+    def recipe(self, value: Value) -> Recipe:
+        if isinstance(value, dict):
+            items = tuple(self.recipe(item) for item in value.values())
+            return ContainerRecipe(kind=dict, items=items, keys=tuple(value))
+        if isinstance(value, tuple | list):
+            return ContainerRecipe(kind=type(value), items=tuple(self.recipe(item) for item in value))
+        if id(value) not in self._written:
+            self._kept.append(value)
+            self._written[id(value)] = self._leaf(value)
+        return self._written[id(value)]
+
+    def _leaf(self, value: Value) -> Recipe:
+        if isinstance(value, HostValue):
+            return HostRecipe(expression=value.expression)
+        if not isinstance(value, ArrayValue):
+            raise refuse(Code.UNSUPPORTED_VALUE, "the function returns a function", self._tracer.span)
+        if value.base is not None:
+            return ViewRecipe(base=self.recipe(value.base), axes=value.axes, part=value.part)
+        if value.argument is not None:
+            return HostRecipe(expression=value.argument)
+        self.outputs.append(Output(node=self._tracer.node_of(value), is_scalar=value.is_scalar))
+        return OutputRecipe(index=len(self.outputs) - 1)
+
+

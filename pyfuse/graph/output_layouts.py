@@ -1,0 +1,101 @@
+"""In which order the axes of each output lie in memory: NumPy is asked, with miniature arrays.
+
+NumPy decides the memory order of a result operation by operation (order 'K'), from the strides of the operands. Running the
+graph on arrays of at most two elements along each axis, whose strides stand in the same order as those of the call,
+gives NumPy's own answer in a microsecond for each operation, whatever rule this version of NumPy has.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.evaluate import evaluate
+from pyfuse.graph.nodes import Graph
+
+MAX_MINIATURE_RANK = 12  # 2**12 elements
+_GAP = 3  # miniature strides are powers of it: no two axes then merge or touch by accident
+
+AxisOrder = tuple[int, ...]  # axes from the outermost in memory to the innermost
+Miniature = tuple[tuple[int, ...], tuple[int, ...]]  # shape, strides in elements
+
+
+def miniatures(inputs: Sequence[np.ndarray]) -> tuple[Miniature, ...]:
+    """For each array the shape and strides of its miniature: all that the order of the outputs depends on."""
+    return tuple(_miniature(array) for array in inputs)
+
+
+def output_orders(graph: Graph, shapes: Sequence[Miniature], extents: Sequence[int]) -> tuple[AxisOrder, ...]:
+    """The axis order that NumPy would give each output.
+
+    Args:
+        graph: a verified graph.
+        shapes: of the call's inputs, by ``miniatures``.
+        extents: one whole number for each computed extent of the graph.
+
+    Raises:
+        CannotFuse: the rank is too high to ask NumPy.
+    """
+    ranks = [len(graph.nodes[output.node].dims) for output in graph.outputs]
+    if all(_is_c_contiguous(shape, strides) for shape, strides in shapes) and not _moves_axes(graph):
+        return tuple(tuple(range(rank)) for rank in ranks)
+    if max([*ranks, *(len(shape) for shape, _ in shapes)], default=0) > MAX_MINIATURE_RANK:
+        raise refuse(
+            Code.UNSUPPORTED_ARRAY, f"arrays of more than {MAX_MINIATURE_RANK} axes are fused in C order only"
+        )
+    types = {node.index: node.dtype for node in graph.nodes if hasattr(node, "index")}
+    inputs = [_array(types.get(number, np.dtype("f8")), *shape) for number, shape in enumerate(shapes)]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = evaluate(graph, inputs, [1] * len(graph.scalar_dtypes), [min(extent, 2) for extent in extents])
+    return tuple(_order(np.asarray(result)) for result in results)
+
+
+def _miniature(array: np.ndarray) -> Miniature:
+    shape = tuple([extent if extent < 2 else 2 for extent in array.shape])
+    if array.flags.c_contiguous:
+        return shape, _c_strides(shape)
+    if array.flags.f_contiguous:
+        return shape, _c_strides(shape[::-1])[::-1]
+    sizes = sorted({abs(stride) for stride, extent in zip(array.strides, array.shape, strict=True) if extent > 1 and stride})
+    strides = []
+    for stride, extent in zip(array.strides, array.shape, strict=True):
+        magnitude = _GAP ** sizes.index(abs(stride)) if extent > 1 and stride else 0
+        strides.append(magnitude if stride >= 0 else -magnitude)
+    return shape, tuple(strides)
+
+
+def _array(dtype: np.dtype, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+    reach = [(extent - 1) * stride for extent, stride in zip(shape, strides, strict=True) if extent > 1]
+    before = -sum(step for step in reach if step < 0)
+    after = sum(step for step in reach if step > 0)
+    memory = np.ones(before + after + 1, dtype)
+    step = dtype.itemsize
+    return np.ndarray(shape, dtype, memory, before * step, tuple(stride * step for stride in strides))
+
+
+def _order(array: np.ndarray) -> AxisOrder:
+    return tuple(sorted(range(array.ndim), key=lambda axis: (-abs(array.strides[axis]), axis)))
+
+
+def _c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    strides = []
+    step = 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= max(extent, 1)
+    return tuple(reversed(strides))
+
+
+def _is_c_contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    return all(
+        extent <= 1 or stride == natural for extent, stride, natural in zip(shape, strides, _c_strides(shape), strict=True)
+    )
+
+
+def _moves_axes(graph: Graph) -> bool:
+    """Whether an operand is seen with its axes moved: then C-ordered inputs need not give C-ordered outputs."""
+    return any(getattr(node, "axes", None) is not None for node in graph.nodes)

@@ -6,8 +6,7 @@ from pyfuse.diagnostics import Diagnostic
 from pyfuse.errors import FuseError, PyfuseError, VerificationError
 from pyfuse.executor import CacheInfo
 from pyfuse.fallback import PyfuseFallbackWarning
-
-__version__ = "0.1.0"
+from pyfuse.version import VERSION as __version__
 
 __all__ = [
     "CacheInfo",

@@ -21,7 +21,9 @@ class ParameterBinder:
         self.signature = inspect.signature(function)
         self.names = tuple(self.signature.parameters)
         kinds = [parameter.kind for parameter in self.signature.parameters.values()]
-        self._is_plain = all(kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY) for kind in kinds)
+        self._is_plain = all(
+            kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY) for kind in kinds
+        )
         self._count = len(kinds)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:

@@ -117,7 +117,9 @@ def load_kernel(
         if dump.wants("asm"):
             dump("asm", backend.assembly_of(source, config))
         built: BuiltKernel = backend.build(source, config)
-        dump("cache", f"{built.path.name}: {'found' if built.was_cached else f'built in {built.build_seconds:.3f} s'}\n")
+        dump(
+            "cache", f"{built.path.name}: {'found' if built.was_cached else f'built in {built.build_seconds:.3f} s'}\n"
+        )
         kernel = backend.load(source, built, config)
         loaded = LoadedKernel(source=source, built=built, kernel=kernel)
         specialization.kernels[layouts] = loaded

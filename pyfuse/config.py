@@ -49,7 +49,7 @@ def current() -> Config:
 
 
 @contextmanager
-def set(**settings: object) -> Iterator[Config]:  # noqa: A001 - reads as pyfuse.config.set(...)
+def set(**settings: object) -> Iterator[Config]:
     """Override settings inside a ``with`` block, in this thread or task only.
 
     Raises:

@@ -30,7 +30,9 @@ class Dump:
             return
         shown = text() if callable(text) else text
         if topic in self._config.debug:
-            print(f"--- pyfuse {topic}: {self._name}\n{shown}", file=sys.stderr, end="" if shown.endswith("\n") else "\n")
+            print(
+                f"--- pyfuse {topic}: {self._name}\n{shown}", file=sys.stderr, end="" if shown.endswith("\n") else "\n"
+            )
         if self._config.dump_dir is not None:
             self._write(topic, shown)
 

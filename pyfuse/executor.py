@@ -25,7 +25,9 @@ MAX_LAUNCHES = 1024  # exact forms remembered for each function; beyond it all a
 # Status bits of a kernel (docs/c-library.md, rule 5) that np.errstate decides about.
 _REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
 _DISABLED = Diagnostic(code=Code.DISABLED, message="pyfuse is disabled: PYFUSE_DISABLE is set")
-_BAD_CALL = Diagnostic(code=Code.NUMPY_RAISES, message="the arguments do not match the parameters: Python raises its own error")
+_BAD_CALL = Diagnostic(
+    code=Code.NUMPY_RAISES, message="the arguments do not match the parameters: Python raises its own error"
+)
 _REPORT = Diagnostic(
     code=Code.FLOATING_POINT_REPORT,
     message="a floating-point error is to be reported: NumPy computes the call again and reports it itself",
@@ -268,13 +270,17 @@ def _verify(result: Any, expected: Any) -> None:
     if isinstance(expected, tuple | list | dict):
         same = type(result) is type(expected) and len(result) == len(expected)
         if not same:
-            raise VerificationError(f"the fused result is {type(result).__name__}, the original's {type(expected).__name__}")
+            raise VerificationError(
+                f"the fused result is {type(result).__name__}, the original's {type(expected).__name__}"
+            )
         keys = expected if isinstance(expected, dict) else range(len(expected))
         for key in keys:
             _verify(result[key], expected[key])
         return
     if type(result) is not type(expected):
-        raise VerificationError(f"the fused result is a {type(result).__name__}, the original's a {type(expected).__name__}")
+        raise VerificationError(
+            f"the fused result is a {type(result).__name__}, the original's a {type(expected).__name__}"
+        )
     if isinstance(expected, np.ndarray | np.generic):
         if result.dtype != expected.dtype or result.shape != expected.shape or result.strides != expected.strides:
             raise VerificationError(

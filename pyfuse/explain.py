@@ -74,7 +74,9 @@ def _explanation(
 
 def _summary(executor: Executor, name: str) -> str:
     info = executor.info()
-    lines = [f"{name}: {info.fused_calls} fused calls, {info.fallback_calls} as ordinary Python, {info.kernels} kernels."]
+    lines = [
+        f"{name}: {info.fused_calls} fused calls, {info.fallback_calls} as ordinary Python, {info.kernels} kernels."
+    ]
     lines += [f"  {code}: {count}" for code, count in sorted(executor.fallback.reasons().items())]
     if executor.fallback.last is not None:
         lines += ["", "The last reason:", executor.fallback.last.draw()]

@@ -14,7 +14,14 @@ from pyfuse.errors import FuseError
 
 # Not failures to fuse: the original runs so that NumPy itself raises, warns or computes as it always does.
 NUMPYS_OWN = frozenset(
-    {Code.NUMPY_RAISES, Code.SHAPE_MISMATCH, Code.SCALAR_RANGE, Code.HOST_ERROR, Code.FLOATING_POINT_REPORT, Code.DISABLED}
+    {
+        Code.NUMPY_RAISES,
+        Code.SHAPE_MISMATCH,
+        Code.SCALAR_RANGE,
+        Code.HOST_ERROR,
+        Code.FLOATING_POINT_REPORT,
+        Code.DISABLED,
+    }
 )
 
 

@@ -79,7 +79,7 @@ class Guard:
         """Whether the fact holds for a call; a value that cannot be had does not hold."""
         try:
             return self.holds_for(self.expression.evaluate(arguments))
-        except Exception:  # noqa: BLE001 - a deleted global or attribute: the specialisation no longer applies
+        except Exception:
             return False
 
 
@@ -93,7 +93,7 @@ def value_guard(expression: HostExpression, value: Any) -> Guard:
     frozen = freeze(value)
     return Guard(
         expression=expression,
-        holds_for=lambda now: now is value and not _is_mutable(now) or freeze(now) == frozen,
+        holds_for=lambda now: (now is value and not _is_mutable(now)) or freeze(now) == frozen,
         text=f"{expression.text} == {value!r}",
     )
 
@@ -102,7 +102,9 @@ def type_guard(expression: HostExpression, value: Any) -> Guard:
     """The same type, whatever the value."""
     kind = type(value)
     return Guard(
-        expression=expression, holds_for=lambda now: type(now) is kind, text=f"type of {expression.text} is {kind.__name__}"
+        expression=expression,
+        holds_for=lambda now: type(now) is kind,
+        text=f"type of {expression.text} is {kind.__name__}",
     )
 
 

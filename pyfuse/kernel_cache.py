@@ -77,7 +77,16 @@ class KernelCache:
                 raise refuse(
                     Code.TOO_MANY_VARIANTS,
                     f"the function's form depends on values that took more than {MAX_VARIANTS} forms",
-                    notes=tuple(sorted({guard.text.partition(" == ")[0] for entry in known for guard in entry.guards if " == " in guard.text})),
+                    notes=tuple(
+                        sorted(
+                            {
+                                guard.text.partition(" == ")[0]
+                                for entry in known
+                                for guard in entry.guards
+                                if " == " in guard.text
+                            }
+                        )
+                    ),
                     hints=("values used in 'if', 'range', axes and shapes decide the form of a kernel",),
                 )
             return make()

@@ -97,7 +97,9 @@ def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], 
         specialization.orders[key] = output_orders(graph, small, extents)
     orders = specialization.orders[key]
     dtypes = specialization.output_dtypes
-    strides = [_strides(shape, order, dtype.itemsize) for shape, order, dtype in zip(shapes, orders, dtypes, strict=True)]
+    strides = [
+        _strides(shape, order, dtype.itemsize) for shape, order, dtype in zip(shapes, orders, dtypes, strict=True)
+    ]
     nests = tuple(_nest_geometry(nest, dims, inputs, strides) for nest in specialization.plan.nests)
     return CallGeometry(extents=dims, shapes=shapes, orders=orders, nests=nests)
 
@@ -180,7 +182,9 @@ def _nest_geometry(
 ) -> NestGeometry:
     operands: list[Store | Load] = [*nest.stores, *nest.loads]
     strides = [
-        _by_loop_axis(operand, output_strides[operand.output] if isinstance(operand, Store) else inputs[operand.index].strides)
+        _by_loop_axis(
+            operand, output_strides[operand.output] if isinstance(operand, Store) else inputs[operand.index].strides
+        )
         for operand in operands
     ]
     return merge_dims(

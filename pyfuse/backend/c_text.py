@@ -123,7 +123,10 @@ def _half(
     own_name = function_name(operation.name, dtypes)
     if own_name in functions():
         return _call(own_name, operands, result_count=operation.result_count)
-    widened = [cast(text, dtype, SINGLE) if dtype == HALF else Expression(text=text) for text, dtype in zip(operands, dtypes, strict=True)]
+    widened = [
+        cast(text, dtype, SINGLE) if dtype == HALF else Expression(text=text)
+        for text, dtype in zip(operands, dtypes, strict=True)
+    ]
     wide_dtypes = [SINGLE if dtype == HALF else dtype for dtype in dtypes]
     wide_result = SINGLE if result_dtype == HALF else result_dtype
     inner = _native(operation, [expression.text for expression in widened], wide_dtypes, wide_result)
@@ -139,7 +142,9 @@ def _half(
 def _call(name: str, operands: Sequence[str], result_count: int = 1) -> Expression:
     function = functions().get(name)
     if function is None:
-        raise refuse(Code.UNSUPPORTED_OPERATION, f"there is no kernel text for '{name.removeprefix('pf_')}'; it stays with NumPy")
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, f"there is no kernel text for '{name.removeprefix('pf_')}'; it stays with NumPy"
+        )
     arguments = list(operands)
     if result_count > 1:
         arguments.append("&{second}")
@@ -162,7 +167,7 @@ def _integer_literal(value: int, dtype: np.dtype) -> str:
 def _float_literal(value: float, dtype: np.dtype) -> str:
     suffix = "f" if dtype == SINGLE else ""
     if math.isnan(value):
-        return f"__builtin_nan{suffix}(\"\")"
+        return f'__builtin_nan{suffix}("")'
     if math.isinf(value):
         return f"({'-' if value < 0 else ''}__builtin_inf{suffix}())"
     text = f"{value.hex()}{suffix}"

@@ -56,7 +56,9 @@ def _real(tracer: Tracer, array: ArrayValue) -> Value:
 
 def _imag(tracer: Tracer, array: ArrayValue) -> Value:
     if tracer.dtype(array).kind != "c":
-        raise refuse(Code.UNSUPPORTED_OPERATION, "the imaginary part of a real array is a read-only array of zeros", tracer.span)
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, "the imaginary part of a real array is a read-only array of zeros", tracer.span
+        )
     return _part(tracer, array, "imag")
 
 
@@ -107,7 +109,9 @@ def _conjugate(tracer: Tracer, array: ArrayValue) -> Value:
     return tracer.apply_named("conjugate", array)
 
 
-def _clip(tracer: Tracer, array: ArrayValue, min: Value = constant(None), max: Value = constant(None), **keywords: Value) -> Value:  # noqa: A002
+def _clip(
+    tracer: Tracer, array: ArrayValue, min: Value = constant(None), max: Value = constant(None), **keywords: Value
+) -> Value:
     return numpy_calls.clip(tracer, array, min, max, **keywords)
 
 
@@ -151,10 +155,14 @@ def subscript(tracer: Tracer, array: ArrayValue, index: Value) -> Value:
     if array.is_scalar:
         raise refuse(Code.UNSUPPORTED_OPERATION, "a NumPy scalar is indexed", tracer.span)
     items = list(index) if isinstance(index, tuple) else [index]
-    entries: list[Any] = [entry.value if isinstance(entry, HostValue) and entry.is_constant else Ellipsis for entry in items]
+    entries: list[Any] = [
+        entry.value if isinstance(entry, HostValue) and entry.is_constant else Ellipsis for entry in items
+    ]
     if not all(_keeps_everything(item) for item in items) or sum(entry is Ellipsis for entry in entries) > 1:
         raise refuse(
-            Code.UNSUPPORTED_OPERATION, "indexing that selects elements is not fused yet", tracer.span,
+            Code.UNSUPPORTED_OPERATION,
+            "indexing that selects elements is not fused yet",
+            tracer.span,
             hints=("take the slice before the call, and pass it as an argument",),
         )
     rank = tracer.rank(array)
@@ -182,5 +190,3 @@ def _keeps_everything(item: Value) -> bool:
         return False
     value = item.value
     return value is None or value is Ellipsis or (isinstance(value, slice) and value == slice(None))
-
-

@@ -74,7 +74,9 @@ class TracedFunction:
     result: Recipe
 
 
-def build_graph(function: FunctionType, source: FunctionSource, parameters: Sequence[str], arguments: Sequence[Any]) -> TracedFunction:
+def build_graph(
+    function: FunctionType, source: FunctionSource, parameters: Sequence[str], arguments: Sequence[Any]
+) -> TracedFunction:
     """Trace a function for one call.
 
     Args:
@@ -143,5 +145,3 @@ class _RecipeWriter:
             return HostRecipe(expression=value.argument)
         self.outputs.append(Output(node=self._tracer.node_of(value), is_scalar=value.is_scalar))
         return OutputRecipe(index=len(self.outputs) - 1)
-
-

@@ -6,7 +6,6 @@ import ast
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +102,9 @@ class Caller:
     def _object_attribute(self, owner: HostValue, value: Any, name: str) -> Value:
         found = inspect.getattr_static(value, name, _MISSING)
         if found is _MISSING:
-            raise refuse(Code.UNKNOWN_ATTRIBUTE, f"'{owner.expression.text}' has no plain attribute '{name}'", self._tracer.span)
+            raise refuse(
+                Code.UNKNOWN_ATTRIBUTE, f"'{owner.expression.text}' has no plain attribute '{name}'", self._tracer.span
+            )
         if isinstance(found, staticmethod):
             return constant(found.__func__, name)
         if isinstance(found, FunctionType) and not isinstance(value, type) and name not in _own(value):
@@ -114,11 +115,17 @@ class Caller:
         is_slot = inspect.ismemberdescriptor(found)
         if hasattr(type(found), "__get__") and not is_slot and not isinstance(found, FunctionType | type):
             raise refuse(
-                Code.UNKNOWN_ATTRIBUTE, f"reading '{owner.expression.text}.{name}' may run code of the object", self._tracer.span,
+                Code.UNKNOWN_ATTRIBUTE,
+                f"reading '{owner.expression.text}.{name}' may run code of the object",
+                self._tracer.span,
                 hints=("read it before the call, and pass it as an argument",),
             )
         if hasattr(type(value), "__getattr__") or type(value).__getattribute__ not in _PLAIN_LOOKUPS:
-            raise refuse(Code.UNKNOWN_ATTRIBUTE, f"'{owner.expression.text}' looks attributes up in its own way", self._tracer.span)
+            raise refuse(
+                Code.UNKNOWN_ATTRIBUTE,
+                f"'{owner.expression.text}' looks attributes up in its own way",
+                self._tracer.span,
+            )
         return self._tracer.lift(_attribute_expression(owner, name), getattr(value, name), is_guarded=False)
 
     # --- callables ------------------------------------------------------------------------------------------------
@@ -160,7 +167,9 @@ class Caller:
 
     def _scalar_type(self, kind: type[np.generic], argument: Value) -> Value:
         if not isinstance(argument, ArrayValue):
-            raise refuse(Code.UNSUPPORTED_VALUE, f"np.{kind.__name__} of a list or tuple is not fused", self._tracer.span)
+            raise refuse(
+                Code.UNSUPPORTED_VALUE, f"np.{kind.__name__} of a list or tuple is not fused", self._tracer.span
+            )
         return self._tracer.cast(argument, numpy_calls.as_dtype(self._tracer, constant(kind)))
 
     def _array_method(self, method: _ArrayMethod, arguments: Sequence[Value], keywords: dict[str, Value]) -> Value:
@@ -180,7 +189,10 @@ class Caller:
         except TypeError as error:
             name = function if isinstance(function, str) else getattr(function, "__name__", "this function")
             raise refuse(
-                Code.UNSUPPORTED_OPERATION, f"these arguments of '{name}' are not fused", self._tracer.span, notes=(str(error),)
+                Code.UNSUPPORTED_OPERATION,
+                f"these arguments of '{name}' are not fused",
+                self._tracer.span,
+                notes=(str(error),),
             ) from error
         return handler(self._tracer, *owner, *arguments, **keywords)
 
@@ -189,11 +201,15 @@ class Caller:
     def _inline(self, function: Any, arguments: Sequence[Value], keywords: dict[str, Value]) -> Value:
         name = getattr(function, "__qualname__", getattr(function, "__name__", type(function).__name__))
         if isinstance(function, np.ufunc) and function.__name__ in NOT_FUSED_UFUNCS:
-            raise refuse(Code.UNKNOWN_CALL, f"'{name}' is not fused: {NOT_FUSED_UFUNCS[function.__name__]}", self._tracer.span)
+            raise refuse(
+                Code.UNKNOWN_CALL, f"'{name}' is not fused: {NOT_FUSED_UFUNCS[function.__name__]}", self._tracer.span
+            )
         own = inspect.unwrap(function) if _is_numpy_function(function) else function
         if not isinstance(own, FunctionType):
             raise refuse(
-                Code.UNKNOWN_CALL, f"the call of '{name}' is not an array expression", self._tracer.span,
+                Code.UNKNOWN_CALL,
+                f"the call of '{name}' is not an array expression",
+                self._tracer.span,
                 label="runs as ordinary Python",
             )
         if self._frame.depth >= MAX_DEPTH:
@@ -245,7 +261,9 @@ class Caller:
     ) -> None:  # fmt: skip
         bound = bind_parameters(parameters, arguments, keywords, defaults, keyword_defaults)
         if bound is None:
-            raise refuse(Code.HOST_ERROR, "a helper is called with arguments that do not match: Python raises", self._tracer.span)
+            raise refuse(
+                Code.HOST_ERROR, "a helper is called with arguments that do not match: Python raises", self._tracer.span
+            )
         scope.local.update(bound)
 
 
@@ -304,7 +322,9 @@ def _own(value: Any) -> dict[str, Any]:
 
 def _attribute_expression(owner: HostValue, name: str) -> HostExpression:
     return HostCall(
-        function=functools.partial(_get, name=name), operands=(owner.expression,), text=f"{owner.expression.text}.{name}"
+        function=functools.partial(_get, name=name),
+        operands=(owner.expression,),
+        text=f"{owner.expression.text}.{name}",
     )
 
 
@@ -332,6 +352,6 @@ def _is_wrapped(node: ast.FunctionDef, function: Any) -> bool:
     return hasattr(function, "__wrapped__")
 
 
-@lru_cache(maxsize=None)
+@functools.cache
 def _signature(handler: Callable[..., Value]) -> inspect.Signature:
     return inspect.signature(handler)

@@ -148,7 +148,9 @@ class Frame:
         starred = [number for number, target in enumerate(targets) if isinstance(target, ast.Starred)]
         after = len(targets) - starred[0] - 1 if starred else 0
         if len(starred) > 1 or (len(items) != len(targets) if not starred else len(items) < len(targets) - 1):
-            raise refuse(Code.HOST_ERROR, "the number of values to unpack does not match: Python raises", self.tracer.span)
+            raise refuse(
+                Code.HOST_ERROR, "the number of values to unpack does not match: Python raises", self.tracer.span
+            )
         if starred:
             first = starred[0]
             middle = items[first : len(items) - after]
@@ -198,7 +200,9 @@ class Frame:
 
     def _function(self, statement: ast.FunctionDef) -> _Flow:
         if statement.decorator_list:
-            raise refuse(Code.UNSUPPORTED_SYNTAX, "a decorated function inside a fused one is not fused", self.tracer.span)
+            raise refuse(
+                Code.UNSUPPORTED_SYNTAX, "a decorated function inside a fused one is not fused", self.tracer.span
+            )
         self.scope.local[statement.name] = self._local_function(statement)
         return _Flow.NEXT
 
@@ -497,4 +501,3 @@ _EXPRESSIONS: dict[type[ast.expr], Callable[[Frame, Any], Value]] = {
     ast.DictComp: Frame._comprehension,
     ast.Call: Frame._call,
 }
-

@@ -115,7 +115,9 @@ def _stored(
     if not targets:
         if not is_everywhere:
             raise refuse(
-                Code.UNINITIALISED, "'where=' without 'out=' leaves elements uninitialised", tracer.span,
+                Code.UNINITIALISED,
+                "'where=' without 'out=' leaves elements uninitialised",
+                tracer.span,
                 hints=("np.where gives every element a value",),
             )
         return list(made)
@@ -173,7 +175,9 @@ def _fast_power(exponent: Any) -> str | None:
 def where(tracer: Tracer, condition: Value, *choices: Value) -> Value:
     """``np.where`` with three arguments."""
     if len(choices) != 2:
-        raise refuse(Code.UNSUPPORTED_OPERATION, "np.where with one argument gives indices, which are not fused", tracer.span)
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, "np.where with one argument gives indices, which are not fused", tracer.span
+        )
     if all(isinstance(value, HostValue) for value in (condition, *choices)):
         raise refuse(Code.NO_ARRAY_WORK, "np.where of numbers alone", tracer.span)
     dtype = result_type([tracer.operand_type(choice) for choice in choices])
@@ -229,14 +233,18 @@ def _plain_type(tracer: Tracer, value: Value) -> Any:
     return tracer.operand_type(value)
 
 
-def piecewise(tracer: Tracer, x: Value, condlist: Value, funclist: Value, *arguments: Value, **keywords: Value) -> Value:
+def piecewise(
+    tracer: Tracer, x: Value, condlist: Value, funclist: Value, *arguments: Value, **keywords: Value
+) -> Value:
     """``np.piecewise`` whose pieces are numbers."""
     array = as_array(tracer, x)
     conditions = _listed(condlist)
     pieces = _listed(funclist)
     if arguments or keywords or not all(isinstance(piece, HostValue) and not callable(piece.value) for piece in pieces):
         raise refuse(
-            Code.UNSUPPORTED_OPERATION, "np.piecewise is fused for pieces that are numbers", tracer.span,
+            Code.UNSUPPORTED_OPERATION,
+            "np.piecewise is fused for pieces that are numbers",
+            tracer.span,
             hints=("np.where or np.select take expressions",),
         )
     if len(pieces) not in (len(conditions), len(conditions) + 1) or not all(
@@ -272,7 +280,9 @@ def nan_to_num(
     )
     for test, replacement in tests:
         condition = _infinity_test(tracer, array, test)
-        replaced = tracer.apply_raw("select", [tracer.node_of(condition), tracer.operand(replacement, dtype), value], dtype)
+        replaced = tracer.apply_raw(
+            "select", [tracer.node_of(condition), tracer.operand(replacement, dtype), value], dtype
+        )
         value = tracer.node_of(replaced)
     return ArrayValue(node=tracer.draft.store(tracer.node_of(array), value, tracer.origin()))
 
@@ -522,4 +532,3 @@ _HANDLERS: dict[Any, Handler] = {
     np.real: _real_of,
     np.imag: _imag_of,
 }
-

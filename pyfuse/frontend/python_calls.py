@@ -66,7 +66,9 @@ def _refuse_scalar_overflow(tracer: Tracer, class_name: str, operands: Sequence[
         tracer.dtype(array).kind in "iu" for array in arrays
     ):
         raise refuse(
-            Code.UNSUPPORTED_OPERATION, "integer arithmetic of NumPy scalars stays with NumPy, which warns of overflow", tracer.span
+            Code.UNSUPPORTED_OPERATION,
+            "integer arithmetic of NumPy scalars stays with NumPy, which warns of overflow",
+            tracer.span,
         )
 
 
@@ -80,10 +82,14 @@ def _container_operator(tracer: Tracer, class_name: str, operands: Sequence[Valu
             return items * numpy_calls.whole_number(tracer, count)
         case "Mult", (HostValue() as count, tuple() | list() as items):
             return items * numpy_calls.whole_number(tracer, count)
-        case ("Eq" | "NotEq" | "Lt" | "LtE" | "Gt" | "GtE"), (left, right) if not numpy_calls.has_array([left, right]):
+        case (("Eq" | "NotEq" | "Lt" | "LtE" | "Gt" | "GtE"), (left, right)) if not numpy_calls.has_array(
+            [left, right]
+        ):
             return constant(_OPERATOR_FUNCTIONS[class_name](known(tracer, left), known(tracer, right)))
         case _:
-            raise refuse(Code.UNSUPPORTED_VALUE, "a list or tuple is used as an operand of an array operation", tracer.span)
+            raise refuse(
+                Code.UNSUPPORTED_VALUE, "a list or tuple is used as an operand of an array operation", tracer.span
+            )
 
 
 def known(tracer: Tracer, value: Value) -> Any:
@@ -114,8 +120,10 @@ def iterate(tracer: Tracer, value: Value) -> list[Value]:
                 raise refuse(Code.TOO_LARGE, f"a loop of {len(items)} steps is not unrolled", tracer.span)
             return [constant(item) for item in items]
     raise refuse(
-        Code.UNSUPPORTED_SYNTAX, "a loop over an array, or over something not known before the call, is not fused",
-        tracer.span, hints=("write it as an operation on whole arrays",),
+        Code.UNSUPPORTED_SYNTAX,
+        "a loop over an array, or over something not known before the call, is not fused",
+        tracer.span,
+        hints=("write it as an operation on whole arrays",),
     )
 
 
@@ -286,7 +294,7 @@ def container_method(tracer: Tracer, container: Value, name: str, arguments: Seq
             return [(constant(key), item) for key, item in container.items()]
         case dict(), "get", (key, *rest):
             return container.get(known(tracer, key), rest[0] if rest else constant(None))  # type: ignore[no-any-return]
-        case (list() | dict()), "copy", ():
+        case ((list() | dict()), "copy", ()):
             return container.copy()  # type: ignore[union-attr]
         case _:
             raise refuse(
@@ -297,5 +305,3 @@ def container_method(tracer: Tracer, container: Value, name: str, arguments: Seq
 def is_plain_number(value: Any) -> bool:
     """Whether an object is a Python or NumPy number."""
     return type(value) in PLAIN_TYPES or isinstance(value, np.generic)
-
-

@@ -89,9 +89,7 @@ class Tracer:
         self.add_guard(guard)
         return constant(value, expression.text)
 
-    def _lift_container(
-        self, expression: HostExpression, value: Any, *, is_guarded: bool, pin_numbers: bool
-    ) -> Value:
+    def _lift_container(self, expression: HostExpression, value: Any, *, is_guarded: bool, pin_numbers: bool) -> Value:
         if not is_guarded:
             shape: Any = tuple(value) if isinstance(value, dict) else len(value)
             described = HostCall(function=_container_shape, operands=(expression,), text=f"shape of {expression.text}")
@@ -111,7 +109,9 @@ class Tracer:
                 self.span,
             )
         if not is_fused_dtype(array.dtype):
-            raise refuse(Code.UNSUPPORTED_DTYPE, f"{expression.text} has dtype {array.dtype}, which stays with NumPy", self.span)
+            raise refuse(
+                Code.UNSUPPORTED_DTYPE, f"{expression.text} has dtype {array.dtype}, which stays with NumPy", self.span
+            )
         if id(array) in self._input_values and self._input_values[id(array)].argument is expression:
             return self._input_values[id(array)]
         if not is_guarded:
@@ -158,7 +158,9 @@ class Tracer:
             return bool(self.host_call(bool, [value], "bool").value)
         return bool(self.pin(self.host_call(bool, [value], "bool")))
 
-    def host_call(self, function: Callable[..., Any], operands: Sequence[HostValue], text: str | None = None) -> HostValue:
+    def host_call(
+        self, function: Callable[..., Any], operands: Sequence[HostValue], text: str | None = None
+    ) -> HostValue:
         """Python's own answer, now and at each call.
 
         Raises:
@@ -176,9 +178,7 @@ class Tracer:
         shown = f"{name}({', '.join(operand.expression.text for operand in operands)})"
         if all(operand.is_constant for operand in operands):
             return constant(value, shown)
-        expression = HostCall(
-            function=function, operands=tuple(operand.expression for operand in operands), text=shown
-        )
+        expression = HostCall(function=function, operands=tuple(operand.expression for operand in operands), text=shown)
         return HostValue(expression=expression, value=value)
 
     # --- arrays ---------------------------------------------------------------------------------------------------
@@ -278,7 +278,9 @@ class Tracer:
             if isinstance(number, np.generic):
                 raise refuse(Code.UNSUPPORTED_DTYPE, f"a {number.dtype} scalar stays with NumPy", self.span)
         raise refuse(
-            Code.UNSUPPORTED_VALUE, f"{_describe(value)} is used as an operand of an array operation", self.span,
+            Code.UNSUPPORTED_VALUE,
+            f"{_describe(value)} is used as an operand of an array operation",
+            self.span,
             hints=("use arrays and numbers",),
         )
 
@@ -308,7 +310,9 @@ class Tracer:
                 warnings.simplefilter("error")
                 number = np.asarray(value, dtype=dtype)[()].item()
         except (OverflowError, FloatingPointError, TypeError, ValueError, Warning) as error:
-            raise refuse(Code.SCALAR_RANGE, f"{value!r} does not fit {dtype}; NumPy says so itself", self.span) from error
+            raise refuse(
+                Code.SCALAR_RANGE, f"{value!r} does not fit {dtype}; NumPy says so itself", self.span
+            ) from error
         if dtype.kind in "fc" and isinstance(value, int | float) and math.isfinite(value) and not np.isfinite(number):
             raise refuse(Code.SCALAR_RANGE, f"{value!r} does not fit {dtype}; NumPy says so itself", self.span)
         return number  # type: ignore[no-any-return]
@@ -326,7 +330,9 @@ class Tracer:
         Raises:
             CannotFuse: NumPy has no loop for the types, or it is not fused.
         """
-        loop, results = resolve(operation, [self.operand_type(value) for value in operands], dtype=dtype, casting=casting)
+        loop, results = resolve(
+            operation, [self.operand_type(value) for value in operands], dtype=dtype, casting=casting
+        )
         nodes = [self.operand(value, wanted) for value, wanted in zip(operands, loop, strict=True)]
         made = self.draft.apply(operation.name, nodes, results, self.origin())
         return tuple(ArrayValue(node=node, is_scalar=not self.draft[node].dims) for node in made)
@@ -346,7 +352,9 @@ class Tracer:
             raise refuse(Code.UNSUPPORTED_DTYPE, f"arrays of {dtype} stay with NumPy", self.span)
         if self.dtype(array).kind == "c" and dtype.kind not in "cb":
             raise refuse(
-                Code.UNSUPPORTED_OPERATION, "a cast drops imaginary parts: NumPy warns of it", self.span,
+                Code.UNSUPPORTED_OPERATION,
+                "a cast drops imaginary parts: NumPy warns of it",
+                self.span,
                 hints=("use .real",),
             )
         node = self.draft.cast(self.node_of(array), dtype, self.origin(), is_implicit=False)
@@ -381,7 +389,9 @@ class Tracer:
 def item_of(expression: HostExpression, key: Any) -> HostExpression:
     """``expression[key]``."""
     return HostCall(
-        function=_item, operands=(expression, HostConstant(value=key, text=repr(key))), text=f"{expression.text}[{key!r}]"
+        function=_item,
+        operands=(expression, HostConstant(value=key, text=repr(key))),
+        text=f"{expression.text}[{key!r}]",
     )
 
 

@@ -115,7 +115,9 @@ class GraphDraft:
         dims = self.dims(target)
         broadcast = self.broadcast([dims, self.dims(value)])
         if tuple(self._root(dim) for dim in dims) != broadcast:
-            raise refuse(Code.NUMPY_RAISES, "a value is stored into an array of a smaller shape: NumPy raises its own error")
+            raise refuse(
+                Code.NUMPY_RAISES, "a value is stored into an array of a smaller shape: NumPy raises its own error"
+            )
         node = Apply(
             dtype=dtype if dtype is not None else self._nodes[target].dtype,
             dims=self.dims(target),

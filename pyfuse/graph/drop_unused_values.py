@@ -18,7 +18,9 @@ def keep_reporting_values(graph: Graph) -> Graph:
     discarded = [
         Output(node=index, is_discarded=True)
         for index, node in enumerate(graph.nodes)
-        if index not in used and _may_report(graph, node) and not _is_part_of_used(graph, node, used)
+        if index not in used
+        and _may_report(graph, node)
+        and not _is_part_of_used(graph, node, used)
         and (index not in users or not _all_users_report(graph, index))
     ]
     return replace(graph, outputs=graph.outputs + tuple(discarded)) if discarded else graph
@@ -27,9 +29,7 @@ def keep_reporting_values(graph: Graph) -> Graph:
 def drop_unused_values(graph: Graph) -> Graph:
     """Nodes that no output reaches are left out; inputs and scalars stay, they are the kernel's parameters."""
     used = _reachable(graph, through_layouts=True)
-    kept = [
-        index for index, node in enumerate(graph.nodes) if index in used or isinstance(node, Input | Scalar)
-    ]
+    kept = [index for index, node in enumerate(graph.nodes) if index in used or isinstance(node, Input | Scalar)]
     number = {index: position for position, index in enumerate(kept)}
     nodes = tuple(_renumbered(graph.nodes[index], number) for index in kept)
     outputs = tuple(replace(output, node=number[output.node]) for output in graph.outputs)
@@ -61,7 +61,14 @@ def _may_report(graph: Graph, node: Node) -> bool:
         return source.kind in "fc" and source != node.dtype
     if not by_name(node.operation).may_raise_flags:
         return False
-    return node.dtype.kind in "fc" or node.operation in ("floor_divide", "remainder", "fmod", "divmod", "power", "reciprocal")
+    return node.dtype.kind in "fc" or node.operation in (
+        "floor_divide",
+        "remainder",
+        "fmod",
+        "divmod",
+        "power",
+        "reciprocal",
+    )
 
 
 def _is_part_of_used(graph: Graph, node: Node, used: set[int]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.ops import Operation, callable_of
 
-FUSED_CODES = frozenset("b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split())
+FUSED_CODES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"])
 
 # A dtype, or the Python type of a weak scalar (NEP 50).
 OperandType = np.dtype | type
@@ -53,7 +53,8 @@ def resolve(
         loop = ufunc.resolve_dtypes(tuple(types), casting=casting, **asked)
     except (TypeError, ValueError) as error:
         raise refuse(
-            Code.NUMPY_RAISES, f"NumPy has no loop of '{operation.name}' for these types and raises its own error",
+            Code.NUMPY_RAISES,
+            f"NumPy has no loop of '{operation.name}' for these types and raises its own error",
             notes=(str(error),),
         ) from error
     for entry in loop:

@@ -135,7 +135,9 @@ def plan_text(plan: LoopPlan) -> str:
     """The stable text form of a plan, ending in a newline."""
     lines: list[str] = []
     for number, nest in enumerate(plan.nests):
-        lines.append(f"nest {number} over [{', '.join(f'd{dim}' for dim in nest.dims)}], {nest.element_cost} ps an element")
+        lines.append(
+            f"nest {number} over [{', '.join(f'd{dim}' for dim in nest.dims)}], {nest.element_cost} ps an element"
+        )
         lines += [f"  {_step_text(position, step, nest)}" for position, step in enumerate(nest.steps)]
         lines += [
             f"  store t{store.step} to out{store.output} : {code_of(store.dtype)}{_axes_text(store.axes)}"

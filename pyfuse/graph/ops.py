@@ -90,7 +90,11 @@ def by_callable(function: object) -> Operation | None:
     if known is not None:
         return known
     special = sys.modules.get("scipy.special")
-    if special is not None and function.__name__ in SCIPY_SPECIAL and getattr(special, function.__name__, None) is function:
+    if (
+        special is not None
+        and function.__name__ in SCIPY_SPECIAL
+        and getattr(special, function.__name__, None) is function
+    ):
         return OPERATIONS[function.__name__]
     return None
 
@@ -133,9 +137,7 @@ def _texts(**texts: str) -> Mapping[str, str]:
 
 def _ufunc(name: str, **facts: Any) -> Operation:
     ufunc = getattr(np, name)
-    return Operation(
-        name=ufunc.__name__, callable=ufunc, operand_count=ufunc.nin, result_count=ufunc.nout, **facts
-    )
+    return Operation(name=ufunc.__name__, callable=ufunc, operand_count=ufunc.nin, result_count=ufunc.nout, **facts)
 
 
 def _quiet(name: str, **facts: Any) -> Operation:
@@ -147,9 +149,7 @@ def _function(name: str, cost: Cost = Cost.FUNCTION) -> Operation:
 
 
 def _scipy(name: str, operand_count: int = 1) -> Operation:
-    return Operation(
-        name=name, callable=None, operand_count=operand_count, exactness=Exactness.ULP, cost=Cost.FUNCTION
-    )
+    return Operation(name=name, callable=None, operand_count=operand_count, exactness=Exactness.ULP, cost=Cost.FUNCTION)
 
 
 SCIPY_SPECIAL = ("erf", "erfc", "expit", "logit", "xlogy", "gammaln")
@@ -251,7 +251,10 @@ _ALL: tuple[Operation, ...] = (
     Operation(name="cast", callable=None, operand_count=1),
     Operation(name="select", callable=np.where, operand_count=3, may_raise_flags=False),
     Operation(
-        name="clip", callable=np._core.umath.clip, operand_count=3, may_raise_flags=False  # type: ignore[attr-defined]
+        name="clip",
+        callable=np._core.umath.clip,
+        operand_count=3,
+        may_raise_flags=False,  # type: ignore[attr-defined]
     ),
     Operation(
         name="contiguous", callable=_in_c_order, operand_count=1, may_raise_flags=False, c_text=_texts(biufce="{0}")

@@ -43,9 +43,7 @@ def output_orders(graph: Graph, shapes: Sequence[Miniature], extents: Sequence[i
     if all(_is_c_contiguous(shape, strides) for shape, strides in shapes) and not _moves_axes(graph):
         return tuple(tuple(range(rank)) for rank in ranks)
     if max([*ranks, *(len(shape) for shape, _ in shapes)], default=0) > MAX_MINIATURE_RANK:
-        raise refuse(
-            Code.UNSUPPORTED_ARRAY, f"arrays of more than {MAX_MINIATURE_RANK} axes are fused in C order only"
-        )
+        raise refuse(Code.UNSUPPORTED_ARRAY, f"arrays of more than {MAX_MINIATURE_RANK} axes are fused in C order only")
     types = {node.index: node.dtype for node in graph.nodes if hasattr(node, "index")}
     inputs = [_array(types.get(number, np.dtype("f8")), *shape) for number, shape in enumerate(shapes)]
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -60,7 +58,9 @@ def _miniature(array: np.ndarray) -> Miniature:
         return shape, _c_strides(shape)
     if array.flags.f_contiguous:
         return shape, _c_strides(shape[::-1])[::-1]
-    sizes = sorted({abs(stride) for stride, extent in zip(array.strides, array.shape, strict=True) if extent > 1 and stride})
+    sizes = sorted(
+        {abs(stride) for stride, extent in zip(array.strides, array.shape, strict=True) if extent > 1 and stride}
+    )
     strides = []
     for stride, extent in zip(array.strides, array.shape, strict=True):
         magnitude = _GAP ** sizes.index(abs(stride)) if extent > 1 and stride else 0
@@ -92,7 +92,8 @@ def _c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _is_c_contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return all(
-        extent <= 1 or stride == natural for extent, stride, natural in zip(shape, strides, _c_strides(shape), strict=True)
+        extent <= 1 or stride == natural
+        for extent, stride, natural in zip(shape, strides, _c_strides(shape), strict=True)
     )
 
 

@@ -56,5 +56,3 @@ def verified(graph: Graph) -> Graph:
     """The graph itself, after ``verify``."""
     verify(graph)
     return graph
-
-

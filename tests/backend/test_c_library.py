@@ -26,9 +26,16 @@ from pyfuse.backend.c_library import library
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 
-FLAGS = (
-    "-O3 -march=native -ffp-contract=off -fno-math-errno -fno-trapping-math -fwrapv -fno-strict-aliasing -std=gnu99"
-).split()
+FLAGS = [
+    "-O3",
+    "-march=native",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fwrapv",
+    "-fno-strict-aliasing",
+    "-std=gnu99",
+]
 DIVIDE, OVERFLOW, UNDERFLOW, INVALID, REPLAY, CAREFUL = 1, 2, 4, 8, 16, 32
 NUMPY_FLAGS = {"divide by zero": DIVIDE, "overflow": OVERFLOW, "underflow": UNDERFLOW, "invalid value": INVALID}
 COPIES = 37  # of each element: enough for a vector body and a tail with every type
@@ -145,11 +152,39 @@ def cast(target: str, source: str) -> Case:
 
 
 def integer_cases() -> Iterator[Case]:
-    unary = "negative positive absolute sign square reciprocal invert floor ceil trunc conjugate".split()
-    binary = (
-        "add subtract multiply floor_divide remainder fmod power left_shift right_shift gcd lcm "
-        "bitwise_and bitwise_or bitwise_xor maximum minimum fmax fmin"
-    ).split()
+    unary = [
+        "negative",
+        "positive",
+        "absolute",
+        "sign",
+        "square",
+        "reciprocal",
+        "invert",
+        "floor",
+        "ceil",
+        "trunc",
+        "conjugate",
+    ]
+    binary = [
+        "add",
+        "subtract",
+        "multiply",
+        "floor_divide",
+        "remainder",
+        "fmod",
+        "power",
+        "left_shift",
+        "right_shift",
+        "gcd",
+        "lcm",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "maximum",
+        "minimum",
+        "fmax",
+        "fmin",
+    ]
     for code in INTEGERS:
         for name in unary:
             yield operation(name, code, family="integer", inputs=(code,))
@@ -158,19 +193,19 @@ def integer_cases() -> Iterator[Case]:
             yield operation(name, code, family="integer", inputs=(code, code), replay=replay)
         yield operation("divmod", code, family="integer", inputs=(code, code), outputs=(code, code))
         yield operation("bitwise_count", code, family="integer", inputs=(code,), outputs=("u1",))
-    for name in "invert absolute floor ceil trunc".split():
+    for name in ["invert", "absolute", "floor", "ceil", "trunc"]:
         yield operation(name, "b1", family="integer", inputs=("b1",))
-    for name in "add multiply maximum minimum fmax fmin bitwise_and bitwise_or bitwise_xor".split():
+    for name in ["add", "multiply", "maximum", "minimum", "fmax", "fmin", "bitwise_and", "bitwise_or", "bitwise_xor"]:
         yield operation(name, "b1", family="integer", inputs=("b1", "b1"))
 
 
 def comparison_cases() -> Iterator[Case]:
-    order = "less less_equal greater greater_equal equal not_equal".split()
+    order = ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"]
     for code in CODES:
         family = "comparison" if code not in COMPLEX else "complex"
         for name in [*order, "logical_and", "logical_or", "logical_xor"]:
             yield operation(name, code, family=family, inputs=(code, code), outputs=("b1",))
-        for name in "logical_not isnan isinf isfinite".split():
+        for name in ["logical_not", "isnan", "isinf", "isfinite"]:
             yield operation(name, code, family=family, inputs=(code,), outputs=("b1",))
         if code.startswith("f"):
             yield operation("signbit", code, family=family, inputs=(code,), outputs=("b1",))
@@ -179,14 +214,44 @@ def comparison_cases() -> Iterator[Case]:
 
 
 def floating_cases() -> Iterator[Case]:
-    unary = (
-        "negative positive conjugate absolute fabs sign square reciprocal rint floor ceil trunc sqrt spacing "
-        "degrees rad2deg radians deg2rad"
-    ).split()
-    binary = (
-        "add subtract multiply divide floor_divide remainder fmod copysign nextafter heaviside "
-        "maximum minimum fmax fmin logaddexp logaddexp2"
-    ).split()
+    unary = [
+        "negative",
+        "positive",
+        "conjugate",
+        "absolute",
+        "fabs",
+        "sign",
+        "square",
+        "reciprocal",
+        "rint",
+        "floor",
+        "ceil",
+        "trunc",
+        "sqrt",
+        "spacing",
+        "degrees",
+        "rad2deg",
+        "radians",
+        "deg2rad",
+    ]
+    binary = [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "floor_divide",
+        "remainder",
+        "fmod",
+        "copysign",
+        "nextafter",
+        "heaviside",
+        "maximum",
+        "minimum",
+        "fmax",
+        "fmin",
+        "logaddexp",
+        "logaddexp2",
+    ]
     for code in FLOATS:
         for name in unary:
             yield operation(name, code, family="floating", inputs=(code,))
@@ -200,27 +265,66 @@ def floating_cases() -> Iterator[Case]:
 
 
 def half_cases() -> Iterator[Case]:
-    for name in "negative positive conjugate absolute fabs sign spacing".split():
+    for name in ["negative", "positive", "conjugate", "absolute", "fabs", "sign", "spacing"]:
         yield operation(name, "f2", family="half", inputs=("f2",))
-    for name in "copysign nextafter heaviside maximum minimum fmax fmin".split():
+    for name in ["copysign", "nextafter", "heaviside", "maximum", "minimum", "fmax", "fmin"]:
         yield operation(name, "f2", family="half", inputs=("f2", "f2"))
-    for name in "square sqrt reciprocal rint floor ceil trunc degrees rad2deg radians deg2rad modf frexp".split():
+    for name in [
+        "square",
+        "sqrt",
+        "reciprocal",
+        "rint",
+        "floor",
+        "ceil",
+        "trunc",
+        "degrees",
+        "rad2deg",
+        "radians",
+        "deg2rad",
+        "modf",
+        "frexp",
+    ]:
         yield half_operation(name, 1)
-    for name in "add subtract multiply divide floor_divide remainder fmod divmod logaddexp2".split():
+    for name in ["add", "subtract", "multiply", "divide", "floor_divide", "remainder", "fmod", "divmod", "logaddexp2"]:
         yield half_operation(name, 2)
     for second in ("i4", "i8"):
         yield half_operation("ldexp", 2, second=second)
 
 
 def complex_cases() -> Iterator[Case]:
-    unary = (
-        "negative positive conjugate square reciprocal sign rint sqrt exp exp2 log log2 log10 expm1 log1p "
-        "sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh"
-    ).split()
+    unary = [
+        "negative",
+        "positive",
+        "conjugate",
+        "square",
+        "reciprocal",
+        "sign",
+        "rint",
+        "sqrt",
+        "exp",
+        "exp2",
+        "log",
+        "log2",
+        "log10",
+        "expm1",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+    ]
     for code in COMPLEX:
         for name in unary:
             yield operation(name, code, family="complex", inputs=(code,))
-        for name in "add subtract multiply divide power maximum minimum fmax fmin".split():
+        for name in ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "fmax", "fmin"]:
             yield operation(name, code, family="complex", inputs=(code, code))
         # NumPy clears the flags here; only the last multiplication's overflow or underflow can be left of ours
         yield operation(
@@ -312,7 +416,9 @@ def build(family: str, directory: Path) -> tuple[cffi.FFI, Any]:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     ffi = cffi.FFI()
-    loops = "".join(f"void test_{case.name}(void *, void *, void *, void *, long, unsigned *, int);\n" for case in present)
+    loops = "".join(
+        f"void test_{case.name}(void *, void *, void *, void *, long, unsigned *, int);\n" for case in present
+    )
     ffi.cdef(DECLARATIONS + loops)
     return ffi, ffi.dlopen(str(target))
 
@@ -333,7 +439,35 @@ def specials(code: str) -> np.ndarray:
         return np.array([False, True])
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        near = [-128, -127, -64, -33, -32, -10, -9, -8, -7, -3, -2, -1, 0, 1, 2, 3, 5, 7, 8, 9, 10, 15, 16, 31, 32, 63, 64]
+        near = [
+            -128,
+            -127,
+            -64,
+            -33,
+            -32,
+            -10,
+            -9,
+            -8,
+            -7,
+            -3,
+            -2,
+            -1,
+            0,
+            1,
+            2,
+            3,
+            5,
+            7,
+            8,
+            9,
+            10,
+            15,
+            16,
+            31,
+            32,
+            63,
+            64,
+        ]
         edges = [limits.min, limits.min + 1, limits.max // 2, limits.max // 2 + 1, limits.max - 1, limits.max]
         return np.array(sorted({value for value in near + edges if limits.min <= value <= limits.max}), dtype)
     if dtype.kind == "f":
@@ -381,7 +515,28 @@ def operands(codes: tuple[str, ...]) -> tuple[Arrays, int]:
     random = np.random.default_rng(2024)
     tables = [specials(code) for code in codes]
     if codes[-1] in ("i4", "i8") and codes[0] in ("f2", *FLOATS):  # ldexp
-        steps = [-(2**31), -3000, -1100, -1075, -150, -149, -54, -26, -25, -24, -1, 0, 1, 24, 127, 128, 300, 1100, 3000, 2**31 - 1]
+        steps = [
+            -(2**31),
+            -3000,
+            -1100,
+            -1075,
+            -150,
+            -149,
+            -54,
+            -26,
+            -25,
+            -24,
+            -1,
+            0,
+            1,
+            24,
+            127,
+            128,
+            300,
+            1100,
+            3000,
+            2**31 - 1,
+        ]
         tables[1] = np.array(steps + ([-(2**63), 2**63 - 1, 2**32, -(2**32)] if codes[1] == "i8" else []), codes[1])
     if len(tables) == 2 and codes[0] in COMPLEX:
         first, second = (random.choice(table, 1500) for table in tables)
@@ -460,7 +615,11 @@ def test_function_equals_numpy(case: Case, libraries: dict[str, tuple[cffi.FFI, 
 
     careful = (flags & CAREFUL) != 0  # in one loop over all elements these are not computed
     for index, wanted in enumerate(expected if isinstance(expected, tuple) else (expected,)):
-        for place, actual, skip in (("body", body, left_out), ("tail", tail, left_out), ("loop", bulk, left_out | careful)):
+        for place, actual, skip in (
+            ("body", body, left_out),
+            ("tail", tail, left_out),
+            ("loop", bulk, left_out | careful),
+        ):
             assert wanted.dtype == actual[index].dtype
             wrong = np.flatnonzero(~same(actual[index], wanted) & ~skip)
             assert wrong.size == 0, f"{place}: " + describe(wrong, inputs, actual[index], wanted)

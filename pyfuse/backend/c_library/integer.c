@@ -61,7 +61,11 @@ static inline pf_$U pf_gcd_loop_$T(pf_$U a, pf_$U b)
 //@ end
 
 //@ for T in i1 i2 i4 i8
-static inline pf_$T pf_absolute_$T(pf_$T a) { return (pf_$T)(a < 0 ? 0 - (pf_$U)a : (pf_$U)a); }
+static inline pf_$T pf_absolute_$T(pf_$T a)
+{
+    const pf_$U sign = (pf_$U)-(pf_$U)(a < 0);
+    return (pf_$T)(pf_$U)(((pf_$U)a ^ sign) - sign);
+}
 static inline pf_$T pf_sign_$T(pf_$T a) { return (pf_$T)((a > 0) - (a < 0)); }
 static inline pf_u1 pf_bitwise_count_$T(pf_$T a) { return pf_count_bits_$T((pf_$U)pf_absolute_$T(a)); }
 /* An over-wide or negative count leaves the sign bit everywhere. (Narrow signed shifts do not vectorise.) */

@@ -40,3 +40,25 @@ static inline pf_$T pf_select_$T(pf_b1 condition, pf_$T a, pf_$T b)
     return result;
 }
 //@ end
+
+/* np.clip: a NaN anywhere gives NaN; bounds apply in NumPy's order, so that low > high gives high. A zero keeps its own sign when
+   a bound is the other zero, as in NumPy's loop for bounds that are numbers. */
+//@ for T in f4 f8
+static inline pf_$T pf_clip_$T(pf_$T x, pf_$T low, pf_$T high)
+{
+    pf_$T raised = pf_select_$T(pf_less_$T(x, low), low, x);
+    pf_$T limited = pf_select_$T(pf_less_$T(high, raised), high, raised);
+    pf_$U bounds_are_numbers = pf_ordered_mask_$T(low, high);
+    pf_$T bound = pf_select_$T(low != low, low, high);
+    pf_$T clipped = pf_select_$T((pf_b1)(bounds_are_numbers & 1), limited, bound);
+    return pf_select_$T(x != x, x, clipped);
+}
+//@ end
+
+//@ for T in b1 i1 i2 i4 i8 u1 u2 u4 u8
+static inline pf_$T pf_clip_$T(pf_$T x, pf_$T low, pf_$T high)
+{
+    pf_$T raised = x < low ? low : x;
+    return raised > high ? high : raised;
+}
+//@ end

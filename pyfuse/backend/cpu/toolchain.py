@@ -33,7 +33,7 @@ BASE_FLAGS = (
 OPTIONAL_FLAGS = ("-march=native", "-Wl,-z,nodelete")
 LIBRARIES = ("-lm",)
 
-_PROBE_TEXT = "extern double pf_probe_cos(double) __asm__(\"cos\");\ndouble pyfuse_probe(double x) { return pf_probe_cos(x) + 41; }\n"
+_PROBE_TEXT = 'extern double pf_probe_cos(double) __asm__("cos");\ndouble pyfuse_probe(double x) { return pf_probe_cos(x) + 41; }\n'
 _INSTALL_HINTS = (
     "install a C compiler (Debian: apt install gcc; Fedora: dnf install gcc; macOS: xcode-select --install)",
     "or, with pip alone: python -m pip install 'pyfuse[compiler]'",
@@ -90,10 +90,12 @@ def find_toolchain(config: Config, store: ArtifactStore) -> Toolchain:
             continue
         store.put(_memory_key(command), json.dumps(asdict(toolchain)).encode())
         return toolchain
-    asked = [f"PYFUSE_CC={config.cc!r} is not an executable"] if config.cc and not shutil.which(config.cc.split()[0]) else []
-    raise refuse(
-        Code.NO_COMPILER, "no working C compiler was found", notes=tuple(asked + notes), hints=_INSTALL_HINTS
+    asked = (
+        [f"PYFUSE_CC={config.cc!r} is not an executable"]
+        if config.cc and not shutil.which(config.cc.split()[0])
+        else []
     )
+    raise refuse(Code.NO_COMPILER, "no working C compiler was found", notes=tuple(asked + notes), hints=_INSTALL_HINTS)
 
 
 class ToolchainError(Exception):

@@ -1,0 +1,3 @@
+"""The version of pyfuse."""
+
+VERSION = "0.1.0"

@@ -101,7 +101,7 @@ def _native(
     if kind in operation.c_text and len({code_of(dtype) for dtype in dtypes}) == 1:
         suffix = "f" if dtypes[0] == SINGLE else ""
         return Expression(text=operation.c_text[kind].format(*operands, T=c_type(result_dtype), f=suffix))
-    name = function_name(operation.name, dtypes)
+    name = function_name(operation.c_stem or operation.name, dtypes)
     if name not in functions():
         names = ", ".join(str(dtype) for dtype in dtypes)
         raise refuse(Code.UNSUPPORTED_OPERATION, f"'{operation.name}' of {names} stays with NumPy")
@@ -120,7 +120,7 @@ def _half(
     """Float16: a function of its own, or float32 and rounding after every operation, as NumPy's half loops do."""
     if "e" in operation.c_text:
         return Expression(text=operation.c_text["e"].format(*operands))
-    own_name = function_name(operation.name, dtypes)
+    own_name = function_name(operation.c_stem or operation.name, dtypes)
     if own_name in functions():
         return _call(own_name, operands, result_count=operation.result_count)
     widened = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-BACKENDS = {"cpu": "pyfuse.backend.cpu.backend"}
+BACKENDS = {"cpu": "pyfuse.backend.cpu.backend", "source_only": "pyfuse.backend.source_only"}
 
 
 def backend_named(name: str) -> Any:

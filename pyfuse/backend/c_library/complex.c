@@ -19,20 +19,13 @@ static inline pf_$T pf_negative_$T(pf_$T a) { return (pf_$T){-a.re, -a.im}; }
 static inline pf_$T pf_positive_$T(pf_$T a) { return a; }
 static inline pf_$T pf_conjugate_$T(pf_$T a) { return (pf_$T){a.re, -a.im}; }
 static inline pf_$T pf_rint_$T(pf_$T a) { return (pf_$T){pf_rint_$F(a.re), pf_rint_$F(a.im)}; }
-/* x / 0 with the sign of x, and where asked the flags of that division. */
-static inline pf_$F pf_divide_by_zero_$T(pf_$F x, pf_$U where, unsigned *status)
-{
-    const pf_$U infinity = pf_bits_$F((pf_$F)__builtin_inf()), zero = -(pf_$U)(x == 0), nan = pf_nan_mask_$F(x);
-    const pf_$U finite = -(pf_$U)(pf_magnitude_$F(x) < infinity);
-    *status |= (zero & where ? PF_INVALID : 0) | (finite & ~zero & where ? PF_DIVIDE : 0);
-    return pf_choose_$F(nan, x, pf_from_bits_$F(pf_sign_bit_$F(x) | infinity | (zero & 1)));
-}
 /* Smith's algorithm, scaled by the larger part of the divisor; finding that out reports a NaN there. */
-static inline pf_$T pf_divide_$T(pf_$T a, pf_$T b, unsigned *status)
+static inline pf_$T pf_divide_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
 {
-    const pf_$F real_size = pf_absolute_$F(b.re), imaginary_size = pf_absolute_$F(b.im);
-    const pf_$U by_real = pf_at_most_mask_$F(imaginary_size, real_size);
+    *status |= ~pf_ordered_mask_$F(b.re, b.im) ? PF_INVALID : 0;
     const pf_$U zero = -(pf_$U)(b.re == 0) & -(pf_$U)(b.im == 0);
+    *status |= zero & -(pf_$U)!careful ? PF_CAREFUL : 0;
+    const pf_$U by_real = pf_at_most_mask_$F(pf_absolute_$F(b.im), pf_absolute_$F(b.re));
     const pf_$F large = pf_choose_$F(zero, (pf_$F)1, pf_choose_$F(by_real, b.re, b.im));
     const pf_$F small = pf_choose_$F(by_real, b.im, b.re);
     const pf_$F ratio = small / large, scale = 1 / (large + small * ratio);
@@ -40,11 +33,12 @@ static inline pf_$T pf_divide_$T(pf_$T a, pf_$T b, unsigned *status)
     const pf_$F second = pf_keep_$F(~zero, pf_choose_$F(by_real, a.im, a.re));
     const pf_$F product = first * ratio;
     const pf_$F left = pf_choose_$F(by_real, second, product), right = pf_choose_$F(by_real, product, second);
-    *status |= ~pf_ordered_mask_$F(b.re, b.im) ? PF_INVALID : 0;
-    const pf_$F real_by_zero = pf_divide_by_zero_$T(a.re, zero, status);
-    const pf_$F imaginary_by_zero = pf_divide_by_zero_$T(a.im, zero, status);
-    return (pf_$T){pf_choose_$F(zero, real_by_zero, (first + second * ratio) * scale),
-                   pf_choose_$F(zero, imaginary_by_zero, (left - right) * scale)};
+    const pf_$T result = {(first + second * ratio) * scale, (left - right) * scale};
+    if (!careful)
+        return result;
+    const pf_$F nothing = pf_choose_$F(zero, (pf_$F)0, (pf_$F)1);
+    const pf_$T by_zero = {pf_keep_$F(zero, a.re) / nothing, pf_keep_$F(zero, a.im) / nothing};
+    return pf_choose_$T(zero, by_zero, result);
 }
 static inline pf_$T pf_reciprocal_$T(pf_$T a, unsigned *status)
 {
@@ -269,19 +263,6 @@ static inline pf_$T pf_log10_$T(pf_$T a)
     const pf_$F factor = (pf_$F)0.434294481903251827651128918916605082;
     return (pf_$T){natural.re * factor, natural.im * factor};
 }
-/* Division as in NumPy's library of powers, which raises its flags by dividing. */
-static inline pf_$T pf_one_divided_by_$T(pf_$T b, unsigned *status)
-{
-    *status |= ~pf_ordered_mask_$F(b.re, b.im) ? PF_INVALID : 0;
-    if (b.re == 0 && b.im == 0)
-        return (pf_$T){1 / pf_absolute_$F(b.re), 0 / pf_absolute_$F(b.im)};
-    if (pf_less_equal_$F(pf_absolute_$F(b.im), pf_absolute_$F(b.re))) {
-        const pf_$F ratio = b.im / b.re, scale = 1 / (b.re + b.im * ratio);
-        return (pf_$T){(1 + 0 * ratio) * scale, (0 - 1 * ratio) * scale};
-    }
-    const pf_$F ratio = b.re / b.im, scale = 1 / (b.im + b.re * ratio);
-    return (pf_$T){(1 * ratio + 0) * scale, (0 * ratio - 1) * scale};
-}
 /* Whole exponents below 100 multiply (squares and cubes directly), everything else is libm's. */
 static inline pf_$T pf_power_$T(pf_$T a, pf_$T b, unsigned *status)
 {
@@ -312,7 +293,7 @@ static inline pf_$T pf_power_$T(pf_$T a, pf_$T b, unsigned *status)
             break;
         square = pf_multiply_unfused_$T(square, square);
     }
-    return pf_less_$F(b.re, 0) ? pf_one_divided_by_$T(result, status) : result;
+    return pf_less_$F(b.re, 0) ? pf_divide_$T((pf_$T){1, 0}, result, status, 1) : result;
 }
 //@ end
 static inline pf_c8 pf_log1p_c8(pf_c8 a)

@@ -88,6 +88,61 @@ static inline pf_$T pf_lcm_$T(pf_$T a, pf_$T b)
     pf_$U left = (pf_$U)pf_absolute_$T(a), right = (pf_$U)pf_absolute_$T(b), divisor = pf_gcd_loop_$T(left, right);
     return (pf_$T)(divisor == 0 ? 0 : left / divisor * right);
 }
+//@ end
+
+//@ for T in u1 u2 u4 u8
+static inline pf_$T pf_absolute_$T(pf_$T a) { return a; }
+static inline pf_$T pf_sign_$T(pf_$T a) { return a != 0; }
+static inline pf_u1 pf_bitwise_count_$T(pf_$T a) { return pf_count_bits_$T(a); }
+static inline pf_$T pf_right_shift_$T(pf_$T a, pf_$T b) { return b < $BITS ? (pf_$T)(a >> (b & ($BITS - 1))) : 0; }
+static inline pf_$T pf_power_$T(pf_$T a, pf_$T b) { return pf_power_loop_$T(a, b); }
+static inline pf_$T pf_gcd_$T(pf_$T a, pf_$T b) { return pf_gcd_loop_$T(a, b); }
+static inline pf_$T pf_lcm_$T(pf_$T a, pf_$T b)
+{
+    const pf_$T divisor = pf_gcd_loop_$T(a, b);
+    return (pf_$T)(divisor == 0 ? 0 : a / divisor * (pf_u8)b);
+}
+//@ end
+
+// Division. No vector unit divides integers, so they divide as floating-point numbers: a quotient of integers that is
+// not whole is further from a whole number than rounding moves it, if float holds both integers (16 bits) or double
+// does (32 bits; 64-bit integers below 2^51, larger ones take the careful road).
+
+/* Rounded towards zero, for a divisor that is not 0 (nor -1 under the smallest integer). */
+//@ for T in i1 i2 u1 u2
+static inline pf_$T pf_divide_truncate_$T(pf_$T a, pf_$T b) { return (pf_$T)(pf_i4)((float)(pf_i4)a / (float)(pf_i4)b); }
+//@ end
+static inline pf_i4 pf_divide_truncate_i4(pf_i4 a, pf_i4 b) { return (pf_i4)((double)a / (double)b); }
+/* 2^52 is added to bring the whole number into the low bits. */
+static inline pf_u4 pf_divide_truncate_u4(pf_u4 a, pf_u4 b)
+{
+    return (pf_u4)pf_bits_f8(__builtin_floor((double)a / (double)b) + 0x1p52);
+}
+static inline pf_i8 pf_divide_small_i8(pf_i8 a, pf_i8 b)
+{
+    const pf_f8 numerator = pf_from_bits_f8((pf_u8)a + 0x4338000000000000ull) - 0x1.8p52;
+    const pf_f8 denominator = pf_from_bits_f8((pf_u8)b + 0x4338000000000000ull) - 0x1.8p52;
+    return (pf_i8)(pf_bits_f8(__builtin_trunc(numerator / denominator) + 0x1.8p52) - 0x4338000000000000ull);
+}
+static inline pf_i8 pf_divide_truncate_i8(pf_i8 a, pf_i8 b, unsigned *status, const int careful)
+{
+    if (careful)
+        return a / b;
+    const pf_i8 limit = 1ll << 51;
+    const pf_b1 large = (a >= limit) | (a <= -limit) | (b >= limit) | (b <= -limit);
+    *status |= large ? PF_CAREFUL : 0;
+    return pf_divide_small_i8(a & ~pf_mask_i8(large), (b & ~pf_mask_i8(large)) | large);
+}
+static inline pf_u8 pf_divide_truncate_u8(pf_u8 a, pf_u8 b, unsigned *status, const int careful)
+{
+    if (careful)
+        return a / b;
+    const pf_b1 large = ((a | b) >> 51) != 0;
+    *status |= large ? PF_CAREFUL : 0;
+    return (pf_u8)pf_divide_small_i8((pf_i8)(a & ~pf_mask_u8(large)), (pf_i8)((b & ~pf_mask_u8(large)) | large));
+}
+
+//@ for T in i1 i2 i4
 static inline pf_$T pf_floor_divide_$T(pf_$T a, pf_$T b, unsigned *status)
 {
     const pf_b1 zero = b == 0, overflow = (a == $MIN) & (b == -1);
@@ -117,18 +172,37 @@ static inline pf_$T pf_divmod_$T(pf_$T a, pf_$T b, pf_$T *second, unsigned *stat
 }
 //@ end
 
-//@ for T in u1 u2 u4 u8
-static inline pf_$T pf_absolute_$T(pf_$T a) { return a; }
-static inline pf_$T pf_sign_$T(pf_$T a) { return a != 0; }
-static inline pf_u1 pf_bitwise_count_$T(pf_$T a) { return pf_count_bits_$T(a); }
-static inline pf_$T pf_right_shift_$T(pf_$T a, pf_$T b) { return b < $BITS ? (pf_$T)(a >> (b & ($BITS - 1))) : 0; }
-static inline pf_$T pf_power_$T(pf_$T a, pf_$T b) { return pf_power_loop_$T(a, b); }
-static inline pf_$T pf_gcd_$T(pf_$T a, pf_$T b) { return pf_gcd_loop_$T(a, b); }
-static inline pf_$T pf_lcm_$T(pf_$T a, pf_$T b)
+//@ for T in i8
+static inline pf_$T pf_floor_divide_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
 {
-    const pf_$T divisor = pf_gcd_loop_$T(a, b);
-    return (pf_$T)(divisor == 0 ? 0 : a / divisor * (pf_u8)b);
+    const pf_b1 zero = b == 0, overflow = (a == $MIN) & (b == -1);
+    const pf_$T divisor = (pf_$T)((b & ~pf_mask_$T(overflow)) | (zero | overflow));
+    const pf_$T quotient = pf_divide_truncate_$T(a, divisor, status, careful);
+    const pf_b1 down = ((pf_$T)(quotient * divisor) != a) & ((pf_$T)(a ^ divisor) < 0);
+    *status |= (zero ? PF_DIVIDE : 0) | (overflow ? PF_OVERFLOW : 0);
+    return (pf_$T)(quotient - down) & ~pf_mask_$T(zero);
 }
+static inline pf_$T pf_fmod_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
+{
+    const pf_b1 zero = b == 0, unsafe = zero | (b == -1);
+    const pf_$T divisor = (pf_$T)((b & ~pf_mask_$T(unsafe)) | unsafe);
+    *status |= zero ? PF_DIVIDE : 0;
+    return (pf_$T)(a - pf_divide_truncate_$T(a, divisor, status, careful) * divisor);
+}
+static inline pf_$T pf_remainder_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
+{
+    const pf_$T rest = pf_fmod_$T(a, b, status, careful);
+    return (pf_$T)(rest + ((rest != 0) & ((pf_$T)(rest ^ b) < 0) ? b : 0));
+}
+static inline pf_$T pf_divmod_$T(pf_$T a, pf_$T b, pf_$T *second, unsigned *status, const int careful)
+{
+    const pf_$T quotient = pf_floor_divide_$T(a, b, status, careful);
+    *second = (pf_$T)((pf_$U)a - (pf_$U)quotient * (pf_$U)b) & ~pf_mask_$T(b == 0);
+    return quotient;
+}
+//@ end
+
+//@ for T in u1 u2 u4
 static inline pf_$T pf_floor_divide_$T(pf_$T a, pf_$T b, unsigned *status)
 {
     const pf_b1 zero = b == 0;
@@ -150,24 +224,27 @@ static inline pf_$T pf_divmod_$T(pf_$T a, pf_$T b, pf_$T *second, unsigned *stat
 }
 //@ end
 
-// Quotients rounded towards zero, for a divisor that is not 0 (nor -1 under the smallest integer). No vector unit
-// divides integers, so narrow types divide as floating-point numbers: a quotient of 16-bit (32-bit) integers that is
-// not whole is further from a whole number than float (double) rounding moves it.
-
-//@ for T in i1 i2 u1 u2
-static inline pf_$T pf_divide_truncate_$T(pf_$T a, pf_$T b) { return (pf_$T)(pf_i4)((float)(pf_i4)a / (float)(pf_i4)b); }
-//@ end
-static inline pf_i4 pf_divide_truncate_i4(pf_i4 a, pf_i4 b) { return (pf_i4)((double)a / (double)b); }
-/* 2^52 is added to bring the whole number into the low bits. */
-static inline pf_u4 pf_divide_truncate_u4(pf_u4 a, pf_u4 b)
+//@ for T in u8
+static inline pf_$T pf_floor_divide_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
 {
-    double quotient = __builtin_floor((double)a / (double)b) + 0x1p52;
-    pf_u8 bits;
-    __builtin_memcpy(&bits, &quotient, sizeof bits);
-    return (pf_u4)bits;
+    const pf_b1 zero = b == 0;
+    *status |= zero ? PF_DIVIDE : 0;
+    return pf_divide_truncate_$T(a, b | zero, status, careful) & ~pf_mask_$T(zero);
 }
-static inline pf_i8 pf_divide_truncate_i8(pf_i8 a, pf_i8 b) { return a / b; }
-static inline pf_u8 pf_divide_truncate_u8(pf_u8 a, pf_u8 b) { return a / b; }
+static inline pf_$T pf_fmod_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
+{
+    const pf_b1 zero = b == 0;
+    const pf_$T divisor = b | zero;
+    *status |= zero ? PF_DIVIDE : 0;
+    return (pf_$T)(a - pf_divide_truncate_$T(a, divisor, status, careful) * divisor);
+}
+static inline pf_$T pf_remainder_$T(pf_$T a, pf_$T b, unsigned *status, const int careful) { return pf_fmod_$T(a, b, status, careful); }
+static inline pf_$T pf_divmod_$T(pf_$T a, pf_$T b, pf_$T *second, unsigned *status, const int careful)
+{
+    *second = pf_fmod_$T(a, b, status, careful);
+    return pf_floor_divide_$T(a, b, status, careful);
+}
+//@ end
 
 // 1 / 0 is converted from an infinity: NumPy reports both the division and the conversion.
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
-from types import MappingProxyType
 
 import numpy as np
 
 PRELUDE_FILE = "prelude.c"
 _FAMILY = re.compile(r"^//@ for T in ([\w ]+)\n(.*?)^//@ end$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"\bpf_\w+")
-_DEFINED_NAME = re.compile(r"\b(pf_\w+)\s*(?:\(|\[|=|__asm__)")
+_CODE_WORD = re.compile(r"\$[A-Z]+")
+_DEFINITION_START = re.compile(r"^(?:static|extern)\b[^(=;\[]*?\b(pf_[\w$]+)\s*(?:\(|\[|=|__asm__)", re.MULTILINE)
+_DEFINED_NAME = re.compile(r"\b(pf_[\w$]+)\s*(?:\(|\[|=|__asm__)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +50,13 @@ def functions() -> Mapping[str, CFunction]:
     Raises:
         AssertionError: two definitions share a name, or a line at column 0 is none that the format allows.
     """
-    definitions: dict[str, str] = {}
+    definitions: dict[str, _Definition] = {}
     for entry in sorted(files(__package__).iterdir(), key=lambda path: path.name):
         if entry.name.endswith(".c") and entry.name != PRELUDE_FILE:
-            for name, text in _split(_expand_families(entry.read_text(encoding="utf-8"))):
-                assert name not in definitions, f"{name} is defined twice in the C library"
-                definitions[name] = text
-    return MappingProxyType({name: _describe(name, text, definitions) for name, text in definitions.items()})
+            found = _definitions(entry.read_text(encoding="utf-8"))
+            assert not definitions.keys() & found.keys(), f"{definitions.keys() & found.keys()} are defined twice"
+            definitions.update(found)
+    return _Library(definitions)
 
 
 def closure(names: Iterable[str]) -> tuple[CFunction, ...]:
@@ -83,14 +84,85 @@ def _read(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _expand_families(text: str) -> str:
-    def repeat(match: re.Match[str]) -> str:
-        return "".join(_instantiate(match[2], code) for code in match[1].split())
+class _Piece:
+    """A stretch of a file: plain text, or the inside of a family. Cut into definitions when one of them is needed."""
 
-    return _FAMILY.sub(repeat, text)
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the definitions, with ``$T`` and its like still in them."""
+        return _DEFINITION_START.findall(self._text)
+
+    @cached_property
+    def templates(self) -> dict[str, str]:
+        """Texts of the definitions, by name as in ``names``."""
+        return dict(_split(self._text))
+
+
+# Where a definition stands: its piece, its name there, and the code to put in.
+_Definition = tuple[_Piece, str, str | None]
+
+
+class _Library(Mapping[str, CFunction]):
+    """Definitions by name, written out when first asked for: a kernel needs a dozen of a thousand."""
+
+    def __init__(self, definitions: dict[str, _Definition]) -> None:
+        self._definitions = definitions
+        self._described: dict[str, CFunction] = {}
+
+    def __getitem__(self, name: str) -> CFunction:
+        if name not in self._described:
+            piece, template_name, code = self._definitions[name]
+            template = piece.templates[template_name]
+            text = template if code is None else _instantiate(template, code)
+            self._described[name] = _describe(name, text, self._definitions)
+        return self._described[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._definitions
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._definitions)
+
+    def __len__(self) -> int:
+        return len(self._definitions)
+
+
+def _definitions(text: str) -> dict[str, _Definition]:
+    """The definitions of one file by name, those of a family once for each code."""
+    found: dict[str, _Definition] = {}
+    parts = _FAMILY.split(text)  # plain text, codes, family text, plain text, codes, ...
+    for plain in map(_Piece, parts[::3]):
+        _add(found, [(name, (plain, name, None)) for name in plain.names])
+    for codes, family in zip(parts[1::3], map(_Piece, parts[2::3]), strict=True):
+        names = family.names
+        for code in codes.split():
+            words = tuple(_code_words(code).items())
+            _add(found, [(_replaced(name, words), (family, name, code)) for name in names])
+    return found
+
+
+def _add(found: dict[str, _Definition], more: list[tuple[str, _Definition]]) -> None:
+    for name, definition in more:
+        assert name not in found, f"{name} is defined twice in the C library"
+        found[name] = definition
+
+
+def _replaced(name: str, words: tuple[tuple[str, str], ...]) -> str:
+    for word, replacement in words:
+        name = name.replace(word, replacement)
+    return name
 
 
 def _instantiate(template: str, code: str) -> str:
+    words = _code_words(code)
+    return _CODE_WORD.sub(lambda match: words[match[0]], template)
+
+
+@cache
+def _code_words(code: str) -> dict[str, str]:
     dtype = np.dtype(code)
     bits = dtype.itemsize * (4 if dtype.kind == "c" else 8)
     words = {"$T": code, "$U": f"u{bits // 8}", "$S": f"i{bits // 8}", "$F": f"f{bits // 8}", "$BITS": str(bits)}
@@ -99,7 +171,7 @@ def _instantiate(template: str, code: str) -> str:
         suffix = "ULL" if dtype.kind == "u" else "LL"
         words["$MAX"] = f"((pf_{code}){limits.max}{suffix})"
         words["$MIN"] = f"((pf_{code})(-{limits.max}{suffix} - 1))" if dtype.kind == "i" else f"((pf_{code})0)"
-    return re.sub(r"\$[A-Z]+", lambda match: words[match[0]], template)
+    return words
 
 
 def _split(text: str) -> list[tuple[str, str]]:
@@ -112,7 +184,11 @@ def _split(text: str) -> list[tuple[str, str]]:
             pending.clear()  # a comment with a blank line after it describes the file, not a function
             continue
         pending.append(line)
-        if line.startswith(("//", "/*", " *")):
+        if line.startswith("/*"):
+            while "*/" not in pending[-1]:
+                pending.append(next(lines))
+            continue
+        if line.startswith("//"):
             continue
         assert line.startswith(("static ", "extern ")), f"unexpected line in the C library: {line!r}"
         end = "}" if line.startswith("static inline") else ";"
@@ -132,7 +208,7 @@ def _is_last(line: str, end: str) -> bool:
     return line.rstrip().endswith(";")
 
 
-def _describe(name: str, text: str, definitions: Mapping[str, str]) -> CFunction:
+def _describe(name: str, text: str, definitions: Mapping[str, _Definition]) -> CFunction:
     needs = tuple(dict.fromkeys(word for word in _WORD.findall(text) if word != name and word in definitions))
     parameters = text[text.index(name) + len(name) :].partition(")")[0]
     return CFunction(

@@ -1,0 +1,42 @@
+"""A backend that writes kernel text and builds nothing: text can be read and tested where no compiler is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pyfuse.array_layout import NestLayout
+from pyfuse.backend.cpu import codegen
+from pyfuse.backend.interface import BuiltKernel, KernelSource
+from pyfuse.config import Config
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.loop_plan import LoopPlan
+
+name = "source_only"
+
+
+def write(plan: LoopPlan, layouts: Sequence[NestLayout], input_count: int) -> KernelSource:
+    """The C text of a kernel, as the CPU backend writes it. Raises CannotFuse for an operation without C text."""
+    return codegen.write(plan, layouts, input_count)
+
+
+def build(source: KernelSource, config: Config) -> NoReturn:  # noqa: ARG001
+    """Refuse: nothing is built here.
+
+    Raises:
+        CannotFuse: always.
+    """
+    raise refuse(
+        Code.NO_COMPILER,
+        f"the backend '{name}' writes kernel text and builds nothing",
+        hints=("the backend 'cpu' builds it",),
+    )
+
+
+def load(source: KernelSource, built: BuiltKernel, config: Config) -> NoReturn:  # noqa: ARG001
+    """Refuse: nothing was built here.
+
+    Raises:
+        CannotFuse: always.
+    """
+    raise refuse(Code.LOAD_FAILED, f"the backend '{name}' loads no kernels", hints=("the backend 'cpu' loads them",))

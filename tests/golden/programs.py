@@ -1,0 +1,110 @@
+"""Small functions, each with one kind of work in it, and arguments for them: what the golden texts are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Program(NamedTuple):
+    """A function and the arguments of one call."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+def multiply_add(a: Array, b: Array, c: Array) -> Array:
+    return a * b + c
+
+
+def broadcast_rows(table: Array, weights: Array) -> Array:
+    scaled = table * weights
+    return scaled - 0.5
+
+
+def transposed_operand(a: Array, b: Array) -> Array:
+    return a + b.T
+
+
+def choose(x: Array, y: Array) -> Any:
+    is_larger = (x > y) & (x != 0)
+    return np.where(is_larger, x, -y)
+
+
+def half_precision(x: Array, y: Array) -> Any:
+    return np.sqrt(x) * y + 1
+
+
+def complex_numbers(z: Array, w: Array) -> Any:
+    return z * w.conj() + 2j
+
+
+def integer_division(n: Array, m: Array) -> tuple[Any, Any]:
+    return n // m, n % m
+
+
+def several_outputs(x: Array, y: Array) -> tuple[Any, Any, Any]:
+    total = x + y
+    return total, np.sqrt(y), total < 0
+
+
+def scalar_arguments(x: Array, scale: float, offset: Any) -> Array:
+    shifted = x - offset
+    return scale * shifted * (scale + 1.0)  # type: ignore[no-any-return]
+
+
+def hoisted_row_value(column: Array, row: Array) -> Any:
+    heavy = np.exp(column)
+    return heavy * row
+
+
+def in_place_on_a_local(x: Array) -> Array:
+    y = x * 2
+    y += x
+    y **= 2
+    return y
+
+
+def view_result(x: Array) -> tuple[Any, Any]:
+    doubled = x + x
+    return doubled, doubled.T
+
+
+def casts(x: Array) -> tuple[Any, Any]:
+    whole = x.astype(np.int32)
+    return whole, (whole + 1).astype(np.float32)
+
+
+def unused_report(x: Array) -> Any:
+    np.log(x)
+    return x > 0
+
+
+def _array(dtype: str, *shape: int) -> Array:
+    return np.ones(shape, dtype)
+
+
+PROGRAMS: dict[str, Program] = {
+    program.function.__name__: program
+    for program in (
+        Program(multiply_add, (_array("f8", 5), _array("f8", 5), _array("f8", 5))),
+        Program(broadcast_rows, (_array("f4", 3, 5), _array("f4", 5))),
+        Program(transposed_operand, (_array("f8", 3, 5), _array("f8", 5, 3))),
+        Program(choose, (_array("f8", 5), _array("f8", 10)[::2])),
+        Program(half_precision, (_array("f2", 5), _array("f2", 5))),
+        Program(complex_numbers, (_array("c16", 5), _array("c16", 5))),
+        Program(integer_division, (_array("i4", 5), _array("i4", 5))),
+        Program(several_outputs, (_array("f8", 3, 5), _array("f8", 5))),
+        Program(scalar_arguments, (_array("f4", 5), 2.5, np.float32(0.5))),
+        Program(hoisted_row_value, (_array("f8", 3, 1), _array("f8", 1, 5))),
+        Program(in_place_on_a_local, (_array("f8", 5),)),
+        Program(view_result, (_array("i8", 3, 5),)),
+        Program(casts, (_array("f8", 5),)),
+        Program(unused_report, (_array("f8", 5),)),
+    )
+}

@@ -1,0 +1,1 @@
+"""Fused functions against NumPy: everything about a result must be equal."""

@@ -1,0 +1,1 @@
+"""Acceptance rows inherited from the fuser that pyfuse descends from."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from pyfuse.records import dataclass
 
 UNIT = "u"  # the innermost stride is one element
 BROADCAST = "b"  # the innermost stride is zero

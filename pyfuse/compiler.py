@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from pyfuse.graph.pipeline import run_passes
 from pyfuse.graph.text import graph_text
 from pyfuse.host_values import Guard, HostExpression
 from pyfuse.prepared_function import PreparedFunction
+from pyfuse.records import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

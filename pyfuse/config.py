@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
+
+from pyfuse.records import dataclass
 
 DEBUG_TOPICS = ("graph", "types", "passes", "plan", "source", "asm", "cache", "fallback", "driver")
 FALLBACK_MODES = ("quiet", "warn", "raise")

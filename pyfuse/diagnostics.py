@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pyfuse.errors import CannotFuse
+from pyfuse.records import dataclass
 from pyfuse.source import Span
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from pyfuse.records import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pyfuse.compiler import Specialization
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.host_values import Guard
+from pyfuse.records import dataclass
 
 MAX_VARIANTS = 8  # of one signature, by values that the function's form depends on
 

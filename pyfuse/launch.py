@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from pyfuse.graph.loop_plan import Load, Nest, Store
 from pyfuse.graph.nodes import ONE, Graph, InputExtent, code_of
 from pyfuse.graph.output_layouts import AxisOrder, miniatures, output_orders
 from pyfuse.host_values import HostArgument, HostExpression
+from pyfuse.records import dataclass
 
 # How each dtype is packed into a 16-byte scalar slot. struct raises for a number that does not fit, as NumPy would.
 _PACKED = {

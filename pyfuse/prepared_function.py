@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
@@ -11,6 +10,7 @@ from pyfuse.call_signature import ParameterBinder
 from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.parse import parse_function
+from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource
 
 

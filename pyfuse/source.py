@@ -7,9 +7,10 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
+
+from pyfuse.records import dataclass
 
 FunctionNode = ast.FunctionDef | ast.Lambda
 _MAX_DRAWN_COLUMNS = 160  # a longer line is cut around the caret when a diagnostic is drawn

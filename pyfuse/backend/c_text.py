@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from pyfuse.backend.c_library.library import functions
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.nodes import Number, code_of
 from pyfuse.graph.ops import Operation, by_name
+from pyfuse.records import dataclass
 
 HALF = np.dtype("f2")
 SINGLE = np.dtype("f4")
@@ -24,7 +24,7 @@ class Expression:
     Attributes:
         text: the expression of the first result.
         calls: names of C library functions in it.
-        second: C type and variable placeholder of the second result, where the operation has one; the text then contains
+        second: C type and variable placeholder of the second result, where the operation has one; the text then has
             ``&{second}``.
     """
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from pyfuse.array_layout import NestLayout
 from pyfuse.config import Config
 from pyfuse.graph.loop_plan import LoopPlan
+from pyfuse.records import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

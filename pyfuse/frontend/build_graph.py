@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
@@ -15,6 +14,7 @@ from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value
 from pyfuse.graph.nodes import Graph, Output
 from pyfuse.host_values import Guard, HostArgument, HostExpression
+from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource
 
 

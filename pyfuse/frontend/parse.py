@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from types import FunctionType
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
+from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource, SourceUnavailable, Span, read_source
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from pyfuse.host_values import (
     type_guard,
     value_guard,
 )
+from pyfuse.records import dataclass
 from pyfuse.source import Span
 
 WEAK_TYPES = (int, float, complex)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyfuse.host_values import HostConstant, HostExpression
+from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class HostValue:
         return isinstance(self.expression, HostConstant)
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclasses.dataclass(kw_only=True, eq=False)
 class ArrayValue:
     """An array, or a NumPy scalar, that the kernel holds. Python names share it, as they share the array.
 
@@ -51,7 +52,7 @@ class ArrayValue:
     base: ArrayValue | None = None
     axes: tuple[int | None, ...] = ()
     part: str | None = None
-    base_node: int = field(default=-1)
+    base_node: int = dataclasses.field(default=-1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pyfuse.graph.nodes import (
@@ -20,6 +18,7 @@ from pyfuse.graph.nodes import (
     code_of,
 )
 from pyfuse.graph.ops import by_name
+from pyfuse.records import dataclass
 
 # For each axis of a value, the loop axis that walks it, or None where its extent is one.
 AxisMap = tuple[int | None, ...]

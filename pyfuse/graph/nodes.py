@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from pyfuse.records import dataclass
 from pyfuse.source import Span
 
 ONE = -1  # the dimension whose extent is known to be one; every other dimension is an index into ``Graph.dims``

@@ -9,11 +9,13 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+
+from pyfuse.records import dataclass
 
 
 class Exactness(enum.Enum):

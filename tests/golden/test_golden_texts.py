@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from programs import PROGRAMS
-from stage_texts import stage_texts
+from tests.sample_programs import PROGRAMS
+from tests.stage_texts import stage_texts
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

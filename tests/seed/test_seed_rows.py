@@ -44,7 +44,7 @@ def test_row_does_what_numpy_does_and_fuses_where_it_says_so(row: Row) -> None:
         expected = observe(row.function, arguments)
         actual = observe(fused, arguments)
         assert (expected.error is not None) == (row.expect == "raises")
-        assert_same_outcome(actual, expected, row.ulp)
+        assert_same_outcome(actual, expected, row.ulp, row.scale)
     _check_counters(row, fused)
 
 

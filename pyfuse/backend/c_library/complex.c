@@ -1,4 +1,8 @@
 // Complex numbers. NumPy's own algorithms are written out; where it calls libm's complex functions, so does this.
+//
+// gcc 12 makes a product with an alternating subtraction and addition (the two parts of a complex product) into one
+// fused instruction, even under -ffp-contract=off. So nothing here shows it a difference in one part and a sum in the
+// other: a negated operand is hidden by flipping its sign bit as an integer.
 
 //@ for T in c8 c16
 static inline pf_$T pf_add_$T(pf_$T a, pf_$T b) { return (pf_$T){a.re + b.re, a.im + b.im}; }
@@ -11,13 +15,13 @@ static inline pf_$T pf_multiply_$T(pf_$T a, pf_$T b)
 /* Its scalar loop, and its vector loop on a machine without. */
 static inline pf_$T pf_multiply_unfused_$T(pf_$T a, pf_$T b)
 {
-    return (pf_$T){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+    return (pf_$T){a.re * b.re - a.im * b.im, a.re * b.im - a.im * pf_flip_sign_$F(b.re)};
 }
 static inline pf_$T pf_square_$T(pf_$T a) { return pf_multiply_$T(a, a); }
 static inline pf_$T pf_square_unfused_$T(pf_$T a) { return pf_multiply_unfused_$T(a, a); }
 static inline pf_$T pf_negative_$T(pf_$T a) { return (pf_$T){-a.re, -a.im}; }
 static inline pf_$T pf_positive_$T(pf_$T a) { return a; }
-static inline pf_$T pf_conjugate_$T(pf_$T a) { return (pf_$T){a.re, -a.im}; }
+static inline pf_$T pf_conjugate_$T(pf_$T a) { return (pf_$T){a.re, pf_flip_sign_$F(a.im)}; }
 static inline pf_$T pf_rint_$T(pf_$T a) { return (pf_$T){pf_rint_$F(a.re), pf_rint_$F(a.im)}; }
 /* Smith's algorithm, scaled by the larger part of the divisor; finding that out reports a NaN there. */
 static inline pf_$T pf_divide_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
@@ -296,6 +300,7 @@ static inline pf_$T pf_power_$T(pf_$T a, pf_$T b, unsigned *status)
     return pf_less_$F(b.re, 0) ? pf_divide_$T((pf_$T){1, 0}, result, status, 1) : result;
 }
 //@ end
+static inline pf_c16 pf_float_power_c16(pf_c16 a, pf_c16 b, unsigned *status) { return pf_power_c16(a, b, status); }
 static inline pf_c8 pf_log1p_c8(pf_c8 a)
 {
     return (pf_c8){pf_c_libm_logf(pf_c_libm_hypotf(a.re + 1, a.im)), pf_c_libm_atan2f(a.im, a.re + 1)};

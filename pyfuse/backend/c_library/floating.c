@@ -12,6 +12,7 @@ static inline pf_$T pf_square_$T(pf_$T a) { return a * a; }
 static inline pf_$T pf_reciprocal_$T(pf_$T a) { return 1 / a; }
 static inline pf_$U pf_sign_bit_$T(pf_$T a) { return pf_bits_$T(a) & ((pf_$U)1 << ($BITS - 1)); }
 static inline pf_$U pf_magnitude_$T(pf_$T a) { return pf_bits_$T(a) & ~((pf_$U)1 << ($BITS - 1)); }
+static inline pf_$T pf_flip_sign_$T(pf_$T a) { return pf_from_bits_$T(pf_bits_$T(a) ^ ((pf_$U)1 << ($BITS - 1))); }
 /* a where the mask has ones, else +0. */
 static inline pf_$T pf_keep_$T(pf_$U mask, pf_$T a) { return pf_from_bits_$T(pf_bits_$T(a) & mask); }
 static inline pf_$T pf_choose_$T(pf_$U mask, pf_$T a, pf_$T b)
@@ -309,3 +310,8 @@ static inline pf_$T pf_logaddexp2_$T(pf_$T a, pf_$T b, unsigned *status)
     return (second_larger ? b : a) + pf_log2_of_sum_$T(second_larger ? difference : -difference);
 }
 //@ end
+
+// float_power has loops for double and complex double only, which are libm's.
+
+extern double pf_c_libm_pow(double, double) __asm__("pow");
+static inline pf_f8 pf_float_power_f8(pf_f8 a, pf_f8 b) { return pf_c_libm_pow(a, b); }

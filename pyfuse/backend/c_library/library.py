@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
+from pyfuse.records import dataclass
+
 PRELUDE_FILE = "prelude.c"
+_FOLDER = Path(__file__).parent  # not importlib.resources: importing that costs 5 ms, and kernels need real files
 _FAMILY = re.compile(r"^//@ for T in ([\w ]+)\n(.*?)^//@ end$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"\bpf_\w+")
 _CODE_WORD = re.compile(r"\$[A-Z]+")
-_DEFINITION_START = re.compile(r"^(?:static|extern)\b[^(=;\[]*?\b(pf_[\w$]+)\s*(?:\(|\[|=|__asm__)", re.MULTILINE)
+_DEFINITION_START = re.compile(
+    r"^(?:static|extern)\b(?:[^(=;\[]|__attribute__\(\(\w+\)\))*?\b(pf_[\w$]+)\s*(?:\(|\[|=|__asm__)", re.MULTILINE
+)
 _DEFINED_NAME = re.compile(r"\b(pf_[\w$]+)\s*(?:\(|\[|=|__asm__)")
 
 
@@ -51,9 +56,9 @@ def functions() -> Mapping[str, CFunction]:
         AssertionError: two definitions share a name, or a line at column 0 is none that the format allows.
     """
     definitions: dict[str, _Definition] = {}
-    for entry in sorted(files(__package__).iterdir(), key=lambda path: path.name):
-        if entry.name.endswith(".c") and entry.name != PRELUDE_FILE:
-            found = _definitions(entry.read_text(encoding="utf-8"))
+    for name in sorted(os.listdir(_FOLDER)):
+        if name.endswith(".c") and name != PRELUDE_FILE:
+            found = _definitions(_read(name))
             assert not definitions.keys() & found.keys(), f"{definitions.keys() & found.keys()} are defined twice"
             definitions.update(found)
     return _Library(definitions)
@@ -81,7 +86,7 @@ def closure(names: Iterable[str]) -> tuple[CFunction, ...]:
 
 
 def _read(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 class _Piece:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from pyfuse.backend.artifact_store import ArtifactStore
 from pyfuse.backend.cpu._runtime_ffi import ffi
 from pyfuse.backend.cpu.toolchain import Toolchain, compile_library
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.records import dataclass
 
 RUNTIME_FLAGS = ("-pthread",)
 
@@ -104,7 +103,7 @@ def load_runtime(toolchain: Toolchain, store: ArtifactStore) -> Any:
     """
     with _runtime_lock:
         if toolchain.identity not in _runtimes:
-            text = files("pyfuse.backend.cpu").joinpath("native", "runtime.c").read_text(encoding="utf-8")
+            text = (Path(__file__).parent / "native" / "runtime.c").read_text(encoding="utf-8")
             path = built_library(toolchain, store, text, RUNTIME_FLAGS)[0]
             _runtimes[toolchain.identity] = open_library(path, store)
         return _runtimes[toolchain.identity]

@@ -10,13 +10,14 @@ import shlex
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
 from pyfuse.backend.artifact_store import ArtifactStore
 from pyfuse.config import Config
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.records import dataclass
 
 BUILD_TIMEOUT_SECONDS = 300
 PROBE_TIMEOUT_SECONDS = 60

@@ -1,0 +1,1 @@
+"""Tests that texts are the same in every process."""

@@ -1,0 +1,1 @@
+"""Tests of the graph, its passes and the loop plan."""

@@ -1,4 +1,4 @@
-"""Ratios of fused to NumPy time, measured in turns (run: ``python -m benchmarks.ratios``)."""
+"""Ratios of NumPy to fused time, measured in turns (run: ``python -m benchmarks.ratios``)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Ratio:
         size: number of result elements asked for.
         numpy_us: median time of a NumPy call, in microseconds.
         fused_us: median time of a fused call, in microseconds.
-        median: of the ratios of fused to NumPy time of all pairs; below 1 is faster.
+        median: of the ratios of NumPy to fused time of all pairs: times faster; below 1 is slower.
         first_quartile: of the same ratios.
         third_quartile: of the same ratios.
         pairs: number of ratios.
@@ -111,13 +111,13 @@ def measure(case: Case, seconds: float = AT_LEAST_SECONDS) -> Ratio:
 
 
 _HEADER = (
-    "| workload | dtype | n | NumPy us | fused us | ratio [quartiles] |",
+    "| workload | dtype | n | NumPy us | fused us | times faster [quartiles] |",
     "|---|---|---:|---:|---:|---:|",
 )
 
 
 def draw_row(ratio: Ratio) -> str:
-    """One line of the Markdown table; the ratio is bold when the kernel was faster."""
+    """One line of the Markdown table; the ratio is bold when the kernel was slower."""
     median = f"**{ratio.median:.2f}**" if ratio.median < 1.0 else f"{ratio.median:.2f}"
     spread = f"[{ratio.first_quartile:.2f}, {ratio.third_quartile:.2f}]"
     cells = (

@@ -7,13 +7,14 @@ import inspect
 import sys
 from collections.abc import Callable
 from types import MethodType
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from pyfuse import explain as explanations
 from pyfuse.errors import CannotFuse, FuseError
 from pyfuse.executor import CacheInfo, Executor
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R", covariant=True)
 
 
@@ -24,8 +25,11 @@ class FusedFunction(Generic[P, R]):
     """
 
     __pyfuse_fused__ = True
+    __name__: str
+    __qualname__: str
 
     def __init__(self, function: Callable[P, R], *, strict: bool = False) -> None:
+        self.__name__ = self.__qualname__ = type(function).__name__  # of a callable that has no name of its own
         functools.update_wrapper(self, function)
         self.__wrapped__ = function
         self._strict = strict
@@ -35,7 +39,14 @@ class FusedFunction(Generic[P, R]):
         """The original's result."""
         return self._executor.call(args, kwargs)  # type: ignore[no-any-return]
 
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> FusedFunction[P, R]: ...
+    @overload
+    def __get__(
+        self: FusedFunction[Concatenate[Any, Q], R], instance: object, owner: type | None = None
+    ) -> Callable[Q, R]: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As functions bind: itself on a class, a bound method on an instance."""
         return self if instance is None else MethodType(self, instance)
 
     @property
@@ -53,7 +64,7 @@ class FusedFunction(Generic[P, R]):
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """By name where the name leads back here, as functions are; by value for cloudpickle, which asks for it."""
-        if self._is_importable() and not (self.__module__ == "__main__" and _is_called_by_cloudpickle()):
+        if self._is_importable() and not _is_wanted_by_value(self.__module__):
             return self.__qualname__
         return (_rebuild, (self.__wrapped__, self._strict))
 
@@ -88,15 +99,8 @@ class FusedFunction(Generic[P, R]):
             FuseError: the call does not fuse; the message says why.
             TypeError: the arguments do not match the parameters.
         """
-        prepared = self._executor.prepared()
-        if prepared.refusal is not None or prepared.binder is None:
-            assert prepared.refusal is not None
-            raise FuseError(prepared.refusal)
-        arguments = prepared.binder.bind(args, kwargs)
-        if arguments is None:
-            raise TypeError(f"these arguments do not match the parameters of {self.__name__}()")
         try:
-            self._executor.make_launch(arguments, self._executor.config())
+            self._executor.make_launch(self._executor.arguments(args, kwargs), self._executor.config())
         except CannotFuse as error:
             raise FuseError(error.diagnostic) from error
 
@@ -114,7 +118,7 @@ class FusedFunction(Generic[P, R]):
 
 
 @overload
-def fuse(function: Callable[P, R], /) -> FusedFunction[P, R]: ...
+def fuse(function: Callable[P, R], /, *, strict: bool = False) -> FusedFunction[P, R]: ...
 @overload
 def fuse(*, strict: bool = False) -> Callable[[Callable[P, R]], FusedFunction[P, R]]: ...
 def fuse(function: Any = None, /, *, strict: bool = False) -> Any:
@@ -129,7 +133,7 @@ def fuse(function: Any = None, /, *, strict: bool = False) -> Any:
         The fused function, or a decorator if called with keywords only.
 
     Raises:
-        TypeError: ``function`` is not callable.
+        TypeError: ``function`` is not callable, or a class.
 
     Example:
         >>> @pyfuse.fuse
@@ -146,8 +150,9 @@ def _fuse_one(function: Any, *, strict: bool) -> Any:
         return type(function)(_fuse_one(function.__func__, strict=strict))
     if isinstance(function, FusedFunction):
         function = function.__wrapped__
-    if not callable(function):
-        raise TypeError(f"fuse() takes a function, not {type(function).__name__!r}")
+    if not callable(function) or isinstance(function, type):
+        what = f"the class {function.__name__!r}" if isinstance(function, type) else f"{type(function).__name__!r}"
+        raise TypeError(f"fuse() takes a function, not {what}")
     return FusedFunction(function, strict=strict)
 
 
@@ -155,6 +160,13 @@ def _rebuild(function: Callable[..., Any], strict: bool) -> FusedFunction[..., A
     return FusedFunction(function, strict=strict)
 
 
-def _is_called_by_cloudpickle() -> bool:
-    frame = sys._getframe(2) if hasattr(sys, "_getframe") else None
-    return frame is not None and frame.f_globals.get("__name__", "").startswith("cloudpickle")
+def _is_wanted_by_value(module: str) -> bool:
+    """Whether cloudpickle is at work and takes a module's functions by value: those of a script, or when asked to."""
+    cloudpickle = sys.modules.get("cloudpickle")
+    if cloudpickle is None:
+        return False
+    frame = sys._getframe(2)  # __reduce__'s caller: a pickler in C leaves the Python frame that called it
+    if not frame.f_globals.get("__name__", "").startswith("cloudpickle"):
+        return False
+    packages = cloudpickle.list_registry_pickle_by_value()
+    return module == "__main__" or any(module == name or module.startswith(f"{name}.") for name in packages)

@@ -36,6 +36,7 @@ class Code(enum.StrEnum):
     NO_COMPILER = "no-compiler"
     COMPILER_FAILED = "compiler-failed"
     LOAD_FAILED = "load-failed"
+    INTERNAL_ERROR = "internal-error"
     DISABLED = "disabled"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,14 +15,17 @@ from pyfuse.call_signature import exact_key, signature_key
 from pyfuse.compiler import Specialization, load_kernel, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.diagnostics import Code, Diagnostic
-from pyfuse.errors import CannotFuse, VerificationError
-from pyfuse.fallback import Fallback
+from pyfuse.diagnostics import Code, Diagnostic, refuse
+from pyfuse.errors import CannotFuse
+from pyfuse.fallback import Fallback, mistakes_as_reasons
+from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.launch import Launch, call_geometry, make_launch
 from pyfuse.prepared_function import PreparedFunction, prepare
+from pyfuse.runner import Runner, make_runner
+from pyfuse.verification import verify
 
-MAX_LAUNCHES = 1024  # exact forms remembered for each function; beyond it all are forgotten and found again
+MAX_RUNNERS = 1024  # exact forms remembered for each function; beyond it all are forgotten and found again
 
 # Status bits of a kernel (docs/c-library.md, rule 5) that np.errstate decides about.
 _REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
@@ -67,74 +72,50 @@ class Executor:
         self._overrides = overrides
         self._prepared: PreparedFunction | None = None
         self._cache = KernelCache()
-        self._launches: dict[Any, list[Launch]] = {}
+        self._runners: dict[Any, list[Runner]] = {}
+        self._runner_count = 0
         self.fallback = Fallback(function, strict=strict)
         self._lock = threading.Lock()
-        self._misses = self._kernels = self._fused = self._made = 0
+        self._misses = self._kernels = self._fused = 0
 
     # --- the hot path ---------------------------------------------------------------------------------------------
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The function's result."""
-        config = settings.current()
+        config = settings.current_at_call()
         if self._overrides:
             config = self.config(config)
         if config.disable:
-            return self.fallback.run(args, kwargs, _DISABLED, config)
+            return self.fallback.run(args, kwargs, _DISABLED, self.config())
         prepared = self._prepared or self.prepared()
-        if prepared.binder is None:
+        binder = prepared.binder
+        if binder is None:
             assert prepared.refusal is not None
-            return self.fallback.run(args, kwargs, prepared.refusal, config)
-        arguments = prepared.binder.bind(args, kwargs)
+            return self.fallback.run(args, kwargs, prepared.refusal, self.config())
+        if self._function.__code__ is not prepared.code:
+            self.clear()
+            return self.call(args, kwargs)
+        arguments = binder.bind(args, kwargs)
         if arguments is None:
-            return self.fallback.run(args, kwargs, _BAD_CALL, config)
+            return self.fallback.run(args, kwargs, _BAD_CALL, self.config())
         try:
-            key = (config.num_threads, exact_key(arguments))
-            launch = self._known_launch(key, arguments) or self._find_launch(key, arguments, config)
-            result, status = self._run(launch, arguments)
-        except CannotFuse as refusal:
-            return self.fallback.run(args, kwargs, refusal.diagnostic, config)
-        if status and _must_report(status, launch.replay_bits):
-            return self.fallback.run(args, kwargs, _REPORT, config)
-        self._fused += 1
-        if config.verify:
-            _verify(result, self._function(*args, **kwargs))
-        return result
-
-    def _known_launch(self, key: Any, arguments: Sequence[Any]) -> Launch | None:
-        for launch in self._launches.get(key, ()):
-            for guard in launch.specialization.guards:
-                if not guard.holds(arguments):
+            key = (config.num_threads, *exact_key(arguments))
+            for runner in self._runners.get(key, ()):
+                if runner.holds is None or runner.holds(arguments):
                     break
             else:
-                return launch
-        return None
-
-    def _run(self, launch: Launch, arguments: Sequence[Any]) -> tuple[Any, int]:
-        """The result and the kernel's status bits.
-
-        Raises:
-            CannotFuse: a number does not fit its dtype, or computing it raises.
-        """
-        indices = launch.input_indices
-        if indices is not None:
-            inputs = [arguments[index] for index in indices]
+                runner = self._find_runner(key, arguments)
+            result, status = runner.run(arguments)
+        except CannotFuse as refusal:
+            reason = refusal.diagnostic
         else:
-            inputs = [expression.evaluate(arguments) for expression in launch.specialization.inputs]
-        outputs = [allocate() for allocate in launch.allocate]
-        try:
-            scalars = launch.scalars(arguments) if launch.specialization.scalars else ()
-            packed = launch.pack(*map(_address, inputs), *map(_address, outputs), *scalars)
-        except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
-            raise CannotFuse(
-                Diagnostic(
-                    code=Code.SCALAR_RANGE,
-                    message="a number of this call does not fit its place: NumPy says so itself",
-                    notes=(f"{type(error).__name__}: {error}",),
-                )
-            ) from error
-        status = launch.kernel.launch(launch.prepared, packed)
-        return launch.finish(outputs, arguments), status
+            if not status or not _must_report(status, runner.replay_bits):
+                self._fused += 1
+                if config.verify:
+                    verify(result, self._function(*args, **kwargs))
+                return result
+            reason = _REPORT
+        return self.fallback.run(args, kwargs, reason, self.config())
 
     # --- what happens once ----------------------------------------------------------------------------------------
 
@@ -142,19 +123,30 @@ class Executor:
         """The function, read and parsed."""
         with self._lock:
             if self._prepared is None:
-                global _address
                 self._prepared = prepare(self._function)
-                from pyfuse.backend.cpu.kernel import address_of, data_offset
-
-                _address = id if data_offset() >= 0 else address_of
             return self._prepared
 
     def config(self, base: Config | None = None) -> Config:
         """The settings in force, with this function's own on top."""
-        from dataclasses import replace
-
         base = base if base is not None else settings.current()
         return replace(base, **self._overrides) if self._overrides else base
+
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """A call's value of each parameter.
+
+        Raises:
+            CannotFuse: the function is not fused for any arguments.
+            TypeError: they do not match the parameters.
+        """
+        prepared = self.prepared()
+        if prepared.refusal is not None:
+            raise CannotFuse(prepared.refusal)
+        assert prepared.binder is not None
+        arguments = prepared.binder.bind(args, kwargs)
+        if arguments is None:
+            name = getattr(self._function, "__name__", "the function")
+            raise TypeError(f"these arguments do not match the parameters of {name}()")
+        return arguments
 
     def specialization(self, arguments: Sequence[Any], config: Config) -> Specialization:
         """The specialisation of a call, made if there is none.
@@ -163,16 +155,22 @@ class Executor:
             CannotFuse: the call cannot be fused.
         """
         prepared = self.prepared()
-        dump = self._dump(config)
-        entry, is_new = self._cache.find_or_make(
-            signature_key(arguments), arguments, lambda: specialize(prepared, arguments, dump), config.max_kernels
-        )
-        if is_new:
-            with self._lock:
-                self._misses += 1
-        if isinstance(entry, Refusal):
-            raise CannotFuse(entry.diagnostic)
-        return entry
+
+        def make() -> Specialization:
+            dump = self._dump(config)
+            with mistakes_as_reasons():
+                assert prepared.source is not None
+                dump("driver", partial(driver_text, prepared.source))
+                return specialize(prepared, arguments, dump)
+
+        found = self._cache.find_or_make(signature_key(arguments), arguments, make, config.max_kernels)
+        with self._lock:
+            self._misses += found.is_new
+            if found.has_evicted:
+                self._forget_runners()
+        if isinstance(found.entry, Refusal):
+            raise CannotFuse(found.entry.diagnostic)
+        return found.entry
 
     def make_launch(self, arguments: Sequence[Any], config: Config) -> Launch:
         """A launch for a call, its kernel built and loaded if need be.
@@ -182,10 +180,12 @@ class Executor:
         """
         specialization = self.specialization(arguments, config)
         inputs, extents = evaluate_inputs(specialization, arguments)
-        geometry = call_geometry(specialization, inputs, extents)
+        with mistakes_as_reasons():
+            geometry = call_geometry(specialization, inputs, extents)
         layouts = tuple(nest.layout for nest in geometry.nests)
         try:
-            loaded, is_new = load_kernel(specialization, layouts, config, self._dump(config))
+            with mistakes_as_reasons():
+                loaded, is_new = load_kernel(specialization, layouts, config, self._dump(config))
         except CannotFuse as refusal:
             self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
             raise
@@ -194,16 +194,23 @@ class Executor:
                 self._kernels += 1
         return make_launch(specialization, loaded, geometry, config.num_threads)
 
-    def _find_launch(self, key: Any, arguments: Sequence[Any], config: Config) -> Launch:
-        launch = self.make_launch(arguments, config)
-        is_remembered = launch.input_indices is not None and not launch.specialization.extents
-        with self._lock:
-            self._made += 1
-            if is_remembered:
-                if len(self._launches) >= MAX_LAUNCHES:
-                    self._launches.clear()
-                self._launches.setdefault(key, []).append(launch)
-        return launch
+    def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
+        from pyfuse.backend.cpu.kernel import address_function
+
+        launch = self.make_launch(arguments, self.config())
+        runner = make_runner(launch, address_function())
+        is_of_this_form = launch.input_indices is not None and not launch.specialization.extents
+        if is_of_this_form:
+            with self._lock:
+                if self._runner_count >= MAX_RUNNERS:
+                    self._forget_runners()
+                self._runners.setdefault(key, []).append(runner)
+                self._runner_count += 1
+        return runner
+
+    def _forget_runners(self) -> None:
+        self._runners = {}
+        self._runner_count = 0
 
     def _dump(self, config: Config) -> Dump:
         name = getattr(self._function, "__qualname__", "function")
@@ -229,10 +236,10 @@ class Executor:
         """Forget every specialisation and counter."""
         with self._lock:
             self._cache.clear()
-            self._launches.clear()
+            self._forget_runners()
             self.fallback.clear()
             self._prepared = None
-            self._misses = self._kernels = self._fused = self._made = 0
+            self._misses = self._kernels = self._fused = 0
 
 
 def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) -> tuple[list[np.ndarray], list[int]]:
@@ -244,12 +251,12 @@ def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) ->
     try:
         inputs = [expression.evaluate(arguments) for expression in specialization.inputs]
         extents = [int(expression.evaluate(arguments)) for expression in specialization.extents]
+    except MemoryError:
+        raise
     except Exception as error:  # the user's arithmetic may raise anything; the original raises it again
-        raise CannotFuse(
-            Diagnostic(code=Code.HOST_ERROR, message="computing a shape raises", notes=(str(error),))
-        ) from error
+        raise refuse(Code.HOST_ERROR, "computing a shape raises", notes=(str(error),)) from error
     if any(extent < 0 for extent in extents):
-        raise CannotFuse(Diagnostic(code=Code.HOST_ERROR, message="an extent is negative: NumPy raises its own error"))
+        raise refuse(Code.HOST_ERROR, "an extent is negative: NumPy raises its own error")
     return inputs, extents
 
 
@@ -257,45 +264,5 @@ def _must_report(status: int, replay_bits: int) -> bool:
     """Whether NumPy would report what the kernel met, under the ``np.errstate`` in force."""
     if status & replay_bits:
         return True
-    modes = np.geterr()
+    modes: Mapping[str, object] = np.geterr()
     return any(status & bit and modes[name] != "ignore" for bit, name in _REPORTED)
-
-
-def _verify(result: Any, expected: Any) -> None:
-    """Compare a fused result with the original's.
-
-    Raises:
-        VerificationError: they differ in structure, dtype, shape, or by more than rounding.
-    """
-    if isinstance(expected, tuple | list | dict):
-        same = type(result) is type(expected) and len(result) == len(expected)
-        if not same:
-            raise VerificationError(
-                f"the fused result is {type(result).__name__}, the original's {type(expected).__name__}"
-            )
-        keys = expected if isinstance(expected, dict) else range(len(expected))
-        for key in keys:
-            _verify(result[key], expected[key])
-        return
-    if type(result) is not type(expected):
-        raise VerificationError(
-            f"the fused result is a {type(result).__name__}, the original's a {type(expected).__name__}"
-        )
-    if isinstance(expected, np.ndarray | np.generic):
-        if result.dtype != expected.dtype or result.shape != expected.shape or result.strides != expected.strides:
-            raise VerificationError(
-                f"the fused result is {result.dtype}{result.shape}, the original's {expected.dtype}{expected.shape}"
-            )
-        if not _are_close(result, expected):
-            raise VerificationError("the fused result differs from the original's by more than rounding")
-
-
-def _are_close(result: Any, expected: Any) -> bool:
-    if expected.dtype.kind not in "fc":
-        return bool(np.array_equal(result, expected))
-    tolerance = 1e4 * float(np.finfo(expected.dtype).eps)
-    with np.errstate(all="ignore"):
-        return bool(np.allclose(result, expected, rtol=tolerance, atol=0, equal_nan=True))
-
-
-_address: Callable[[Any], int] = id

@@ -39,15 +39,9 @@ def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any
 
     Raises:
         CannotFuse: the call does not fuse.
+        TypeError: the arguments do not match the parameters.
     """
-    prepared = executor.prepared()
-    if prepared.refusal is not None or prepared.binder is None:
-        assert prepared.refusal is not None
-        raise CannotFuse(prepared.refusal)
-    arguments = prepared.binder.bind(args, kwargs)
-    if arguments is None:
-        raise TypeError("these arguments do not match the function's parameters")
-    return _stages(executor, arguments, executor.config())[1].text
+    return _stages(executor, executor.arguments(args, kwargs), executor.config())[1].text
 
 
 def _stages(executor: Executor, arguments: Sequence[Any], config: Config) -> tuple[Specialization, KernelSource]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pyfuse.config import Config
-from pyfuse.diagnostics import Code, Diagnostic
-from pyfuse.errors import FuseError
+from pyfuse.diagnostics import Code, Diagnostic, refuse
+from pyfuse.errors import CannotFuse, FuseError
 
 # Not failures to fuse: the original runs so that NumPy itself raises, warns or computes as it always does.
 NUMPYS_OWN = frozenset(
@@ -25,8 +28,47 @@ NUMPYS_OWN = frozenset(
 )
 
 
+_CALLER = 5  # frames from ``note`` up to the line that calls the fused function
+
+
 class PyfuseFallbackWarning(UserWarning):
-    """A fused function ran as ordinary Python (``PYFUSE_FALLBACK=warn``)."""
+    """A fused function ran as ordinary Python (``PYFUSE_FALLBACK=warn``), or pyfuse itself made a mistake."""
+
+
+@contextmanager
+def mistakes_as_reasons() -> Iterator[None]:
+    """Turn a mistake of the compiler's own into a reason, so that the original runs; such reasons always warn.
+
+    Raises:
+        CannotFuse: any exception but those that are nobody's mistake (MemoryError, KeyboardInterrupt).
+    """
+    try:
+        yield
+    except (CannotFuse, MemoryError):
+        raise
+    except RecursionError as error:
+        raise refuse(
+            Code.TOO_LARGE,
+            "the function is nested too deeply to be read",
+            hints=("give parts of a long expression names of their own",),
+        ) from error
+    except Exception as error:
+        raise refuse(
+            Code.INTERNAL_ERROR,
+            "pyfuse made a mistake; the function runs as ordinary Python",
+            notes=(f"{type(error).__name__}: {error}", _place(error)),
+            hints=("please report it, with the function and its arguments",),
+        ) from error
+
+
+def _place(error: Exception) -> str:
+    """Where in pyfuse an exception was raised, without a path."""
+    traceback = error.__traceback__
+    assert traceback is not None
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    code = traceback.tb_frame.f_code
+    return f"in {code.co_qualname}, {os.path.basename(code.co_filename)}:{traceback.tb_lineno}"
 
 
 class Fallback:
@@ -57,15 +99,13 @@ class Fallback:
             is_new = reason not in self._warned
             self._warned.add(reason)
         if "fallback" in config.debug and is_new:
-            import sys
-
             print(reason.draw(), file=sys.stderr)
         if reason.code in NUMPYS_OWN:
             return
         if self._strict or config.fallback == "raise":
             raise FuseError(reason)
-        if config.fallback == "warn" and is_new:
-            warnings.warn(reason.draw(), PyfuseFallbackWarning, stacklevel=4)
+        if is_new and (config.fallback == "warn" or reason.code is Code.INTERNAL_ERROR):
+            warnings.warn(reason.draw(), PyfuseFallbackWarning, stacklevel=_CALLER)
 
     @property
     def count(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyfuse.compiler import Specialization
 from pyfuse.diagnostics import Code, Diagnostic, refuse
@@ -30,6 +30,14 @@ class Refusal:
 Entry = Specialization | Refusal
 
 
+class Found(NamedTuple):
+    """An answer of the cache: the entry, whether it was made now, and whether another was forgotten for it."""
+
+    entry: Entry
+    is_new: bool
+    has_evicted: bool
+
+
 class KernelCache:
     """Thread-safe; the least recently used signature is forgotten first."""
 
@@ -50,11 +58,8 @@ class KernelCache:
 
     def find_or_make(
         self, key: Any, arguments: Sequence[Any], make: Callable[[], Specialization], maxsize: int
-    ) -> tuple[Entry, bool]:
+    ) -> Found:
         """What is known of a signature, or what ``make`` finds; other threads that ask meanwhile wait for it.
-
-        Returns:
-            The entry, and whether it was made now.
 
         Raises:
             CannotFuse: ``make`` refused for a reason that holds of this call only.
@@ -62,13 +67,14 @@ class KernelCache:
         with self._lock:
             found = self.find(key, arguments)
             if found is not None:
-                return found, False
+                return Found(found, is_new=False, has_evicted=False)
             entry = self._made(key, make)
             self._entries.setdefault(key, []).append(entry)
             self._entries.move_to_end(key)
-            while len(self._entries) > maxsize:
+            excess = max(0, len(self._entries) - maxsize)
+            for _ in range(excess):
                 self._entries.popitem(last=False)
-            return entry, True
+            return Found(entry, is_new=True, has_evicted=excess > 0)
 
     def _made(self, key: Any, make: Callable[[], Specialization]) -> Entry:
         known = self._entries.get(key, [])

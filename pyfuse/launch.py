@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -147,9 +148,9 @@ def make_launch(
 def allocator(shape: tuple[int, ...], order: AxisOrder, dtype: np.dtype) -> Allocate:
     """A function that makes an uninitialised array of this shape whose axes lie in memory in this order."""
     if order == tuple(range(len(shape))) or math.prod(shape) <= 1:
-        return lambda: np.empty(shape, dtype)
+        return partial(np.empty, shape, dtype)
     if order == tuple(reversed(range(len(shape)))):
-        return lambda: np.empty(shape, dtype, "F")
+        return partial(np.empty, shape, dtype, "F")
     permuted = tuple(shape[axis] for axis in order)
     inverse = tuple(order.index(axis) for axis in range(len(order)))
     return lambda: np.empty(permuted, dtype).transpose(inverse)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from pyfuse.call_signature import ParameterBinder
 from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.errors import CannotFuse
+from pyfuse.fallback import mistakes_as_reasons
 from pyfuse.frontend.parse import parse_function
 from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource
@@ -23,12 +24,14 @@ class PreparedFunction:
         binder: puts arguments in the order of parameters.
         source: its parsed text, or None when it cannot be fused for any arguments.
         refusal: why not, then.
+        code: what the source was read for; another one may be put in its place.
     """
 
     function: Callable[..., Any]
     binder: ParameterBinder | None
     source: FunctionSource | None
     refusal: Diagnostic | None
+    code: CodeType | None = None
 
 
 def prepare(function: Callable[..., Any]) -> PreparedFunction:
@@ -52,10 +55,13 @@ def prepare(function: Callable[..., Any]) -> PreparedFunction:
             ),
         )
     try:
-        source = parse_function(function)
+        with mistakes_as_reasons():
+            source = parse_function(function)
     except CannotFuse as error:
         return _refused(function, error.diagnostic)
-    return PreparedFunction(function=function, binder=ParameterBinder(function), source=source, refusal=None)
+    return PreparedFunction(
+        function=function, binder=ParameterBinder(function), source=source, refusal=None, code=function.__code__
+    )
 
 
 def _refused(function: Callable[..., Any], refusal: Diagnostic) -> PreparedFunction:

@@ -24,7 +24,7 @@ else:
 
 
 def _record(kind: type, *, compares: bool) -> type:
-    made = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=True)(kind)
+    made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=True)(kind)
     fields = dataclasses.fields(made)
     methods: dict[str, Any] = {
         "__init__": _initialiser(kind.__qualname__, fields),
@@ -37,7 +37,7 @@ def _record(kind: type, *, compares: bool) -> type:
     for name, method in methods.items():
         if name not in vars(kind) or name == "__hash__":  # a class that defines __eq__ has __hash__ = None
             setattr(made, name, method)
-    return made
+    return made  # type: ignore[no-any-return]
 
 
 def _initialiser(name: str, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[..., None]:
@@ -65,13 +65,11 @@ def _misfit(name: str, missing: set[str], unexpected: set[str]) -> str:
 def _compared(fields: tuple[dataclasses.Field[Any], ...]) -> Callable[[Any], Any]:
     """A function of a record: what stands for it in comparisons."""
     names = [field.name for field in fields if field.compare]
-    return attrgetter(*names) if names else lambda record: ()
+    return attrgetter(*names) if names else lambda _: ()
 
 
-def _equal(self: Any, other: object) -> bool:
-    if type(other) is not type(self):
-        return NotImplemented
-    return bool(self._compared(self) == self._compared(other))
+def _equal(self: Any, other: Any) -> Any:
+    return self._compared(self) == self._compared(other) if type(other) is type(self) else NotImplemented
 
 
 def _hash(self: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import inspect
+import copy
 import linecache
 import textwrap
 from collections.abc import Callable
@@ -88,17 +88,38 @@ def read_source(function: FunctionType) -> FunctionSource:
     lines = linecache.getlines(filename, function.__globals__)
     if not lines:
         raise SourceUnavailable("its source text is not available (made by exec(), or typed where no text is kept)")
+    first_line = max(code.co_firstlineno, 1)
+    if first_line > len(lines):
+        raise SourceUnavailable("its source text has changed since it was defined")
     try:
-        block, first_line = inspect.getsourcelines(code)
-    except (OSError, TypeError, IndentationError, SyntaxError) as error:
-        raise SourceUnavailable(f"its source text is not available ({error})") from error
+        return _read_block(lines[first_line - 1 : _last_line(code)], code, filename)
+    except SourceUnavailable:  # more lines belong to it than its code tells: ask the tokenizer, which takes 10 ms more
+        return _read_block(_whole_block(lines, first_line), code, filename)
+
+
+def _read_block(block: list[str], code: CodeType, filename: str) -> FunctionSource:
     text = textwrap.dedent("".join(block))
     indent = len(block[0]) - len(block[0].lstrip())
-    tree = _parse(text)
-    node = _find(tree, code, max(first_line, 1), indent)
+    first_line = max(code.co_firstlineno, 1)
+    node = _find(_parse(text), code, first_line, indent)
     return FunctionSource(
-        filename=filename, node=node, lines=tuple(text.splitlines()), first_line=max(first_line, 1), indent=indent
+        filename=filename, node=node, lines=tuple(text.splitlines()), first_line=first_line, indent=indent
     )
+
+
+def _last_line(code: CodeType) -> int:
+    """The last line that the code of a function, and of those inside it, came from."""
+    own = max((end for _, end, _, _ in code.co_positions() if end is not None), default=code.co_firstlineno)
+    return max([own, *(_last_line(inner) for inner in code.co_consts if isinstance(inner, CodeType))])
+
+
+def _whole_block(lines: list[str], first_line: int) -> list[str]:
+    import inspect
+
+    try:
+        return inspect.getblock(lines[first_line - 1 :])
+    except (IndentationError, SyntaxError) as error:
+        raise SourceUnavailable(f"its source text is not available ({error})") from error
 
 
 def _parse(text: str) -> ast.Module:
@@ -122,11 +143,7 @@ def _parse(text: str) -> ast.Module:
 def _find(tree: ast.Module, code: CodeType, first_line: int, indent: int) -> FunctionNode:
     is_lambda = code.co_name == "<lambda>"
     kind = ast.Lambda if is_lambda else ast.FunctionDef
-    candidates: list[FunctionNode] = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, kind) and (is_lambda or node.name == code.co_name)  # type: ignore[attr-defined]
-    ]
+    candidates = [node for node in ast.walk(tree) if isinstance(node, kind) and _name(node) == code.co_name]
     same = [node for node in candidates if _facts_of_node(node) == _facts(code)]
     if not same:
         raise SourceUnavailable("its source text has changed since it was defined, or is not a plain 'def' or lambda")
@@ -135,6 +152,10 @@ def _find(tree: ast.Module, code: CodeType, first_line: int, indent: int) -> Fun
     if len(same) != 1 and len({ast.dump(node) for node in same}) != 1:
         raise SourceUnavailable("several functions on the same lines cannot be told apart")
     return same[0]
+
+
+def _name(node: FunctionNode) -> str:
+    return "<lambda>" if isinstance(node, ast.Lambda) else node.name
 
 
 def _stands_at(node: FunctionNode, code: CodeType, first_line: int, indent: int) -> bool:
@@ -156,10 +177,9 @@ def _facts_of_node(node: FunctionNode) -> tuple[Any, ...] | None:
         module: ast.Module | ast.Expression = ast.Expression(node)
         mode = "eval"
     else:
-        bare = ast.FunctionDef(**{name: getattr(node, name, None) for name in node._fields})
+        bare = copy.copy(node)
         bare.decorator_list = []
         bare.returns = None
-        ast.copy_location(bare, node)
         module, mode = ast.Module([bare], []), "exec"
     try:
         compiled = compile(ast.fix_missing_locations(module), "<pyfuse>", mode, dont_inherit=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -101,16 +102,32 @@ def _native(
     if kind in operation.c_text and len({code_of(dtype) for dtype in dtypes}) == 1:
         suffix = "f" if dtypes[0] == SINGLE else ""
         return Expression(text=operation.c_text[kind].format(*operands, T=c_type(result_dtype), f=suffix))
-    name = function_name(operation.c_stem or operation.name, dtypes)
+    name = function_name(operation.name, dtypes)
     if name not in functions():
         names = ", ".join(str(dtype) for dtype in dtypes)
         raise refuse(Code.UNSUPPORTED_OPERATION, f"'{operation.name}' of {names} stays with NumPy")
     return _call(name, operands, result_count=operation.result_count)
 
 
+# Operations whose complex loops in NumPy use fused multiply-adds, where NumPy was built for and runs on a CPU that has them.
+_FUSED_IN_NUMPY = frozenset({"multiply", "square", "absolute"})
+
+
+@cache
+def numpy_fuses_complex_products() -> bool:
+    """Whether NumPy's complex multiply rounds once or twice here: kernels must do the same, so NumPy is asked.
+
+    (1 + 2**-30 + 1j)**2 has the real part 2**-29 + 2**-60; rounding the square of 1 + 2**-30 first loses 2**-60.
+    """
+    numbers = np.full(16, complex(1 + 2.0**-30, 1))
+    return bool((numbers * numbers)[0].real != 2.0**-29)
+
+
 def function_name(operation_name: str, dtypes: Sequence[np.dtype]) -> str:
     """The C library's name for an operation on operands of these dtypes."""
     codes = [code_of(dtype) for dtype in dtypes]
+    if operation_name in _FUSED_IN_NUMPY and dtypes[0].kind == "c" and not numpy_fuses_complex_products():
+        operation_name = f"{operation_name}_unfused"
     return f"pf_{operation_name}_{codes[0] if len(set(codes)) == 1 else ''.join(codes)}"
 
 
@@ -120,7 +137,7 @@ def _half(
     """Float16: a function of its own, or float32 and rounding after every operation, as NumPy's half loops do."""
     if "e" in operation.c_text:
         return Expression(text=operation.c_text["e"].format(*operands))
-    own_name = function_name(operation.c_stem or operation.name, dtypes)
+    own_name = function_name(operation.name, dtypes)
     if own_name in functions():
         return _call(own_name, operands, result_count=operation.result_count)
     widened = [

@@ -25,8 +25,8 @@ class PairedTimes:
     second: tuple[int, ...]
 
     def ratios(self) -> tuple[float, ...]:
-        """Second over first for each pair; below 1 the second function was faster."""
-        return tuple(second / first for first, second in zip(self.first, self.second, strict=True))
+        """First over second for each pair: how many times faster the second function was; below 1 it was slower."""
+        return tuple(first / second for first, second in zip(self.first, self.second, strict=True))
 
 
 def time_in_turn(

@@ -21,7 +21,7 @@ class Measurement:
         elements: number of elements of each result.
         numpy_ms: median time of a call of the plain function, in milliseconds.
         fused_ms: median time of a call of the fused function after the first, in milliseconds.
-        ratio: median over pairs of neighbouring calls of fused over plain time; below 1 is faster.
+        ratio: median over pairs of neighbouring calls of plain over fused time; below 1 is slower.
         first_call_ms: time of the first call of the fused function, which reads, writes and builds, in milliseconds.
         difference: between the two results.
         misses: one sentence for each published value that the fused function misses.

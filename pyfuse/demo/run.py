@@ -17,7 +17,7 @@ _HEADER = (
     "elements",
     "NumPy ms",
     "fused ms",
-    "ratio",
+    "times faster",
     "first call ms",
     "max ULP",
     "max relative",
@@ -27,7 +27,7 @@ _HEADER = (
 )
 _TEXT_COLUMNS = (0, 8, 10)
 _LEGEND = """\
-ratio: fused over NumPy time, median over pairs of neighbouring calls; below 1 is faster
+times faster: NumPy over fused time, median over pairs of neighbouring calls
 max ULP, max relative: largest difference from NumPy, in units in the last place of an element and
     as a fraction of the largest element
 check: NumPy's result within the program's bound, and the published values met"""
@@ -82,7 +82,7 @@ def _row(measurement: Measurement) -> tuple[str, ...]:
         f"{measurement.elements:,}",
         f"{measurement.numpy_ms:.2f}",
         f"{measurement.fused_ms:.2f}",
-        f"{measurement.ratio:.2f}",
+        f"{measurement.ratio:.1f}",
         f"{measurement.first_call_ms:.1f}",
         _ulp_cell(measurement.difference),
         _relative_cell(measurement.difference),

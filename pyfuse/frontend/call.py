@@ -17,7 +17,7 @@ from pyfuse.frontend.names import Scope, is_numpy_code
 from pyfuse.frontend.parse import parse_function
 from pyfuse.frontend.values import ArrayValue, BoundMethod, HostValue, LocalFunction, Value, constant, is_container
 from pyfuse.graph.ops import NOT_FUSED_UFUNCS, by_callable
-from pyfuse.host_values import HostCall, HostConstant, HostExpression
+from pyfuse.host_values import HostCall, HostConstant, HostExpression, identity_guard
 
 if TYPE_CHECKING:
     from pyfuse.frontend.interpret import Frame
@@ -105,13 +105,15 @@ class Caller:
             raise refuse(
                 Code.UNKNOWN_ATTRIBUTE, f"'{owner.expression.text}' has no plain attribute '{name}'", self._tracer.span
             )
-        if isinstance(found, staticmethod):
-            return constant(found.__func__, name)
-        if isinstance(found, FunctionType) and not isinstance(value, type) and name not in _own(value):
-            return BoundMethod(function=found, receiver=owner)
-        if isinstance(found, classmethod):
-            receiver = value if isinstance(value, type) else type(value)
-            return BoundMethod(function=found.__func__, receiver=constant(receiver))
+        method = self._method(owner, value, name, found)
+        if method is not None:
+            lookup = HostCall(
+                function=functools.partial(_static_lookup, name=name),
+                operands=(owner.expression,),
+                text=f"{owner.expression.text}.{name}",
+            )
+            self._tracer.add_guard(identity_guard(lookup, found))
+            return method
         is_slot = inspect.ismemberdescriptor(found)
         if hasattr(type(found), "__get__") and not is_slot and not isinstance(found, FunctionType | type):
             raise refuse(
@@ -127,6 +129,18 @@ class Caller:
                 self._tracer.span,
             )
         return self._tracer.lift(_attribute_expression(owner, name), getattr(value, name), is_guarded=False)
+
+    def _method(self, owner: HostValue, value: Any, name: str, found: Any) -> Value | None:
+        """A method of a user's object, found on its class; None for an attribute that is data."""
+        if isinstance(found, staticmethod):
+            return constant(found.__func__, name)
+        if isinstance(found, classmethod):
+            receiver = value if isinstance(value, type) else type(value)
+            return BoundMethod(function=found.__func__, receiver=constant(receiver))
+        is_function = isinstance(found, FunctionType) or getattr(found, FUSED_MARK, False) is True
+        if is_function and not isinstance(value, type) and name not in _own(value):
+            return BoundMethod(function=found, receiver=owner)
+        return None
 
     # --- callables ------------------------------------------------------------------------------------------------
 
@@ -326,6 +340,10 @@ def _attribute_expression(owner: HostValue, name: str) -> HostExpression:
         operands=(owner.expression,),
         text=f"{owner.expression.text}.{name}",
     )
+
+
+def _static_lookup(value: Any, *, name: str) -> Any:
+    return inspect.getattr_static(value, name)
 
 
 def _get(value: Any, *, name: str) -> Any:

@@ -51,7 +51,6 @@ class Operation:
         c_text: by dtype kind of the first operand, an expression over ``{0}``, ``{1}``, ... and ``{T}``, the C type of the
             result. A kind that is missing calls ``pf_<name>_<operand codes>`` of the C library; float16 without a function
             of its own is computed in float32 and rounded.
-        c_stem: the stem of the C library's names where it is not ``name``.
         cuda_text: the same for CUDA where it differs from C.
         python_operator: name of the ``ast`` operator class that means this operation.
         may_raise_flags: whether NumPy can report a floating-point error from it.
@@ -64,7 +63,6 @@ class Operation:
     operand_count: int
     result_count: int = 1
     c_text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    c_stem: str | None = None
     cuda_text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     python_operator: str | None = None
     may_raise_flags: bool = True
@@ -170,7 +168,7 @@ _ALL: tuple[Operation, ...] = (
     _ufunc("fmod", cost=Cost.FUNCTION),
     _ufunc("divmod", cost=Cost.FUNCTION),
     _ufunc("power", python_operator="Pow", exactness=Exactness.ULP, cost=Cost.LIBRARY_CALL),
-    _ufunc("float_power", c_stem="power", exactness=Exactness.ULP, cost=Cost.LIBRARY_CALL),
+    _ufunc("float_power", exactness=Exactness.ULP, cost=Cost.LIBRARY_CALL),
     _quiet("negative", c_text=_texts(iu="({T})-{0}", f="-{0}"), python_operator="USub"),
     _quiet("positive", c_text=_texts(iuf="{0}"), python_operator="UAdd"),
     _ufunc("absolute"),

@@ -62,12 +62,11 @@ MAX_ERROR = {
     "arcsinh": (2.0, 2.0),
     "arccosh": (2.0, 2.0),
     "arctanh": (2.0, 2.0),
-    "hypot": (1.0, 1.0),
-    "logaddexp": (2.0, 2.0),
+    "hypot": (1.0, 0.51),
     "gammaln": (4.0, 4.0),
 }
-CALLS_LIBM = {"arcsinh", "arccosh", "arctanh", "hypot", "logaddexp", "gammaln"}
-BINARY = {"arctan2", "power", "hypot", "logaddexp"}
+CALLS_LIBM = {"arcsinh", "arccosh", "arctanh", "gammaln"}
+BINARY = {"arctan2", "power", "hypot"}
 REFERENCE: dict[str, Callable[..., Any]] = {
     "exp2": lambda x: mpmath.power(2, x),
     "log2": lambda x: mpmath.log(x) / mpmath.ln2,
@@ -81,15 +80,22 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "arcsinh": mpmath.asinh,
     "arccosh": mpmath.acosh,
     "arctanh": mpmath.atanh,
-    "logaddexp": lambda x, y: max(x, y) + mpmath.log1p(mpmath.exp(-abs(x - y))),
-    "gammaln": lambda x: mpmath.log(abs(mpmath.gamma(x))),
+    "gammaln": mpmath.loggamma,
+    "erf": lambda x: mpmath.erf(min(max(x, -30), 30)),
+    "erfc": lambda x: mpmath.erfc(min(max(x, -30), 30)),
+}
+# Where scipy returns 0 or infinity for a result that is in range.
+GIVES_UP_EARLY: dict[str, Callable[[NDArray[Any]], NDArray[np.bool_]]] = {
+    "expit": lambda x: x < np.log(np.finfo(x.dtype).tiny) + 1,
+    "gammaln": lambda x: np.abs(x) < 1e-300,
 }
 SAMPLES = 250  # of each kind
+COMMON = (0.0, 1.0, 0.5, 1.5, 2.0, 3.0, 30.0, 1000.0, 1e17, np.inf, np.nan)
+EDGES_F8 = (710.0, 2.0**52 + 1, 2.0**53, 1 - 2.0**-53, 1 + 2.0**-52, 1e-20, 1e-300, 1e-310, 5e-324, 2.0**-1022, 1e300)
+EDGES_F4 = (89.0, 2.0**23 + 1, 2.0**24, 1 - 2.0**-24, 1 + 2.0**-23, 1e-10, 1e-36, 1e-40, 1e-45, 2.0**-126, 1e30)
 SPECIAL = {
-    "f8": [0.0, 1.0, 0.5, 2.0, 3.0, 30.0, 710.0, 1000.0, 1e17, 2.0**52 + 1, 2.0**53, 1 - 2.0**-53, 1 + 2.0**-52]
-    + [1e-20, 1e-300, 1e-310, 5e-324, 2.0**-1022, 1e300, 1.7976931348623157e308, np.inf, np.nan],
-    "f4": [0.0, 1.0, 0.5, 2.0, 3.0, 30.0, 89.0, 1000.0, 1e17, 2.0**23 + 1, 2.0**24, 1 - 2.0**-24, 1 + 2.0**-23]
-    + [1e-10, 1e-36, 1e-40, 1e-45, 2.0**-126, 1e30, 3.4028234663852886e38, np.inf, np.nan],
+    "f8": (*COMMON, *EDGES_F8, 1.7976931348623157e308),
+    "f4": (*COMMON, *EDGES_F4, 3.4028234663852886e38),
 }
 
 
@@ -244,14 +250,13 @@ def test_accuracy(built: Library, name: str, code: str) -> None:
     expected = numpy_function(name)(*operands)
     allowed = MAX_ERROR[name][CODES.index(code)]
     exact_enough = np.isfinite(expected)
-    tiny = np.finfo(code).smallest_subnormal
     with mpmath.workprec(140):
         for index in np.flatnonzero(exact_enough):
             values = [float(operand[index]) for operand in operands]
             error = ulp_error(float(got[index]), reference(name, *values), code)
             assert error <= allowed, f"{name}{values} = {got[index]!r}: {error} ULP"
-    same = is_same_kind(got, expected) | (np.abs(expected) <= tiny) | (np.abs(got) <= tiny)
-    assert same[~exact_enough].all()
+    ignored = GIVES_UP_EARLY.get(name, lambda x: np.zeros(x.shape, bool))(operands[0])
+    assert (is_same_kind(got, expected) | ignored)[~exact_enough].all()
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -263,6 +268,8 @@ def test_special_values_are_numpys(built: Library, name: str, code: str) -> None
     got, _ = built.run(name, *operands)
     expected = numpy_function(name)(*operands)
     wrong = ~is_same_kind(got, expected)
+    if name in GIVES_UP_EARLY:
+        wrong &= ~GIVES_UP_EARLY[name](operands[0])
     cases = [(*(float(operand[i]) for operand in operands), got[i], expected[i]) for i in np.flatnonzero(wrong)]
     assert not cases
 
@@ -365,6 +372,8 @@ def test_ordinary_data_nans_and_harmless_infinities_raise_nothing(built: Library
         values += [1.0, 1.5, 3.0, 20.0]
         if name not in {"sin", "cos", "tan"}:
             values += [np.inf]
+    if name == "erfc":
+        values.remove(20.0)  # underflows in float
     if name not in {"arcsin", "arccos", "arctanh", "sin", "cos", "tan", "log1p", "gammaln", "arccosh"}:
         values += [-1.0, -20.0, -np.inf]
     if name in {"log", "log2", "log10", "power", "gammaln"}:
@@ -375,9 +384,6 @@ def test_ordinary_data_nans_and_harmless_infinities_raise_nothing(built: Library
     operands = [grid.ravel() for grid in np.meshgrid(array, array)] if name in BINARY else [array]
     if name == "power":
         operands[1] = np.where(operands[1] == 20.0, -3.0, operands[1])
-    if name == "logaddexp":  # e^-inf is no underflow, and inf - inf is never formed
-        keep = ~(np.isinf(operands[0]) & np.isinf(operands[1]))
-        operands = [operand[keep] for operand in operands]
     _, flags = built.run(name, *operands)
     assert flags == 0
 

@@ -116,8 +116,14 @@ static inline pf_u8 pf_cast_u8_f8(pf_f8 a, unsigned *status, const int careful)
 }
 
 //@ for T in i8 u8
-static inline pf_$T pf_cast_$T_f4(pf_f4 a, unsigned *status, const int careful) { return pf_cast_$T_f8((pf_f8)a, status, careful); }
-static inline pf_$T pf_cast_$T_f2(pf_f2 a, unsigned *status, const int careful) { return pf_cast_$T_f8(pf_cast_f8_f2(a), status, careful); }
+static inline pf_$T pf_cast_$T_f4(pf_f4 a, unsigned *status, const int careful)
+{
+    return pf_cast_$T_f8((pf_f8)a, status, careful);
+}
+static inline pf_$T pf_cast_$T_f2(pf_f2 a, unsigned *status, const int careful)
+{
+    return pf_cast_$T_f8(pf_cast_f8_f2(a), status, careful);
+}
 //@ end
 
 // Complex: from real with a zero imaginary part; to real by dropping it (NumPy warns of that, which is seen to
@@ -163,6 +169,12 @@ static inline pf_f4 pf_cast_f4_$T(pf_$T a) { return pf_cast_f4_$F(a.re); }
 static inline pf_f8 pf_cast_f8_$T(pf_$T a) { return pf_cast_f8_$F(a.re); }
 static inline pf_u4 pf_cast_u4_$T(pf_$T a, unsigned *status) { return pf_cast_u4_$F(a.re, status); }
 static inline pf_f2 pf_cast_f2_$T(pf_$T a, unsigned *status) { return pf_cast_f2_$F(a.re, status); }
-static inline pf_i8 pf_cast_i8_$T(pf_$T a, unsigned *status, const int careful) { return pf_cast_i8_$F(a.re, status, careful); }
-static inline pf_u8 pf_cast_u8_$T(pf_$T a, unsigned *status, const int careful) { return pf_cast_u8_$F(a.re, status, careful); }
+static inline pf_i8 pf_cast_i8_$T(pf_$T a, unsigned *status, const int careful)
+{
+    return pf_cast_i8_$F(a.re, status, careful);
+}
+static inline pf_u8 pf_cast_u8_$T(pf_$T a, unsigned *status, const int careful)
+{
+    return pf_cast_u8_$F(a.re, status, careful);
+}
 //@ end

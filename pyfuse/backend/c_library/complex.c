@@ -7,7 +7,8 @@
 //@ for T in c8 c16
 static inline pf_$T pf_add_$T(pf_$T a, pf_$T b) { return (pf_$T){a.re + b.re, a.im + b.im}; }
 static inline pf_$T pf_subtract_$T(pf_$T a, pf_$T b) { return (pf_$T){a.re - b.re, a.im - b.im}; }
-/* NumPy's vector loop on a machine with fused multiply-add. */
+/* NumPy's vector loop on a machine with fused multiply-add, for arrays of any strides. (Its scalars do not fuse. With a
+ * huge scalar operand and an odd length, NumPy may report an overflow of a filling element; this does not.) */
 static inline pf_$T pf_multiply_$T(pf_$T a, pf_$T b)
 {
     return (pf_$T){pf_fma_$F(a.re, b.re, -(a.im * b.im)), pf_fma_$F(a.re, b.im, a.im * b.re)};
@@ -52,7 +53,7 @@ static inline pf_$T pf_reciprocal_$T(pf_$T a, unsigned *status)
     const pf_$F ratio = small / large, scaled = large + small * ratio;
     return (pf_$T){pf_choose_$F(by_real, (pf_$F)1, ratio) / scaled, pf_choose_$F(by_real, -ratio, (pf_$F)-1) / scaled};
 }
-/* NumPy's vector loop: not hypot, and no flag is left. The ratio of parts that differ by more than 2^64 adds nothing
+/* NumPy's vector loop: not hypot, and no flag is left. The ratio of parts that differ by 2^32 or more adds nothing
  * to 1, so it is not formed, and raises no underflow. */
 static inline pf_$F pf_absolute_fused_or_not_$T(pf_$T a, const int fused)
 {
@@ -61,7 +62,8 @@ static inline pf_$F pf_absolute_fused_or_not_$T(pf_$T a, const int fused)
     const pf_$U infinite = -(pf_$U)((real == infinity) | (imaginary == infinity));
     const pf_$U nan = -(pf_$U)((real > infinity) | (imaginary > infinity)) & ~infinite;
     const pf_$U large = real > imaginary ? real : imaginary, small = real > imaginary ? imaginary : real;
-    const pf_$U matters = -(pf_$U)((large - small) >> pf_fraction_bits_$F <= 64) & -(pf_$U)(large != 0) & ~infinite & ~nan;
+    const pf_$U close = -(pf_$U)((large - small) >> pf_fraction_bits_$F <= 32);
+    const pf_$U matters = close & -(pf_$U)(large != 0) & ~infinite & ~nan;
     const pf_$F ratio = pf_from_bits_$F(small & matters) / pf_choose_$F(matters, pf_from_bits_$F(large), (pf_$F)1);
     const pf_$F root = pf_sqrt_$F(fused ? pf_fma_$F(ratio, ratio, (pf_$F)1) : ratio * ratio + 1);
     const pf_$F size = root * pf_from_bits_$F(large & ~infinite & ~nan);
@@ -118,6 +120,7 @@ static inline pf_b1 pf_logical_not_$T(pf_$T a) { return (a.re == 0) & (a.im == 0
 static inline pf_b1 pf_logical_and_$T(pf_$T a, pf_$T b) { return !pf_logical_not_$T(a) & !pf_logical_not_$T(b); }
 static inline pf_b1 pf_logical_or_$T(pf_$T a, pf_$T b) { return !pf_logical_not_$T(a) | !pf_logical_not_$T(b); }
 static inline pf_b1 pf_logical_xor_$T(pf_$T a, pf_$T b) { return pf_logical_not_$T(a) ^ pf_logical_not_$T(b); }
+static inline pf_$T pf_keep_$T(pf_$U mask, pf_$T a) { return (pf_$T){pf_keep_$F(mask, a.re), pf_keep_$F(mask, a.im)}; }
 static inline pf_$T pf_choose_$T(pf_$U mask, pf_$T a, pf_$T b)
 {
     return (pf_$T){pf_choose_$F(mask, a.re, b.re), pf_choose_$F(mask, a.im, b.im)};
@@ -288,16 +291,19 @@ static inline pf_$T pf_power_$T(pf_$T a, pf_$T b, unsigned *status)
         return pf_multiply_unfused_$T(a, a);
     if (n == 3)
         return pf_multiply_unfused_$T(a, pf_multiply_unfused_$T(a, a));
+    /* masks, because the compiler would multiply before it tests, and raise flags */
     pf_$T result = {1, 0}, square = a;
-    for (n = n < 0 ? -n : n;;) {
-        if (n & 1)
-            result = pf_multiply_unfused_$T(result, square);
+    for (n = n < 0 ? -n : n; n;) {
+        const pf_$U odd = -(pf_$U)(n & 1);
+        const pf_$T product = pf_multiply_unfused_$T(pf_keep_$T(odd, result), pf_keep_$T(odd, square));
+        result = pf_choose_$T(odd, product, result);
         n >>= 1;
-        if (n == 0)
-            break;
-        square = pf_multiply_unfused_$T(square, square);
+        square = pf_square_unfused_$T(pf_keep_$T(-(pf_$U)(n != 0), square));
     }
-    return pf_less_$F(b.re, 0) ? pf_divide_$T((pf_$T){1, 0}, result, status, 1) : result;
+    const pf_b1 inverse = pf_less_$F(b.re, 0);
+    /* what dividing the constant 1 by 0 raises, should the compiler do it */
+    *status |= inverse & (result.re == 0) & (result.im == 0) ? PF_DIVIDE | PF_INVALID : 0;
+    return inverse ? pf_divide_$T((pf_$T){1, 0}, result, status, 1) : result;
 }
 //@ end
 static inline pf_c16 pf_float_power_c16(pf_c16 a, pf_c16 b, unsigned *status) { return pf_power_c16(a, b, status); }

@@ -73,7 +73,8 @@ static inline pf_$T pf_nextafter_$T(pf_$T a, pf_$T b, unsigned *status)
     const pf_$U infinity = pf_bits_$T((pf_$T)__builtin_inf()), smallest_normal = infinity & -infinity;
     const pf_$U ordered = pf_ordered_mask_$T(a, b), same = -(pf_$U)(a == b), zero = -(pf_$U)(a == 0);
     /* away from zero when b is further out on a's side */
-    const pf_$U out = -(pf_$U)(pf_sign_bit_$T(a) == pf_sign_bit_$T(b)) & -(pf_$U)(pf_magnitude_$T(b) > pf_magnitude_$T(a));
+    const pf_$U aside = -(pf_$U)(pf_sign_bit_$T(a) == pf_sign_bit_$T(b));
+    const pf_$U out = aside & -(pf_$U)(pf_magnitude_$T(b) > pf_magnitude_$T(a));
     const pf_$U stepped = pf_bits_$T(a) + ((out & 2) - 1), first = pf_sign_bit_$T(b) | 1;
     const pf_$U moved = (stepped & ~zero) | (first & zero), size = moved & ~((pf_$U)1 << ($BITS - 1));
     const pf_$U counts = ordered & ~same;
@@ -82,7 +83,8 @@ static inline pf_$T pf_nextafter_$T(pf_$T a, pf_$T b, unsigned *status)
     const pf_$T other = pf_choose_$T(pf_nan_mask_$T(a), a, b);
     return pf_choose_$T(counts, pf_from_bits_$T(moved), other);
 }
-/* The distance to the next value away from zero, with the sign of a. NumPy reports a subnormal neighbour, but not at 0. */
+/* The distance to the next value away from zero, with the sign of a. NumPy reports a subnormal neighbour, but not
+ * that of 0. */
 static inline pf_$T pf_spacing_$T(pf_$T a, unsigned *status)
 {
     const pf_$U infinity = pf_bits_$T((pf_$T)__builtin_inf()), smallest_normal = infinity & -infinity;
@@ -207,8 +209,9 @@ static inline pf_$T pf_divmod_$T(pf_$T a, pf_$T b, pf_$T *second, unsigned *stat
 static inline pf_$T pf_floor_divide_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
 {
     const pf_$U zero = -(pf_$U)(b == 0), infinite = -(pf_$U)pf_isinf_$T(a), unsafe = zero | infinite;
-    const pf_$T safe_b = pf_choose_$T(zero, (pf_$T)1, b), rest = pf_fmod_$T(pf_keep_$T(~zero, a), safe_b, status, careful);
-    const pf_$T quotient = pf_quotient_$T(pf_keep_$T(~unsafe, a), pf_choose_$T(infinite, (pf_$T)1, safe_b), pf_keep_$T(~unsafe, rest));
+    const pf_$T divisor = pf_choose_$T(zero, (pf_$T)1, b), safe_b = pf_choose_$T(infinite, (pf_$T)1, divisor);
+    const pf_$T rest = pf_fmod_$T(pf_keep_$T(~zero, a), divisor, status, careful);
+    const pf_$T quotient = pf_quotient_$T(pf_keep_$T(~unsafe, a), safe_b, pf_keep_$T(~unsafe, rest));
     const pf_$T by_zero = pf_keep_$T(zero, a) / pf_choose_$T(zero, b, (pf_$T)1);
     return pf_choose_$T(zero, by_zero, pf_choose_$T(infinite, rest, quotient));
 }

@@ -28,7 +28,8 @@ static inline pf_f2 pf_cast_f2_f4(pf_f4 a, unsigned *status)
     const pf_u4 normal = (capped - 0x38000000u + 0xfffu + ((capped >> 13) & 1)) >> 13;
     const pf_u4 payload = (size >> 13) & 0x3ffu, nan = 0x7c00u | (payload ? payload : 1);
     const pf_u4 regular = (subnormal & is_small) | (normal & ~is_small);
-    *status |= ((size >= 0x477ff000u) & (size < 0x7f800000u) ? PF_OVERFLOW : 0) | (rounded - 0.5f != small ? PF_UNDERFLOW : 0);
+    *status |= (size >= 0x477ff000u) & (size < 0x7f800000u) ? PF_OVERFLOW : 0;
+    *status |= rounded - 0.5f != small ? PF_UNDERFLOW : 0;
     return (pf_f2)(sign | (nan & is_nan) | (regular & ~is_nan));
 }
 static inline pf_f2 pf_cast_f2_f8(pf_f8 a, unsigned *status)
@@ -41,7 +42,8 @@ static inline pf_f2 pf_cast_f2_f8(pf_f8 a, unsigned *status)
     const pf_u8 normal = (capped - 0x3f00000000000000ull + 0x1ffffffffffull + ((capped >> 42) & 1)) >> 42;
     const pf_u8 payload = (size >> 42) & 0x3ffu, nan = 0x7c00u | (payload ? payload : 1);
     const pf_u8 regular = (subnormal & is_small) | (normal & ~is_small);
-    *status |= ((size >= 0x40effe0000000000ull) & (size < 0x7ff0000000000000ull) ? PF_OVERFLOW : 0) | (rounded - 0x1p28 != small ? PF_UNDERFLOW : 0);
+    *status |= (size >= 0x40effe0000000000ull) & (size < 0x7ff0000000000000ull) ? PF_OVERFLOW : 0;
+    *status |= rounded - 0x1p28 != small ? PF_UNDERFLOW : 0;
     return (pf_f2)(sign | (nan & is_nan) | (regular & ~is_nan));
 }
 
@@ -68,9 +70,15 @@ static inline pf_i2 pf_order_f2(pf_f2 a)
 }
 static inline pf_b1 pf_ordered_f2(pf_f2 a, pf_f2 b) { return ((a & 0x7fffu) <= 0x7c00u) & ((b & 0x7fffu) <= 0x7c00u); }
 static inline pf_b1 pf_equal_f2(pf_f2 a, pf_f2 b) { return (pf_order_f2(a) == pf_order_f2(b)) & pf_ordered_f2(a, b); }
-static inline pf_b1 pf_not_equal_f2(pf_f2 a, pf_f2 b) { return (pf_order_f2(a) != pf_order_f2(b)) | !pf_ordered_f2(a, b); }
+static inline pf_b1 pf_not_equal_f2(pf_f2 a, pf_f2 b)
+{
+    return (pf_order_f2(a) != pf_order_f2(b)) | !pf_ordered_f2(a, b);
+}
 static inline pf_b1 pf_less_f2(pf_f2 a, pf_f2 b) { return (pf_order_f2(a) < pf_order_f2(b)) & pf_ordered_f2(a, b); }
-static inline pf_b1 pf_less_equal_f2(pf_f2 a, pf_f2 b) { return (pf_order_f2(a) <= pf_order_f2(b)) & pf_ordered_f2(a, b); }
+static inline pf_b1 pf_less_equal_f2(pf_f2 a, pf_f2 b)
+{
+    return (pf_order_f2(a) <= pf_order_f2(b)) & pf_ordered_f2(a, b);
+}
 static inline pf_b1 pf_greater_f2(pf_f2 a, pf_f2 b) { return pf_less_f2(b, a); }
 static inline pf_b1 pf_greater_equal_f2(pf_f2 a, pf_f2 b) { return pf_less_equal_f2(b, a); }
 static inline pf_b1 pf_logical_and_f2(pf_f2 a, pf_f2 b) { return ((a & 0x7fffu) != 0) & ((b & 0x7fffu) != 0); }

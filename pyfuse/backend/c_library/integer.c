@@ -20,7 +20,7 @@ static inline pf_$T pf_fmin_$T(pf_$T a, pf_$T b) { return a < b ? a : b; }
 static inline pf_$T pf_floor_$T(pf_$T a) { return a; }
 static inline pf_$T pf_ceil_$T(pf_$T a) { return a; }
 static inline pf_$T pf_trunc_$T(pf_$T a) { return a; }
-/* All ones or zero. With masks a guarded divisor stays guarded: gcc undoes the guard of `zero ? 0 : a / (zero ? 1 : b)`. */
+/* All ones or zero. A divisor guarded with masks stays guarded; gcc undoes `zero ? 0 : a / (zero ? 1 : b)`. */
 static inline pf_$T pf_mask_$T(pf_b1 condition) { return (pf_$T)-(pf_$T)condition; }
 /* A shift by at least the width, or by a negative count, moves every bit out. */
 static inline pf_$T pf_left_shift_$T(pf_$T a, pf_$T b)
@@ -110,7 +110,10 @@ static inline pf_$T pf_lcm_$T(pf_$T a, pf_$T b)
 
 /* Rounded towards zero, for a divisor that is not 0 (nor -1 under the smallest integer). */
 //@ for T in i1 i2 u1 u2
-static inline pf_$T pf_divide_truncate_$T(pf_$T a, pf_$T b) { return (pf_$T)(pf_i4)((float)(pf_i4)a / (float)(pf_i4)b); }
+static inline pf_$T pf_divide_truncate_$T(pf_$T a, pf_$T b)
+{
+    return (pf_$T)(pf_i4)((float)(pf_i4)a / (float)(pf_i4)b);
+}
 //@ end
 static inline pf_i4 pf_divide_truncate_i4(pf_i4 a, pf_i4 b) { return (pf_i4)((double)a / (double)b); }
 /* 2^52 is added to bring the whole number into the low bits. */
@@ -238,7 +241,10 @@ static inline pf_$T pf_fmod_$T(pf_$T a, pf_$T b, unsigned *status, const int car
     *status |= zero ? PF_DIVIDE : 0;
     return (pf_$T)(a - pf_divide_truncate_$T(a, divisor, status, careful) * divisor);
 }
-static inline pf_$T pf_remainder_$T(pf_$T a, pf_$T b, unsigned *status, const int careful) { return pf_fmod_$T(a, b, status, careful); }
+static inline pf_$T pf_remainder_$T(pf_$T a, pf_$T b, unsigned *status, const int careful)
+{
+    return pf_fmod_$T(a, b, status, careful);
+}
 static inline pf_$T pf_divmod_$T(pf_$T a, pf_$T b, pf_$T *second, unsigned *status, const int careful)
 {
     *second = pf_fmod_$T(a, b, status, careful);

@@ -9,9 +9,6 @@ static inline pf_f8 pf_arccosh_f8(pf_f8 x) { return pf_libm_acosh(x); }
 extern double pf_libm_atanh(double) __asm__("atanh");
 static inline pf_f8 pf_arctanh_f8(pf_f8 x) { return pf_libm_atanh(x); }
 
-extern double pf_libm_hypot(double, double) __asm__("hypot");
-static inline pf_f8 pf_hypot_f8(pf_f8 x, pf_f8 y) { return pf_libm_hypot(x, y); }
-
 extern double pf_libm_lgamma_r(double, int *) __asm__("lgamma_r");
 static inline pf_f8 pf_gammaln_f8(pf_f8 x)
 {
@@ -27,9 +24,6 @@ static inline pf_f4 pf_arccosh_f4(pf_f4 x) { return pf_libm_acoshf(x); }
 
 extern float pf_libm_atanhf(float) __asm__("atanhf");
 static inline pf_f4 pf_arctanh_f4(pf_f4 x) { return pf_libm_atanhf(x); }
-
-extern float pf_libm_hypotf(float, float) __asm__("hypotf");
-static inline pf_f4 pf_hypot_f4(pf_f4 x, pf_f4 y) { return pf_libm_hypotf(x, y); }
 
 extern float pf_libm_lgammaf_r(float, int *) __asm__("lgammaf_r");
 static inline pf_f4 pf_gammaln_f4(pf_f4 x)

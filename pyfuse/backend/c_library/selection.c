@@ -11,11 +11,7 @@ static inline pf_b1 pf_less_$T(pf_$T a, pf_$T b)
     pf_$U keep = pf_ordered_mask_$T(a, b);
     return pf_from_bits_$T(pf_bits_$T(a) & keep) < pf_from_bits_$T(pf_bits_$T(b) & keep);
 }
-static inline pf_b1 pf_less_equal_$T(pf_$T a, pf_$T b)
-{
-    pf_$U keep = pf_ordered_mask_$T(a, b);
-    return (pf_from_bits_$T(pf_bits_$T(a) & keep) <= pf_from_bits_$T(pf_bits_$T(b) & keep)) & (pf_b1)(keep & 1);
-}
+static inline pf_b1 pf_less_equal_$T(pf_$T a, pf_$T b) { return (pf_b1)(pf_at_most_mask_$T(a, b) & 1); }
 static inline pf_$T pf_select_$T(pf_b1 condition, pf_$T a, pf_$T b)
 {
     pf_$U mask = -(pf_$U)(condition != 0);

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.artifact_store import ArtifactStore, open_store
 from pyfuse.backend.cpu import codegen
-from pyfuse.backend.cpu.toolchain import Toolchain, assembly, find_toolchain
+from pyfuse.backend.cpu.toolchain import Toolchain, ToolchainError, assembly, find_toolchain
 from pyfuse.backend.interface import BuiltKernel, KernelSource
 from pyfuse.config import Config
+from pyfuse.errors import CannotFuse
 from pyfuse.graph.loop_plan import LoopPlan
+
+if TYPE_CHECKING:
+    from pyfuse.backend.cpu.kernel import CpuKernel
 
 name = "cpu"
 
-_toolchains: dict[tuple[str | None, Path], Toolchain] = {}
+_toolchains: dict[tuple[str | Path | None, ...], Toolchain | CannotFuse] = {}  # what was found, or why nothing was
 _lock = threading.Lock()
 
 
@@ -37,29 +43,40 @@ def build(source: KernelSource, config: Config) -> BuiltKernel:
     return BuiltKernel(path=path, was_cached=was_cached, build_seconds=seconds)
 
 
-def load(source: KernelSource, built: BuiltKernel, config: Config):  # type: ignore[no-untyped-def]
+def load(source: KernelSource, built: BuiltKernel, config: Config) -> CpuKernel:
     """Load a built kernel and, once in a process, the runtime. Raises CannotFuse when the system refuses."""
-    from pyfuse.backend.cpu.kernel import CpuKernel, load_runtime, open_library
+    from pyfuse.backend.cpu.kernel import CpuKernel, load_runtime, loaded_library, open_library
 
     toolchain, store = prepare_toolchain(config)
     runtime = load_runtime(toolchain, store)
-    return CpuKernel(open_library(built.path, store), source.nest_count, runtime)
+    library = loaded_library(toolchain, store, source.text) if built.was_cached else open_library(built.path)
+    return CpuKernel(library, source.nest_count, runtime)
 
 
 def assembly_of(source: KernelSource, config: Config) -> str:
-    """The kernel's assembly, for ``PYFUSE_DEBUG=asm``."""
-    return assembly(prepare_toolchain(config)[0], source.text)
+    """The kernel's assembly, for ``PYFUSE_DEBUG=asm``, or why there is none. Raises CannotFuse: no compiler works."""
+    toolchain = prepare_toolchain(config)[0]
+    try:
+        return assembly(toolchain, source.text)
+    except ToolchainError as error:
+        return f"; no assembly: {error}\n"
 
 
 def prepare_toolchain(config: Config) -> tuple[Toolchain, ArtifactStore]:
-    """The compiler and the store that the settings mean; each compiler is looked for once in a process.
+    """The compiler and the store that the settings mean; looked for once in a process.
 
     Raises:
         CannotFuse: no compiler works.
     """
     store = open_store(config)
-    key = (config.cc, store.folder)
+    key = (config.cc, os.environ.get("CC"), os.environ.get("PATH"), store.folder)
     with _lock:
         if key not in _toolchains:
-            _toolchains[key] = find_toolchain(config, store)
-        return _toolchains[key], store
+            try:
+                _toolchains[key] = find_toolchain(config, store)
+            except CannotFuse as refusal:
+                _toolchains[key] = refusal
+        found = _toolchains[key]
+    if isinstance(found, CannotFuse):
+        raise CannotFuse(found.diagnostic)
+    return found, store

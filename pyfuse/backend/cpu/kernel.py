@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pyfuse.array_layout import NestGeometry
-from pyfuse.backend.artifact_store import ArtifactStore
+from pyfuse.backend.artifact_store import ArtifactStore, temporary_store
 from pyfuse.backend.cpu._runtime_ffi import ffi
 from pyfuse.backend.cpu.toolchain import Toolchain, compile_library
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.errors import CannotFuse
 from pyfuse.records import dataclass
 
+RUNTIME_TEXT = Path(__file__).parent / "native" / "runtime.c"
 RUNTIME_FLAGS = ("-pthread",)
 
 
@@ -30,12 +33,17 @@ class NestLaunch:
 
 
 class PreparedLaunch:
-    """A launch whose geometry is fixed: C structures, and the Python objects that keep them alive."""
+    """A launch whose geometry is fixed.
 
-    __slots__ = ("_kept", "pointer")
+    Attributes:
+        start: runs the kernel on packed addresses and scalars, and returns its status bits; only while this object
+            lives, which owns the C structures.
+    """
 
-    def __init__(self, pointer: Any, kept: tuple[Any, ...]) -> None:
-        self.pointer = pointer
+    __slots__ = ("_kept", "start")
+
+    def __init__(self, start: Callable[[bytes], int], kept: tuple[Any, ...]) -> None:
+        self.start = start
         self._kept = kept
 
 
@@ -62,11 +70,11 @@ class CpuKernel:
                 outer *= extent
             calls[number] = (self._nests[number], memory, outer, geometry.extents[-1], nest.element_cost)
         launch = ffi.new("pf_launch *", (operand_count, len(nests), thread_limit, data_offset(), calls))
-        return PreparedLaunch(launch, (*kept, launch))
+        return PreparedLaunch(partial(self._launch, launch), (self, *kept))
 
     def launch(self, prepared: PreparedLaunch, packed: bytes) -> int:
         """Run; ``packed`` holds an 8-byte address for each operand, then the scalars. Returns status bits."""
-        return self._launch(prepared.pointer, packed)  # type: ignore[no-any-return]
+        return prepared.start(packed)
 
 
 @cache
@@ -86,9 +94,18 @@ def data_offset() -> int:
     return offset
 
 
+def address_function() -> Callable[[Any], int]:
+    """What turns an array into what ``launch`` wants: its object's address, or its data's if that is all we know."""
+    return id if data_offset() >= 0 else _data_address
+
+
 def address_of(array: np.ndarray) -> int:
-    """What ``launch`` wants for an array: its object's address, or its data's where ``data_offset`` is unknown."""
-    return id(array) if data_offset() >= 0 else int(array.__array_interface__["data"][0])
+    """What ``launch`` wants for an array."""
+    return address_function()(array)
+
+
+def _data_address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 _runtimes: dict[str, Any] = {}
@@ -104,8 +121,7 @@ def load_runtime(toolchain: Toolchain, store: ArtifactStore) -> Any:
     with _runtime_lock:
         if toolchain.identity not in _runtimes:
             text = (Path(__file__).parent / "native" / "runtime.c").read_text(encoding="utf-8")
-            path = built_library(toolchain, store, text, RUNTIME_FLAGS)[0]
-            _runtimes[toolchain.identity] = open_library(path, store)
+            _runtimes[toolchain.identity] = loaded_library(toolchain, store, text, RUNTIME_FLAGS)
         return _runtimes[toolchain.identity]
 
 
@@ -115,7 +131,8 @@ def built_library(
     """The library of a C text: from the store if it is there and whole, else compiled and published.
 
     Returns:
-        Its path, and whether it was found.
+        Its path, and whether it was found. Where the store takes no file (its disk is full, or may not be written to),
+        the library is in a folder of this process.
 
     Raises:
         CannotFuse: the compiler failed, or there is no place to write the library.
@@ -124,7 +141,7 @@ def built_library(
     if store.get(key) is not None:
         return store.path(key), True
     content = compile_library(toolchain, text, extra_flags)
-    path = store.put(key, content)
+    path = store.put(key, content) or temporary_store().put(key, content)
     if path is None:
         raise refuse(
             Code.LOAD_FAILED,
@@ -135,7 +152,25 @@ def built_library(
     return path, False
 
 
-def open_library(path: Path, store: ArtifactStore) -> Any:
+def loaded_library(toolchain: Toolchain, store: ArtifactStore, text: str, extra_flags: tuple[str, ...] = ()) -> Any:
+    """The library of a C text, loaded into the process.
+
+    A library that was found on disk and does not load (another system library since, or removed meanwhile) is built
+    anew once.
+
+    Raises:
+        CannotFuse: as ``built_library``, or the system's loader refuses what the compiler made.
+    """
+    path, was_found = built_library(toolchain, store, text, extra_flags)
+    try:
+        return open_library(path)
+    except CannotFuse:
+        if not was_found:
+            raise
+    return open_library(built_library(toolchain, store, text, extra_flags)[0])
+
+
+def open_library(path: Path) -> Any:
     """Load a library into the process.
 
     Raises:
@@ -144,5 +179,11 @@ def open_library(path: Path, store: ArtifactStore) -> Any:
     try:
         return ffi.dlopen(str(path))
     except OSError as error:
-        store.discard(path.name)
-        raise refuse(Code.LOAD_FAILED, "the built kernel could not be loaded", notes=(str(error),)) from error
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise refuse(
+            Code.LOAD_FAILED,
+            "the built kernel could not be loaded",
+            notes=(str(error),),
+            hints=("python -m pyfuse doctor checks the compiler and the cache folder",),
+        ) from error

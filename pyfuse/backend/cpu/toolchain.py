@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import platform
 import shlex
 import shutil
+import signal
 import sys
-import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyfuse.backend.artifact_store import ArtifactStore
 from pyfuse.config import Config
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.records import dataclass
+
+if TYPE_CHECKING:
+    import subprocess
 
 BUILD_TIMEOUT_SECONDS = 300
 PROBE_TIMEOUT_SECONDS = 60
@@ -34,7 +40,17 @@ BASE_FLAGS = (
 OPTIONAL_FLAGS = ("-march=native", "-Wl,-z,nodelete")
 LIBRARIES = ("-lm",)
 
-_PROBE_TEXT = 'extern double pf_probe_cos(double) __asm__("cos");\ndouble pyfuse_probe(double x) { return pf_probe_cos(x) + 41; }\n'
+_PROBE_TEXT = """\
+extern double pf_probe_cos(double) __asm__("cos");
+double pyfuse_probe(double x) { return pf_probe_cos(x) + 41; }
+"""
+_PROBE_CHECK = """\
+import ctypes, sys
+probe = ctypes.CDLL(sys.argv[1]).pyfuse_probe
+probe.restype, probe.argtypes = ctypes.c_double, [ctypes.c_double]
+assert probe(0.0) == 42
+"""
+_MOST_VERSION_CHARACTERS = 200
 _INSTALL_HINTS = (
     "install a C compiler (Debian: apt install gcc; Fedora: dnf install gcc; macOS: xcode-select --install)",
     "or, with pip alone: python -m pip install 'pyfuse[compiler]'",
@@ -63,14 +79,29 @@ class Toolchain:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def candidates(config: Config) -> list[tuple[str, ...]]:
-    """Compiler commands worth trying, best first: PYFUSE_CC, CC, cc, gcc, clang, then the package ``ziglang``."""
-    asked = [tuple(shlex.split(text)) for text in (config.cc, os.environ.get("CC")) if text]
-    found = [*asked, ("cc",), ("gcc",), ("clang",)]
-    present = [command for command in found if command and shutil.which(command[0])]
+def candidates(config: Config) -> Iterator[tuple[str, ...]]:
+    """Compiler commands worth trying, best first: PYFUSE_CC, CC, cc, gcc, clang, then the package ``ziglang``.
+
+    One after the other, so that nothing is looked for behind the first that works.
+    """
+    tried = set()
+    asked = (_words(text) for text in (config.cc, os.environ.get("CC")) if text)
+    for command in itertools.chain(asked, (("cc",), ("gcc",), ("clang",))):
+        if command and command not in tried and shutil.which(command[0]):
+            tried.add(command)
+            yield command
     if _has_ziglang():
-        present.append((sys.executable, "-m", "ziglang", "cc"))
-    return list(dict.fromkeys(present))
+        yield (sys.executable, "-m", "ziglang", "cc")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """A command as users write it: a path, which may hold spaces, or words as in a shell."""
+    if shutil.which(text):
+        return (text,)
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return ()
 
 
 def find_toolchain(config: Config, store: ArtifactStore) -> Toolchain:
@@ -80,46 +111,71 @@ def find_toolchain(config: Config, store: ArtifactStore) -> Toolchain:
         CannotFuse: none does; the notes say what each printed.
     """
     notes = []
+    if config.cc and not any(map(shutil.which, _words(config.cc)[:1])):
+        notes.append(f"PYFUSE_CC={config.cc!r} is not an executable")
     for command in candidates(config):
         known = _remembered(command, store)
         if known is not None:
             return known
         try:
             toolchain = probe(command)
-        except ToolchainError as error:
-            notes.append(f"{' '.join(command)}: {error}")
+        except (ToolchainError, OSError) as error:
+            notes.append(f"{' '.join(command)}: {_first_lines(str(error), 3)}")
             continue
         store.put(_memory_key(command), json.dumps(asdict(toolchain)).encode())
         return toolchain
-    asked = (
-        [f"PYFUSE_CC={config.cc!r} is not an executable"]
-        if config.cc and not shutil.which(config.cc.split()[0])
-        else []
-    )
-    raise refuse(Code.NO_COMPILER, "no working C compiler was found", notes=tuple(asked + notes), hints=_INSTALL_HINTS)
+    raise refuse(Code.NO_COMPILER, "no working C compiler was found", notes=tuple(notes), hints=_INSTALL_HINTS)
 
 
 class ToolchainError(Exception):
     """A compiler could not build or run something; the message is its own output."""
 
 
+class ToolchainTimeout(ToolchainError):
+    """A compiler did not answer in time, and was ended."""
+
+
 def probe(command: tuple[str, ...]) -> Toolchain:
-    """Build and run a small library with each optional flag in turn.
+    """Build and run a small library with the optional flags that work.
 
     Raises:
         ToolchainError: it does not work even with the base flags.
+        OSError: there is no place for temporary files.
     """
-    version = _run([*command, "--version"], PROBE_TIMEOUT_SECONDS).splitlines()
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="pyfuse-probe-") as folder:
-        _probe_flags(command, BASE_FLAGS, Path(folder) / "base.so")
-        flags = BASE_FLAGS
-        for number, flag in enumerate(OPTIONAL_FLAGS):
-            try:
-                _probe_flags(command, (*flags, flag), Path(folder) / f"optional{number}.so")
-            except ToolchainError:
-                continue
-            flags = (*flags, flag)
-    return Toolchain(command=command, version=version[0] if version else "", flags=flags, cpu=cpu_identity())
+        flags = _working_flags(command, Path(folder))
+    return Toolchain(command=command, version=_version(command), flags=flags, cpu=cpu_identity())
+
+
+def _working_flags(command: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    """All flags if they work together, which is the usual case, else those that do one by one."""
+    try:
+        _probe_flags(command, (*BASE_FLAGS, *OPTIONAL_FLAGS), folder / "all.so")
+        return (*BASE_FLAGS, *OPTIONAL_FLAGS)
+    except ToolchainTimeout:
+        raise
+    except ToolchainError:
+        pass
+    _probe_flags(command, BASE_FLAGS, folder / "base.so")
+    flags: tuple[str, ...] = BASE_FLAGS
+    for number, flag in enumerate(OPTIONAL_FLAGS):
+        try:
+            _probe_flags(command, (*flags, flag), folder / f"optional{number}.so")
+        except ToolchainError:
+            continue
+        flags = (*flags, flag)
+    return flags
+
+
+def _version(command: tuple[str, ...]) -> str:
+    """First line of what the compiler says of itself; empty where it does not say."""
+    try:
+        lines = _run([*command, "--version"], PROBE_TIMEOUT_SECONDS).splitlines()
+    except ToolchainError:
+        return ""
+    return lines[0][:_MOST_VERSION_CHARACTERS] if lines else ""
 
 
 def compile_library(toolchain: Toolchain, text: str, extra_flags: tuple[str, ...] = ()) -> bytes:
@@ -128,6 +184,8 @@ def compile_library(toolchain: Toolchain, text: str, extra_flags: tuple[str, ...
     Raises:
         CannotFuse: the compiler failed, was killed, or ran too long; its output is in the notes.
     """
+    import tempfile
+
     try:
         with tempfile.TemporaryDirectory(prefix="pyfuse-build-") as folder:
             target = Path(folder) / "kernel.so"
@@ -137,7 +195,7 @@ def compile_library(toolchain: Toolchain, text: str, extra_flags: tuple[str, ...
         raise refuse(
             Code.COMPILER_FAILED,
             "the C compiler could not build the kernel",
-            notes=(f"command: {' '.join(toolchain.command)}", *str(error).splitlines()[:12]),
+            notes=(f"command: {' '.join(toolchain.command)}", *_first_lines(str(error), 12).splitlines()),
             hints=("python -m pyfuse doctor checks the compiler",),
         ) from error
 
@@ -148,6 +206,8 @@ def assembly(toolchain: Toolchain, text: str) -> str:
     Raises:
         ToolchainError: the compiler failed.
     """
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="pyfuse-build-") as folder:
         target = Path(folder) / "kernel.s"
         flags = tuple(flag for flag in toolchain.flags if flag != "-shared" and not flag.startswith("-Wl"))
@@ -167,26 +227,49 @@ def _compile(command: tuple[str, ...], flags: tuple[str, ...], text: str, target
 def _probe_flags(command: tuple[str, ...], flags: tuple[str, ...], target: Path) -> None:
     _compile(command, flags, _PROBE_TEXT, target)
     # Run it in a process of its own: a library that crashes when loaded must not take this one along.
-    check = "import ctypes, sys; f = ctypes.CDLL(sys.argv[1]).pyfuse_probe; f.restype = ctypes.c_double; f.argtypes = [ctypes.c_double]; assert f(0.0) == 42"
-    _run([sys.executable, "-S", "-E", "-c", check, str(target)], PROBE_TIMEOUT_SECONDS)
+    _run([sys.executable, "-S", "-E", "-c", _PROBE_CHECK, str(target)], PROBE_TIMEOUT_SECONDS)
 
 
 def _run(words: list[str], timeout: int) -> str:
+    """What a program prints.
+
+    Raises:
+        ToolchainTimeout: it ran too long; it and all that it started were ended.
+        ToolchainError: it cannot be started or failed.
+    """
     import subprocess  # 6 ms, and not needed when kernels come from disk
 
-    environment = {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(
-            words, capture_output=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL, env=environment
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ToolchainError(f"no answer within {timeout} seconds") from error
-    except OSError as error:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, "LC_ALL": "C"}, start_new_session=True,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
         raise ToolchainError(str(error)) from error
-    output = (done.stdout + done.stderr).decode(errors="replace").strip()
-    if done.returncode != 0:
-        raise ToolchainError(output or f"exit status {done.returncode}")
+    with process:
+        try:
+            output = process.communicate(timeout=timeout)[0].decode(errors="replace").strip()
+        except subprocess.TimeoutExpired as error:
+            _end(process)
+            raise ToolchainTimeout(f"no answer within {timeout} seconds") from error
+        except BaseException:
+            _end(process)
+            raise
+    if process.returncode != 0:
+        raise ToolchainError(output or f"exit status {process.returncode}")
     return output
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and what it started: a compiler's passes hold its output open when only the driver is ended."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (AttributeError, OSError):  # no process groups here, or it has ended
+        process.kill()
+
+
+def _first_lines(text: str, count: int) -> str:
+    return "\n".join(line[:_MOST_VERSION_CHARACTERS] for line in text.splitlines()[:count])
 
 
 def _remembered(command: tuple[str, ...], store: ArtifactStore) -> Toolchain | None:

@@ -1,0 +1,31 @@
+"""The user's function as pyfuse read it, printed as Python: ``PYFUSE_DEBUG=driver``."""
+
+from __future__ import annotations
+
+import ast
+
+from pyfuse.source import FunctionSource
+
+
+def driver_text(source: FunctionSource) -> str:
+    """Python text of a function's syntax tree, with a final newline.
+
+    ``astor`` lays it out; the standard library does where ``astor`` does not know a node (``match``) or would leave
+    something out (positional-only parameters).
+    """
+    return (_by_astor(source.node) or ast.unparse(source.node)).rstrip() + "\n"
+
+
+def _by_astor(node: ast.AST) -> str | None:
+    try:
+        import astor
+
+        text = str(astor.to_source(node))
+        is_whole = _tree(text) == _tree(ast.unparse(node))
+    except Exception:  # it raises whatever it stumbles over; the text is for reading only
+        return None
+    return text if is_whole else None
+
+
+def _tree(text: str) -> str:
+    return ast.dump(ast.parse(text))

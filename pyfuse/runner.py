@@ -1,0 +1,136 @@
+"""A launch as one Python function of a call's arguments: the hot path, with everything looked up beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.host_values import Guard, HostCall, HostConstant
+from pyfuse.launch import Launch
+from pyfuse.records import dataclass
+
+Arguments = Sequence[Any]
+Run = Callable[[Arguments], tuple[Any, int]]
+Check = Callable[[Arguments], bool]
+Address = Callable[[Any], int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Runner:
+    """What the executor needs of a launch.
+
+    Attributes:
+        holds: whether every guarded fact still holds for a call; None where nothing is guarded.
+        run: the result and the kernel's status bits; raises CannotFuse where a number does not fit its place.
+        replay_bits: as in ``Launch``.
+        launch: what runs; it owns the memory that ``run`` passes to the kernel.
+    """
+
+    holds: Check | None
+    run: Run
+    replay_bits: int
+    launch: Launch
+
+
+def make_runner(launch: Launch, address: Address) -> Runner:
+    """The functions of a launch.
+
+    Args:
+        launch: what to run.
+        address: what the kernel takes for an array.
+    """
+    guards = launch.specialization.guards
+    return Runner(
+        holds=_all_hold(guards) if guards else None,
+        run=_run(launch, address),
+        replay_bits=launch.replay_bits,
+        launch=launch,
+    )
+
+
+def _run(launch: Launch, address: Address) -> Run:
+    indices = launch.input_indices
+    is_simple = indices is not None and not launch.specialization.scalars and len(launch.allocate) == 1
+    return _run_of_arrays(launch, address) if is_simple else _run_of_anything(launch, address)
+
+
+def _run_of_arrays(launch: Launch, address: Address) -> Run:
+    """Arrays of the call in, one output, no scalars: nothing can fail but memory."""
+    assert launch.input_indices is not None
+    start, pack, finish, (allocate,) = launch.prepared.start, launch.pack, launch.finish, launch.allocate
+    if len(launch.input_indices) == 1:
+        (index,) = launch.input_indices
+
+        def run_one(arguments: Arguments) -> tuple[Any, int]:
+            output = allocate()
+            status = start(pack(address(arguments[index]), address(output)))
+            return finish((output,), arguments), status
+
+        return run_one
+    pick = itemgetter(*launch.input_indices)
+
+    def run_many(arguments: Arguments) -> tuple[Any, int]:
+        output = allocate()
+        status = start(pack(*map(address, pick(arguments)), address(output)))
+        return finish((output,), arguments), status
+
+    return run_many
+
+
+def _run_of_anything(launch: Launch, address: Address) -> Run:
+    specialization, indices = launch.specialization, launch.input_indices
+    start, pack, finish, allocations = launch.prepared.start, launch.pack, launch.finish, launch.allocate
+    has_scalars = bool(specialization.scalars)
+
+    def run(arguments: Arguments) -> tuple[Any, int]:
+        if indices is not None:
+            inputs = [arguments[index] for index in indices]
+        else:
+            inputs = [expression.evaluate(arguments) for expression in specialization.inputs]
+        outputs = [allocate() for allocate in allocations]
+        try:
+            scalars = launch.scalars(arguments) if has_scalars else ()
+            packed = pack(*map(address, inputs), *map(address, outputs), *scalars)
+        except MemoryError:
+            raise
+        except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
+            raise refuse(
+                Code.SCALAR_RANGE,
+                "a number of this call does not fit its place: NumPy says so itself",
+                notes=(f"{type(error).__name__}: {error}",),
+            ) from error
+        status = start(packed)
+        return finish(outputs, arguments), status
+
+    return run
+
+
+def _all_hold(guards: Sequence[Guard]) -> Check:
+    """Whether all guards hold, as one function; a fact that cannot be looked at does not hold."""
+    checks = [(_reader(guard), guard.holds_for) for guard in guards]
+
+    def all_hold(arguments: Arguments) -> bool:
+        try:
+            for read, holds_for in checks:
+                if not holds_for(read(arguments)):
+                    return False
+        except MemoryError:
+            raise
+        except Exception:
+            return False
+        return True
+
+    return all_hold
+
+
+def _reader(guard: Guard) -> Callable[[Arguments], Any]:
+    """What a guard looks at. Most look at a global or a closure cell, whose place is known now."""
+    expression = guard.expression
+    if isinstance(expression, HostCall):
+        places = [operand for operand in expression.operands if isinstance(operand, HostConstant)]
+        if len(places) == len(expression.operands):
+            function, values = expression.function, [place.value for place in places]
+            return lambda arguments: function(*values)  # noqa: ARG005  every reader takes the arguments
+    return expression.evaluate

@@ -1,0 +1,102 @@
+"""Do the passes, and the compiled kernel, answer what NumPy answers for random graphs?"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pyfuse import config
+from pyfuse.backend.cpu.kernel import address_of
+from pyfuse.compiler import Specialization, load_kernel
+from pyfuse.debug import Dump
+from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe
+from pyfuse.graph.loop_plan import plan_loops
+from pyfuse.graph.nodes import Graph
+from pyfuse.graph.pipeline import run_passes
+from pyfuse.graph.text import graph_text
+from pyfuse.host_values import HostArgument
+from pyfuse.launch import call_geometry, make_launch
+from tests.graph.random_graphs import RandomGraph, random_graph
+
+REPLAY = 16  # a status bit: the kernel asks for NumPy's own answer
+KERNELS = 25
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.randoms(use_true_random=False), st.integers(1, 40))
+def test_passes_keep_every_output_of_a_random_graph(chance: random.Random, size: int) -> None:
+    drawn = random_graph(lambda options: options[chance.randrange(len(options))], size)
+    after = run_passes(drawn.graph)
+    assert len([output for output in after.outputs if not output.is_discarded]) == len(drawn.graph.outputs)
+    for actual, expected in zip(drawn.evaluate(after), drawn.evaluate(), strict=False):
+        assert_same_bits(actual, expected)
+        assert np.asarray(actual).strides == np.asarray(expected).strides
+
+
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.randoms(use_true_random=False), st.integers(1, 40))
+def test_passes_change_nothing_when_run_again(chance: random.Random, size: int) -> None:
+    once = run_passes(random_graph(lambda options: options[chance.randrange(len(options))], size).graph)
+    assert graph_text(run_passes(once)) == graph_text(once)
+
+
+@pytest.mark.usefixtures("c_compiler")
+@pytest.mark.parametrize("seed", range(KERNELS))
+def test_a_kernel_answers_a_random_graph_bit_for_bit(seed: int) -> None:
+    chance = random.Random(seed)
+    drawn = random_graph(lambda options: options[chance.randrange(len(options))], 40, is_for_kernel=True)
+    outputs, orders, status = run_kernel(drawn)
+    if status & REPLAY:
+        pytest.skip("the kernel asks for NumPy's own answer")
+    for actual, expected, order in zip(outputs, drawn.evaluate(), orders, strict=False):
+        assert_same_bits(actual, expected)
+        steps = [abs(np.asarray(expected).strides[axis]) for axis in order if np.shape(expected)[axis] > 1]
+        assert steps == sorted(steps, reverse=True)
+
+
+def run_kernel(drawn: RandomGraph) -> tuple[list[np.ndarray], tuple[tuple[int, ...], ...], int]:
+    """Compile and launch the graph: outputs, their axis orders, and status bits."""
+    specialization = specialization_of_graph(run_passes(drawn.graph))
+    geometry = call_geometry(specialization, drawn.inputs, drawn.extents)
+    settings_now = config.current()
+    layouts = tuple(nest.layout for nest in geometry.nests)
+    loaded, _ = load_kernel(specialization, layouts, settings_now, Dump(settings_now, "random_graph", 0))
+    launch = make_launch(specialization, loaded, geometry, thread_limit=1)
+    outputs = [allocate() for allocate in launch.allocate]
+    addresses = [address_of(array) for array in (*drawn.inputs, *outputs)]
+    packed = launch.pack(*addresses, *launch.scalars(drawn.scalars))
+    return outputs, geometry.orders, launch.kernel.launch(launch.prepared, packed)
+
+
+def specialization_of_graph(graph: Graph) -> Specialization:
+    """A graph as if a function had been traced to it; its scalars are the arguments of the call."""
+    count = len(graph.outputs)
+    return Specialization(
+        graph=graph,
+        traced_text="",
+        plan=plan_loops(graph),
+        inputs=tuple(HostArgument(index=index, text=f"a{index}") for index in range(graph.input_count)),
+        scalars=tuple(HostArgument(index=slot, text=f"s{slot}") for slot in range(len(graph.scalar_dtypes))),
+        extents=(),
+        guards=(),
+        result=ContainerRecipe(kind=tuple, items=tuple(OutputRecipe(index=index) for index in range(count))),
+    )
+
+
+def assert_same_bits(actual: Any, expected: Any) -> None:
+    """Equal dtypes, shapes and bits, except that one NaN is as good as another."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
+    if expected.dtype.kind == "c":
+        assert_same_bits(actual.real, expected.real)
+        assert_same_bits(actual.imag, expected.imag)
+        return
+    differs = np.array(actual).view(f"u{actual.itemsize}") != np.array(expected).view(f"u{actual.itemsize}")
+    if expected.dtype.kind == "f":
+        differs &= ~(np.isnan(actual) & np.isnan(expected))
+    assert not differs.any(), f"{actual[differs][:4]} is not {expected[differs][:4]}"

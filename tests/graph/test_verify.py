@@ -1,0 +1,94 @@
+"""Does ``verify`` notice each way in which a graph can be broken?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pyfuse.graph.nodes import ONE, Apply, Constant, Graph, Input, InputExtent, Node, Output, Scalar, View
+from pyfuse.graph.verify import verified, verify
+
+F8 = np.dtype("f8")
+X = Input(dtype=F8, dims=(0, 1), index=0)
+ROW = Input(dtype=F8, dims=(1,), index=1)
+SCALE = Scalar(dtype=F8, dims=(), slot=0)
+
+
+def graph(*nodes: Node, output: Output | None = None) -> Graph:
+    """A graph over a table, a row and a number."""
+    everything = (X, ROW, SCALE, *nodes)
+    return Graph(
+        nodes=everything,
+        dims=((InputExtent(index=0, axis=0),), (InputExtent(index=0, axis=1), InputExtent(index=1, axis=0))),
+        outputs=(output or Output(node=len(everything) - 1),),
+        input_count=2,
+        scalar_dtypes=(F8,),
+    )
+
+
+def apply(operation: str, *operands: int, dims: tuple[int, ...] = (0, 1), result: int = 0) -> Apply:
+    return Apply(dtype=F8, dims=dims, operation=operation, operands=operands, result=result)
+
+
+def view(operand: int, *axes: int | None, dims: tuple[int, ...]) -> View:
+    return View(dtype=F8, dims=dims, operand=operand, axes=axes)
+
+
+SOUND = (
+    graph(apply("add", 0, 1)),
+    graph(apply("add", 2, 2, dims=())),
+    graph(apply("divmod", 0, 1, result=1)),
+    graph(view(0, 1, None, 0, dims=(1, ONE, 0))),
+    graph(Constant(dtype=F8, dims=(ONE,), value=1.0), view(3, dims=())),
+    graph(output=Output(node=2, is_scalar=True)),
+)
+
+BROKEN = {
+    "a dtype that kernels do not hold": graph(Constant(dtype=np.dtype("g"), dims=(), value=1.0)),
+    "a dtype of the other byte order": graph(Constant(dtype=np.dtype("f8").newbyteorder(), dims=(), value=1.0)),
+    "a dimension that does not exist": graph(Constant(dtype=F8, dims=(2,), value=1.0)),
+    "a negative dimension that is not ONE": graph(Constant(dtype=F8, dims=(-2,), value=1.0)),
+    "an operand that comes later": graph(apply("negative", 3)),
+    "a negative operand": graph(apply("negative", -1)),
+    "an input that does not exist": graph(Input(dtype=F8, dims=(), index=2)),
+    "a scalar of another dtype": graph(Scalar(dtype=np.dtype("f4"), dims=(), slot=0)),
+    "a scalar with axes": graph(Scalar(dtype=F8, dims=(0,), slot=0)),
+    "an operation with too few operands": graph(apply("add", 0)),
+    "a result that the operation does not have": graph(apply("add", 0, 1, result=1)),
+    "an operand of higher rank than the result": graph(apply("negative", 0, dims=(1,))),
+    "an operand of another dimension than the result": graph(apply("negative", 1, dims=(0,))),
+    "a view with an axis twice": graph(view(0, 0, 0, 1, dims=(0, 0, 1))),
+    "a view that drops an axis with elements": graph(view(0, 0, dims=(0,))),
+    "a view with dimensions of its own": graph(view(0, 1, 0, dims=(0, 1))),
+    "a view whose new axis has elements": graph(view(1, None, 0, dims=(0, 1))),
+    "an output that does not exist": graph(output=Output(node=3)),
+    "a scalar output with axes": graph(output=Output(node=0, is_scalar=True)),
+}
+
+
+@pytest.mark.parametrize("sound", SOUND)
+def test_a_sound_graph_passes(sound: Graph) -> None:
+    assert verified(sound) is sound
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_verify_notices(what: str) -> None:
+    with pytest.raises(AssertionError):
+        verify(BROKEN[what])
+
+
+def test_verify_notices_an_operation_that_is_not_in_the_table() -> None:
+    with pytest.raises(KeyError):
+        verify(graph(apply("no_such_operation", 0)))
+
+
+def test_verify_notices_a_scalar_slot_that_does_not_exist() -> None:
+    with pytest.raises((AssertionError, IndexError)):
+        verify(replace(graph(), scalar_dtypes=()))
+
+
+def test_the_message_names_the_node() -> None:
+    with pytest.raises(AssertionError, match="node %3: Apply"):
+        verify(graph(apply("add", 0)))

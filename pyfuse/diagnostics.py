@@ -67,8 +67,8 @@ class Diagnostic:
             number = str(self.span.line)
             lines.append(f"  {self.span.filename}:{number}")
             lines.append(f"    {number} | {self.span.text}")
-            caret = " " * self.span.column + "^" * self.span.width
-            lines.append(f"    {' ' * len(number)} | {caret} {self.label}".rstrip())
+            indent = "".join("\t" if letter == "\t" else " " for letter in self.span.text[: self.span.column])
+            lines.append(f"    {' ' * len(number)} | {indent}{'^' * self.span.width} {self.label}".rstrip())
         lines += [f"  note: {note}" for note in self.notes]
         lines += [f"  hint: {hint}" for hint in self.hints]
         return "\n".join(lines)

@@ -1,17 +1,19 @@
-"""The backends by name, imported on first need."""
+"""The backends by name. None of them loads a native package or looks for a compiler before it is needed."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from types import ModuleType
 
-BACKENDS = {"cpu": "pyfuse.backend.cpu.backend", "source_only": "pyfuse.backend.source_only"}
+from pyfuse.backend import source_only
+from pyfuse.backend.cpu import backend as cpu
+
+BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "source_only": source_only}
 
 
-def backend_named(name: str) -> Any:
+def backend_named(name: str) -> ModuleType:
     """The backend's module.
 
     Raises:
         KeyError: there is no such backend.
     """
-    return import_module(BACKENDS[name])
+    return BACKENDS[name]

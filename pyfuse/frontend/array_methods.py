@@ -39,7 +39,7 @@ def _shape(tracer: Tracer, array: ArrayValue) -> Value:
     return tuple(tracer.extent(array, axis) for axis in range(tracer.rank(array)))
 
 
-def _size(tracer: Tracer, array: ArrayValue) -> Value:
+def _size(tracer: Tracer, array: ArrayValue) -> HostValue:
     extents = [tracer.extent(array, axis) for axis in range(tracer.rank(array))]
     return reduce(lambda a, b: tracer.host_call(operator.mul, [a, b], "mul"), extents, constant(1))
 
@@ -74,6 +74,9 @@ _ATTRIBUTES: dict[str, Callable[[Tracer, ArrayValue], Value]] = {
     "ndim": lambda tracer, array: constant(tracer.rank(array)),
     "size": _size,
     "dtype": lambda tracer, array: constant(tracer.dtype(array)),
+    "nbytes": lambda tracer, array: tracer.host_call(
+        operator.mul, [_size(tracer, array), constant(tracer.dtype(array).itemsize)], "mul"
+    ),
     "itemsize": lambda tracer, array: constant(tracer.dtype(array).itemsize),
     "T": _transposed,
     "real": _real,
@@ -110,9 +113,10 @@ def _conjugate(tracer: Tracer, array: ArrayValue) -> Value:
 
 
 def _clip(
-    tracer: Tracer, array: ArrayValue, min: Value = constant(None), max: Value = constant(None), **keywords: Value
-) -> Value:
-    return numpy_calls.clip(tracer, array, min, max, **keywords)
+    tracer: Tracer, array: ArrayValue, min: Value = constant(None), max: Value = constant(None),
+    out: Value = constant(None), **keywords: Value,
+) -> Value:  # fmt: skip
+    return numpy_calls.clip_between(tracer, array, min, max, out, **keywords)
 
 
 def _round(tracer: Tracer, array: ArrayValue, decimals: Value = constant(0)) -> Value:

@@ -6,13 +6,14 @@ import ast
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend import array_methods, numpy_calls, python_calls
+from pyfuse.frontend import array_methods, element_tests, numpy_calls, python_calls
 from pyfuse.frontend.names import Scope, is_numpy_code
 from pyfuse.frontend.parse import parse_function
 from pyfuse.frontend.values import ArrayValue, BoundMethod, HostValue, LocalFunction, Value, constant, is_container
@@ -154,7 +155,7 @@ class Caller:
         if isinstance(function, MethodType):
             return self._call_object(function.__func__, [constant(function.__self__), *arguments], keywords)
         has_array = numpy_calls.has_array([*arguments, *keywords.values()])
-        handler = numpy_calls.handler_of(function)
+        handler = numpy_calls.handler_of(function) or element_tests.handler_of(function)
         if handler is None or not has_array:
             handler = python_calls.builtin_handler(function) or (handler if _makes_arrays(function) else None)
         if handler is not None:
@@ -184,7 +185,9 @@ class Caller:
             raise refuse(
                 Code.UNSUPPORTED_VALUE, f"np.{kind.__name__} of a list or tuple is not fused", self._tracer.span
             )
-        return self._tracer.cast(argument, numpy_calls.as_dtype(self._tracer, constant(kind)))
+        result = self._tracer.cast(argument, numpy_calls.as_dtype(self._tracer, constant(kind)))
+        result.is_scalar = not self._tracer.rank(result)
+        return result
 
     def _array_method(self, method: _ArrayMethod, arguments: Sequence[Value], keywords: dict[str, Value]) -> Value:
         if not isinstance(method.owner, ArrayValue):
@@ -235,7 +238,9 @@ class Caller:
         scope = Scope(own)
         defaults = own.__defaults__ or ()
         keyword_defaults = own.__kwdefaults__ or {}
-        if not is_numpy_code(own):
+        if is_numpy_code(own):
+            source = replace(source, lines=())  # without places: the user's own line is to blame, not NumPy's
+        else:
             self._guard_helper(own)
         positional = [self._lift_default(value) for value in defaults]
         named = [

@@ -13,10 +13,11 @@ from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant, leaves
 from pyfuse.graph.infer import is_fused_dtype, result_type
 from pyfuse.graph.nodes import Dims
-from pyfuse.graph.ops import Operation
+from pyfuse.graph.ops import Operation, by_name
 
 Handler = Callable[..., Value]
 _NONE = constant(None)
+_ABSENT = constant(None, "absent")  # an argument that is not given, where None means something else
 _BOOL = np.dtype(bool)
 
 
@@ -145,8 +146,6 @@ _FAST_POWERS = {0.5: "sqrt", 1.0: "positive", 2.0: "square", -1.0: "reciprocal"}
 
 def power(tracer: Tracer, base: Value, exponent: Value) -> ArrayValue:
     """``base ** exponent``, with NumPy's shortcuts for the exponents -1, 0.5, 1 and 2."""
-    from pyfuse.graph.ops import by_name
-
     if isinstance(exponent, HostValue) and isinstance(base, ArrayValue):
         if tracer.dtype(base).kind == "b":
             raise refuse(Code.UNSUPPORTED_OPERATION, "powers of boolean arrays are not fused", tracer.span)
@@ -160,7 +159,6 @@ def power(tracer: Tracer, base: Value, exponent: Value) -> ArrayValue:
 
 def _power_types(tracer: Tracer, base: Value, exponent: Value) -> tuple[tuple[np.dtype, ...], tuple[np.dtype, ...]]:
     from pyfuse.graph.infer import resolve
-    from pyfuse.graph.ops import by_name
 
     return resolve(by_name("power"), [tracer.operand_type(base), tracer.operand_type(exponent)])
 
@@ -195,20 +193,54 @@ def _as_condition(tracer: Tracer, condition: Value) -> int:
 
 
 def clip(
-    tracer: Tracer, a: Value, a_min: Value = _NONE, a_max: Value = _NONE, out: Value = _NONE, **keywords: Value
-) -> Value:
-    """``np.clip``."""
-    low, high = keywords.pop("min", a_min), keywords.pop("max", a_max)
-    only_defaults(tracer, "clip", keywords)
-    if not _is_none(out):
-        raise refuse(Code.UNSUPPORTED_OPERATION, "clip with 'out=' is not fused", tracer.span)
+    tracer: Tracer, a: Value, a_min: Value = _ABSENT, a_max: Value = _ABSENT, out: Value = _NONE, *,
+    min: Value = _ABSENT, max: Value = _ABSENT, **keywords: Value,
+) -> Value:  # fmt: skip
+    """``np.clip``: both bounds by position, or either by its keyword."""
+    if (a_min is _ABSENT) != (a_max is _ABSENT) or (a_min is not _ABSENT and (min, max) != (_ABSENT, _ABSENT)):
+        raise refuse(Code.NUMPY_RAISES, "these arguments of clip do not match: NumPy raises", tracer.span)
+    low, high = (min, max) if a_min is _ABSENT else (a_min, a_max)
+    return clip_between(tracer, a, low, high, out, **keywords)
+
+
+def clip_between(tracer: Tracer, a: Value, low: Value, high: Value, out: Value = _NONE, **keywords: Value) -> Value:
+    """What ``np.clip`` and ``array.clip`` do: one ufunc, depending on which bounds there are.
+
+    Source: numpy/_core/_methods.py, ``_clip``.
+    """
+    array = as_array(tracer, a)
+    low = _none_if_below(tracer, array, low)
+    high = _none_if_above(tracer, array, high)
+    options = {**keywords, "out": out}
     if _is_none(low) and _is_none(high):
-        return tracer.apply_named("positive", a)
+        return call_ufunc(tracer, by_name("positive"), [array], options)
     if _is_none(low):
-        return tracer.apply_named("minimum", a, high)
+        return call_ufunc(tracer, by_name("minimum"), [array, high], options)
     if _is_none(high):
-        return tracer.apply_named("maximum", a, low)
-    return tracer.apply_named("clip", a, low, high)
+        return call_ufunc(tracer, by_name("maximum"), [array, low], options)
+    return call_ufunc(tracer, by_name("clip"), [array, low, high], options)
+
+
+def _none_if_below(tracer: Tracer, array: ArrayValue, bound: Value) -> Value:
+    """No bound, where a Python int is at or below all that the array's integers can be."""
+    dtype = tracer.dtype(array)
+    if bound is _ABSENT:
+        return _NONE
+    if dtype.kind not in "iu" or not isinstance(bound, HostValue) or type(bound.value) is not int:
+        return bound
+    limit = constant(int(np.iinfo(dtype).min))
+    return _NONE if tracer.truth(tracer.host_call(operator.le, [bound, limit], "is no bound")) else bound
+
+
+def _none_if_above(tracer: Tracer, array: ArrayValue, bound: Value) -> Value:
+    """No bound, where a Python int is at or above all that the array's integers can be."""
+    dtype = tracer.dtype(array)
+    if bound is _ABSENT:
+        return _NONE
+    if dtype.kind not in "iu" or not isinstance(bound, HostValue) or type(bound.value) is not int:
+        return bound
+    limit = constant(int(np.iinfo(dtype).max))
+    return _NONE if tracer.truth(tracer.host_call(operator.ge, [bound, limit], "is no bound")) else bound
 
 
 def select(tracer: Tracer, condlist: Value, choicelist: Value, default: Value = constant(0)) -> Value:
@@ -267,10 +299,11 @@ def nan_to_num(
     """``np.nan_to_num`` of real arrays."""
     array = as_array(tracer, x)
     dtype = tracer.dtype(array)
-    if dtype.kind == "c" or array.is_scalar or not static(tracer, copy):
+    is_scalar = not tracer.rank(array)  # NumPy gives a scalar, also for a 0-d array
+    if dtype.kind == "c" or not static(tracer, copy):
         raise refuse(Code.UNSUPPORTED_OPERATION, "nan_to_num is fused for copies of real arrays", tracer.span)
     if dtype.kind != "f":
-        return copy_array(tracer, array, "K")
+        return ArrayValue(node=tracer.node_of(copy_array(tracer, array, "K")), is_scalar=is_scalar)
     limits = np.finfo(dtype)
     value = tracer.node_of(array)
     tests = (
@@ -284,7 +317,8 @@ def nan_to_num(
             "select", [tracer.node_of(condition), tracer.operand(replacement, dtype), value], dtype
         )
         value = tracer.node_of(replaced)
-    return ArrayValue(node=tracer.draft.store(tracer.node_of(array), value, tracer.origin()))
+    stored = tracer.draft.store(tracer.node_of(array), value, tracer.origin())
+    return ArrayValue(node=stored, is_scalar=is_scalar)
 
 
 def _infinity_test(tracer: Tracer, array: ArrayValue, test: str) -> ArrayValue:
@@ -374,6 +408,22 @@ def copy_array(tracer: Tracer, a: Value, order: str = "K") -> ArrayValue:
     raise refuse(Code.UNSUPPORTED_OPERATION, f"a copy in order '{order}' is not fused", tracer.span)
 
 
+def _array(
+    tracer: Tracer, a: Value, dtype: Value = _NONE, *, copy: Value = constant(True), order: Value = constant("K"),
+    **keywords: Value,
+) -> Value:  # fmt: skip
+    """``np.array`` of what is an array already."""
+    only_defaults(tracer, "array", keywords, subok=False, ndmin=0, like=None)
+    if not isinstance(a, ArrayValue) or static(tracer, order) != "K":
+        raise refuse(Code.UNSUPPORTED_OPERATION, "this form of np.array is not fused", tracer.span)
+    if static(tracer, copy) is not True:
+        raise refuse(Code.UNSUPPORTED_OPERATION, "np.array with 'copy=' is not fused", tracer.span,
+                     hints=("np.asarray copies only where it must",))  # fmt: skip
+    wanted = tracer.dtype(a) if _is_none(dtype) else as_dtype(tracer, dtype)
+    value = a if wanted == tracer.dtype(a) else tracer.cast(a, wanted)
+    return ArrayValue(node=tracer.draft.store(tracer.node_of(value), tracer.node_of(value), tracer.origin()))
+
+
 def _np_copy(tracer: Tracer, a: Value, order: Value = constant("K"), subok: Value = constant(False)) -> Value:
     return copy_array(tracer, a, static(tracer, order))
 
@@ -381,8 +431,10 @@ def _np_copy(tracer: Tracer, a: Value, order: Value = constant("K"), subok: Valu
 def _asarray(tracer: Tracer, a: Value, dtype: Value = _NONE, order: Value = _NONE, **keywords: Value) -> Value:
     """``np.asarray`` of what is an array already."""
     only_defaults(tracer, "asarray", keywords, copy=None, device=None, like=None)
-    if not isinstance(a, ArrayValue) or a.is_scalar or not _is_none(order):
+    if not isinstance(a, ArrayValue) or not _is_none(order):
         raise refuse(Code.UNSUPPORTED_OPERATION, "np.asarray of something that is no array is not fused", tracer.span)
+    if a.is_scalar:
+        a = ArrayValue(node=a.node)  # a 0-d array of its own
     wanted = tracer.dtype(a) if _is_none(dtype) else as_dtype(tracer, dtype)
     return a if wanted == tracer.dtype(a) else tracer.cast(a, wanted)
 
@@ -462,7 +514,7 @@ def _size(tracer: Tracer, a: Value, axis: Value = _NONE) -> Value:
 def _result_type(tracer: Tracer, *values: Value) -> Value:
     known = [value.value if isinstance(value, HostValue) and not isinstance(value.value, int | float | complex | np.generic)
              else tracer.operand_type(value) for value in values]  # fmt: skip
-    return constant(np.result_type(*[kind(0) if kind in (int, float, complex) else kind for kind in known]))
+    return constant(np.result_type(*[kind(0) if isinstance(kind, type) else kind for kind in known]))
 
 
 def _is_array_test(test: Callable[[np.dtype, int], Any]) -> Handler:
@@ -515,6 +567,7 @@ _HANDLERS: dict[Any, Handler] = {
     np.zeros_like: _filled_like(0),
     np.ones_like: _filled_like(1),
     np.copy: _np_copy,
+    np.array: _array,
     np.asarray: _asarray,
     np.asanyarray: _asarray,
     np.transpose: _transpose,

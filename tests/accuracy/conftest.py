@@ -30,7 +30,7 @@ def accuracy(pytestconfig: pytest.Config) -> Iterator[dict[tuple[str, str], tupl
     """Filled by the tests: (function, dtype code) to (largest error, arguments)."""
     measured: dict[tuple[str, str], tuple[float, int]] = {}
     yield measured
-    if pytestconfig.getoption("--update-accuracy"):
+    if pytestconfig.getoption("--update-accuracy", default=False):
         TABLE.write_text(HEADER + "".join(_rows(measured)), encoding="utf-8")
 
 

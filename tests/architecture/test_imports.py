@@ -23,6 +23,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "executor",
         "explain",
         "launch",
+        "runner",
+        "verification",
         "debug",
     ),
     ("decorator", "__init__", "__main__", "demo", "doctor"),

@@ -23,6 +23,8 @@ Choose = Callable[[Sequence[Any]], Any]
 DTYPES = tuple(np.dtype(code) for code in sorted(FUSED_CODES))
 HERE = Origin()
 MAX_RANK = 3
+TRIES = 8  # operations tried before a step is left out: most have no loop for most dtypes
+OUTPUTS = 6
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.75, 1e-3, 7.0, np.inf, -np.inf, np.nan)
 # Not ufuncs, or not with every value: drawn in their own way, or left to tests of their own.
 NOT_DRAWN = ("cast", "select", "contiguous", "real", "imag", "power", "float_power")
@@ -75,7 +77,7 @@ class _Builder:
         self._full = choose(((2, 3, 5), (3, 3, 3), (4, 1, 17), (1, 2, 9)))
 
     def finish(self) -> RandomGraph:
-        chosen = {self._nodes[-1], *(self._choose(self._nodes) for _ in range(3))}
+        chosen = {self._nodes[-1], *(self._choose(self._nodes) for _ in range(OUTPUTS))}
         outputs = [
             Output(node=index, is_scalar=not self._draft.dims(index) and self._choose((True, False)))
             for index in sorted(chosen)
@@ -193,27 +195,35 @@ class _Builder:
         return np.shape(self._values[index])
 
     def add_ufunc(self) -> None:
-        operation: Operation = self._choose(_DRAWN)
+        for _ in range(TRIES):
+            if self._has_added(self._choose(_DRAWN)):
+                return
+
+    def _has_added(self, operation: Operation) -> bool:
+        """Whether there are operands for the operation; then it is in the graph."""
         if self._is_for_kernel and operation.exactness is not Exactness.BITS:
-            return
+            return False
         operands: list[int] = []
         for _ in range(operation.operand_count):
             operand = self._matching([self._shape(operand) for operand in operands])
             if operand < 0:
-                return
+                return False
             operands.append(operand)
         try:
             loop, results = resolve(operation, [self._node(operand).dtype for operand in operands])
         except CannotFuse:
-            return
+            return False
         if {dtype.str for dtype in loop} >= _MIXED_SIGNS:
-            return
+            return False
         if self._is_for_kernel and not self._kernel_can(operation, operands, loop, results):
-            return
-        cast = [self._draft.cast(operand, dtype, HERE, is_implicit=True) for operand, dtype in zip(operands, loop, strict=True)]
-        made = self._draft.apply(operation.name, cast, results, HERE)
-        for index in made:
+            return False
+        cast = [
+            self._draft.cast(operand, dtype, HERE, is_implicit=True)
+            for operand, dtype in zip(operands, loop, strict=True)
+        ]
+        for index in self._draft.apply(operation.name, cast, results, HERE):
             self._keep(index)
+        return True
 
     def _kernel_can(
         self,

@@ -16,6 +16,8 @@ PRELUDE_FILE = "prelude.c"
 _FOLDER = Path(__file__).parent  # not importlib.resources: importing that costs 5 ms, and kernels need real files
 _FAMILY = re.compile(r"^//@ for T in ([\w ]+)\n(.*?)^//@ end$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"\bpf_\w+")
+_PLAIN_INLINE = re.compile(r"^static inline (?!__attribute__)", re.MULTILINE)
+_ALWAYS_INLINE = "static inline __attribute__((always_inline)) "
 _CODE_WORD = re.compile(r"\$[A-Z]+")
 _DEFINITION_START = re.compile(
     r"^(?:static|extern)\b(?:[^(=;\[]|__attribute__\(\(\w+\)\))*?\b(pf_[\w$]+)\s*(?:\(|\[|=|__asm__)", re.MULTILINE
@@ -214,6 +216,8 @@ def _is_last(line: str, end: str) -> bool:
 
 
 def _describe(name: str, text: str, definitions: Mapping[str, _Definition]) -> CFunction:
+    # gcc leaves a function with two callers out of line, and the loop that calls it is then not vectorised.
+    text = _PLAIN_INLINE.sub(_ALWAYS_INLINE, text)
     needs = tuple(dict.fromkeys(word for word in _WORD.findall(text) if word != name and word in definitions))
     parameters = text[text.index(name) + len(name) :].partition(")")[0]
     return CFunction(

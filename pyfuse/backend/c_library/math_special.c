@@ -81,24 +81,39 @@ static inline __attribute__((always_inline)) pf_f8 pf_erfc_f8(pf_f8 x)
     return pf_select_f8(size < 0x3fde000000000000LL, 1.0 - __builtin_fma(near, e, near), outer);
 }
 
-// e^(y log|x|), the logarithm 2 atanh(s) in two doubles (relative error 2^-64), then signs and C99's special cases:
-// where the answer is infinite, zero or one whatever the digits, y is replaced by a tiny one. Max error 0.9.
-static inline __attribute__((always_inline)) pf_f8 pf_power_f8(pf_f8 x, pf_f8 y, unsigned *status)
+// The part of x^y that needs no digits: the answer's sign bit, C99's special cases (whether they decide the answer,
+// and then what it is), the flags of a pole and of a negative x with a fraction. Returns the y to compute with: bounded
+// so that y log|x| neither overflows nor underflows, and tiny where the answer is decided.
+static inline __attribute__((always_inline)) pf_f8 pf_power_cases_f8(
+    pf_f8 x, pf_f8 y, pf_f8 *answer, pf_b1 *decided, pf_u8 *sign, unsigned *status)
 {
     const pf_i8 one = 0x3ff0000000000000LL, infinity = 0x7ff0000000000000LL;
     pf_i8 x_size = pf_size_f8(x), y_size = pf_size_f8(y);
     pf_b1 negative = (pf_i8)pf_bits_f8(x) < 0, downward = (pf_i8)pf_bits_f8(y) < 0;
-    pf_f8 y_bounded = pf_select_f8(y_size > 0x4410000000000000LL, pf_with_sign_f8(0x1p66, y), y);
-    y_bounded = pf_select_f8(y_size < 0x3b90000000000000LL, pf_with_sign_f8(0x1p-70, y), y_bounded);
-    pf_f8 y_half = 0.5 * y_bounded;
-    pf_b1 whole = __builtin_rint(y_bounded) == y_bounded;
-    pf_b1 odd = whole & (__builtin_rint(y_half) != y_half);
-    pf_b1 outside = negative & !whole & (x_size != 0) & (x_size < infinity) & (y_size != 0) & (y_size < infinity);
+    pf_f8 bounded = pf_select_f8(y_size > 0x4410000000000000LL, pf_with_sign_f8(0x1p66, y), y);
+    bounded = pf_select_f8(y_size < 0x3b90000000000000LL, pf_with_sign_f8(0x1p-70, y), bounded);
+    pf_f8 half = 0.5 * bounded;
+    pf_b1 whole = __builtin_rint(bounded) == bounded, odd = whole & (__builtin_rint(half) != half);
+    pf_b1 fraction = !whole & (y_size != 0) & (y_size < infinity);
+    pf_b1 outside = negative & fraction & (x_size != 0) & (x_size < infinity);
     pf_b1 pole = (x_size == 0) & downward & (y_size != 0) & (y_size < infinity);
     *status |= (-(unsigned)outside & PF_INVALID) | (-(unsigned)pole & PF_DIVIDE);
-    pf_b1 limiting = (x_size == 0) | (x_size >= infinity) | (y_size >= infinity);
-
-    pf_f8 k, m = pf_log_fraction_f8(pf_from_bits_f8((pf_u8)x_size), &k), f = m - 1.0;
+    pf_f8 limit = pf_select_f8((x_size > one) != downward, __builtin_inf(), 0.0);
+    limit = pf_select_f8(x_size == one, 1.0, limit);
+    limit = pf_select_f8(outside | (x_size > infinity) | (y_size > infinity), __builtin_nan(""), limit);
+    *answer = pf_select_f8((y_size == 0) | (pf_bits_f8(x) == (pf_u8)one), 1.0, limit);
+    *decided = outside | (x_size == 0) | (x_size >= infinity) | (y_size >= infinity);
+    *sign = (pf_u8)(negative & odd) << 63;
+    return pf_select_f8(*decided, 0x1p-70, bounded);
+}
+// e^(y log|x|), the logarithm 2 atanh(s) in two doubles (relative error 2^-64). Max error 0.9.
+static inline __attribute__((always_inline)) pf_f8 pf_power_f8(pf_f8 x, pf_f8 y, unsigned *status)
+{
+    pf_f8 answer;
+    pf_b1 decided;
+    pf_u8 sign;
+    pf_f8 y_bounded = pf_power_cases_f8(x, y, &answer, &decided, &sign, status);
+    pf_f8 k, m = pf_log_fraction_f8(pf_from_bits_f8((pf_u8)pf_size_f8(x)), &k), f = m - 1.0;
     pf_f8 divisor = m + 1.0, divisor_low = m - (divisor - 1.0), s = f / divisor;
     pf_f8 s_low = __builtin_fma(-s, divisor_low, __builtin_fma(-s, divisor, f)) * __builtin_fma(s, -0.5, 0.5);
     pf_f8 z = s * s, z_low = __builtin_fma(s + s, s_low, __builtin_fma(s, s, -z)), w = z * z;
@@ -114,7 +129,6 @@ static inline __attribute__((always_inline)) pf_f8 pf_power_f8(pf_f8 x, pf_f8 y,
     pf_f8 base = k * 0x1.62e42ff000000p-1, log = base + 2.0 * half_log;
     pf_f8 log_low = ((base - log) + 2.0 * half_log) + __builtin_fma(k, -0x1.718432a1b0e26p-35, 2.0 * half_low);
 
-    y_bounded = pf_select_f8(limiting | outside, 0x1p-70, y_bounded);
     pf_f8 exponent = y_bounded * log;
     pf_f8 exponent_low = __builtin_fma(y_bounded, log_low, __builtin_fma(y_bounded, log, -exponent));
     pf_b1 beyond = pf_size_f8(exponent) > 0x4089000000000000LL;
@@ -131,11 +145,48 @@ static inline __attribute__((always_inline)) pf_f8 pf_power_f8(pf_f8 x, pf_f8 y,
     pf_f8 first = pf_from_bits_f8((biased >> 1) << 52), second = pf_from_bits_f8((biased - (biased >> 1)) << 52);
     pf_f8 result = power * first * second;
     result = __builtin_fma(result, 0x1p-70, result);  // underflow where the result is subnormal, if exact too
+    return pf_from_bits_f8(pf_bits_f8(pf_select_f8(decided, answer, result)) ^ sign);
+}
 
-    pf_f8 limit = pf_select_f8((x_size > one) != downward, __builtin_inf(), 0.0);
-    limit = pf_select_f8(x_size == one, 1.0, limit);
-    limit = pf_select_f8((x_size > infinity) | (y_size > infinity), __builtin_nan(""), limit);
-    limit = pf_select_f8((y_size == 0) | (pf_bits_f8(x) == (pf_u8)one), 1.0, limit);
-    result = pf_select_f8(outside, __builtin_nan(""), pf_select_f8(limiting, limit, result));
-    return pf_from_bits_f8(pf_bits_f8(result) ^ ((pf_u8)(negative & odd) << 63));
+// e^x for a float's exponent range, |x| <= 300, to 2^-34: enough to be rounded to float.
+static inline __attribute__((always_inline)) pf_f8 pf_exp_short_f8(pf_f8 x)
+{
+    pf_f8 shifted = __builtin_fma(x, 0x1.71547652b82fep+0, 0x1.8p52 + 1023);
+    pf_f8 r = __builtin_fma(shifted - (0x1.8p52 + 1023), -0x1.62e42fefa39efp-1, x);
+    pf_f8 square = __builtin_fma(r, r, 0x1p-300);
+    pf_f8 q = __builtin_fma(0x1.9f07b3f634b28p-13, r, 0x1.6d8d0108d0a2fp-10);
+    q = __builtin_fma(q, square, __builtin_fma(0x1.1112718c901a2p-7, r, 0x1.55548dd2089d4p-5));
+    q = __builtin_fma(q, square, __builtin_fma(0x1.555554426d18ep-3, r, 0x1.0000003a14d97p-1));
+    pf_f8 scale = pf_from_bits_f8(pf_bits_f8(shifted) << 52);
+    return __builtin_fma(__builtin_fma(q, square, r), scale, scale);
+}
+// As pf_power_f8, in double with a logarithm to 2^-45. Max error 0.51.
+static inline __attribute__((always_inline)) pf_f4 pf_power_f4(pf_f4 x, pf_f4 y, unsigned *status)
+{
+    pf_f8 answer, k;
+    pf_b1 decided;
+    pf_u8 sign;
+    pf_f8 y_bounded = pf_power_cases_f8(x, y, &answer, &decided, &sign, status);
+    pf_f8 m = pf_log_fraction_f8(pf_from_bits_f8((pf_u8)pf_size_f8(x)), &k), s = (m - 1.0) / (m + 1.0);
+    pf_f8 z = s * s;
+    pf_f8 p = __builtin_fma(z, 0x1.911bdd70938abp-4, 0x1.c62ab0f58704dp-4);
+    p = __builtin_fma(p, z * z, __builtin_fma(z, 0x1.249412f5bcca7p-3, 0x1.999996a738e92p-3));
+    p = __builtin_fma(p, z, 0x1.555555561ee33p-2);
+    pf_f8 half_log = __builtin_fma(k, 0x1.62e42fefa39efp-2, __builtin_fma(s, z * p, s));
+    pf_f8 exponent = y_bounded * (half_log + half_log);
+    pf_b1 beyond = pf_size_f8(exponent) > 0x4072c00000000000LL;
+    pf_f8 result = pf_exp_short_f8(pf_select_f8(beyond, pf_with_sign_f8(300.0, exponent), exponent));
+    return pf_narrow_f4(pf_from_bits_f8(pf_bits_f8(pf_select_f8(decided, answer, result)) ^ sign));
+}
+// As pf_expit_f8, in double. Max error 0.51.
+static inline __attribute__((always_inline)) pf_f4 pf_expit_f4(pf_f4 x)
+{
+    pf_i4 size = pf_size_f4(x);
+    pf_b1 negative = (pf_i4)pf_bits_f4(x) < 0;
+    pf_b1 beyond = (size > 0x43160000) & (size < 0x7f800000);
+    pf_f4 limit = pf_select_f4(size > 0x7f800000, x, pf_select_f4(negative, 0.0f, 1.0f));
+    pf_f4 bounded = pf_select_f4(beyond, 150.0f, pf_select_f4(size >= 0x7f800000, 1.0f, pf_from_bits_f4((pf_u4)size)));
+    pf_f8 z = pf_exp_short_f8(-(pf_f8)bounded);
+    pf_f4 result = (pf_f4)(pf_select_f8(negative, z, 1.0) / (1.0 + z));
+    return pf_select_f4(size >= 0x7f800000, limit, result);
 }

@@ -156,7 +156,7 @@ static inline __attribute__((always_inline)) pf_f8 pf_tan_f8(pf_f8 x, unsigned *
 }
 
 // The angle of (b, a) in the first quadrant, base + atan(t), base 0, pi/4 or pi/2, |t| <= tan(pi/8); with flip, pi
-// minus it. pi/4 k in two parts. Max error of arctan 1.6, of arctan2 1.7.
+// minus it. pi/4 k in two parts. Max error of arctan 1.6, of arctan2 1.9.
 static inline __attribute__((always_inline)) pf_f8 pf_angle_f8(pf_f8 a, pf_f8 b, pf_b1 flip)
 {
     pf_b1 low = pf_bits_f8(a) <= pf_bits_f8(b * 0x1.a827999fcef32p-2);

@@ -49,7 +49,12 @@ def load(source: KernelSource, built: BuiltKernel, config: Config) -> CpuKernel:
 
     toolchain, store = prepare_toolchain(config)
     runtime = load_runtime(toolchain, store)
-    library = loaded_library(toolchain, store, source.text) if built.was_cached else open_library(built.path)
+    try:
+        library = open_library(built.path)
+    except CannotFuse:  # it was built for another system library, or removed meanwhile
+        if not built.was_cached:
+            raise
+        library = loaded_library(toolchain, store, source.text)
     return CpuKernel(library, source.nest_count, runtime)
 
 

@@ -1,0 +1,137 @@
+"""Is what a fused function remembers bounded, and is nothing found out twice?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyfuse
+from pyfuse import compiler, executor
+from pyfuse.kernel_cache import MAX_VARIANTS
+
+pytestmark = pytest.mark.usefixtures("c_compiler")
+
+A = np.linspace(0.5, 2.0, 12)
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Gets an entry for every time that a function is traced."""
+    names: list[str] = []
+    real = compiler.specialize
+
+    def specialize(prepared: Any, *rest: Any) -> Any:
+        names.append(prepared.function.__name__)
+        return real(prepared, *rest)
+
+    monkeypatch.setattr(executor, "specialize", specialize)
+    return names
+
+
+def shifted(a: Any, by: Any) -> Any:
+    return a + by
+
+
+def test_the_least_recent_signature_is_forgotten_first(traced: list[str]) -> None:
+    fused = pyfuse.fuse(shifted)
+    with pyfuse.config.set(max_kernels=2):
+        for by in (1, 1.0, 1, 1j):  # int is more recent than float when complex comes
+            assert (fused(A, by) == A + by).all()
+        assert (fused.cache_info().currsize, fused.cache_info().maxsize) == (2, 2)
+        assert len(traced) == 3
+        fused(A, 1j)
+        assert len(traced) == 3
+        for by in (1.0, 1, 1j):
+            assert (fused(A, by) == A + by).all()
+    assert fused.cache_info().currsize == 2
+    assert fused.cache_info().fallback_calls == 0
+    assert fused.cache_info().fused_calls == 8
+
+
+def test_an_evicted_kernel_is_not_kept_by_remembered_forms() -> None:
+    fused = pyfuse.fuse(shifted)
+    with pyfuse.config.set(max_kernels=1):
+        fused(A, 1)
+        fused(A, 1.0)
+        kept = [runner for runners in fused._executor._runners.values() for runner in runners]
+    assert len(kept) == 1
+
+
+def test_remembered_forms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "MAX_RUNNERS", 10)
+    fused = pyfuse.fuse(shifted)
+    for size in range(2, 60):
+        a = np.arange(float(size))
+        assert (fused(a, 1.0) == a + 1.0).all()
+        assert sum(map(len, fused._executor._runners.values())) <= 10
+    assert (fused.cache_info().kernels, fused.cache_info().fused_calls) == (1, 58)
+
+
+def test_a_refusal_is_found_once(traced: list[str]) -> None:
+    def looped(a: np.ndarray) -> np.ndarray:
+        total = a
+        while total.sum() < 100.0:
+            total = total + a
+        return total
+
+    fused = pyfuse.fuse(looped)
+    for _ in range(5):
+        assert (fused(A) == looped(A)).all()
+    assert traced == ["looped"]
+    assert sum(fused.fallback_reasons().values()) == fused.cache_info().fallback_calls == 5
+
+
+def test_a_refusal_that_depends_on_a_value_holds_for_that_value_only(traced: list[str]) -> None:
+    def maybe(a: np.ndarray, mode: str) -> np.ndarray:
+        if mode == "sorted":
+            return np.sort(a)
+        return a + 1.0
+
+    fused = pyfuse.fuse(maybe)
+    for _ in range(2):
+        assert (fused(A, "sorted") == np.sort(A)).all()
+        assert (fused(A, "plain") == A + 1.0).all()
+    assert len(traced) == 2
+    assert (fused.cache_info().fused_calls, fused.cache_info().fallback_calls) == (2, 2)
+
+
+def repeated(a: Any, count: int) -> Any:
+    total = a
+    for _ in range(count):
+        total = total + a
+    return total
+
+
+def test_too_many_forms_of_one_signature_run_as_python(traced: list[str]) -> None:
+    fused = pyfuse.fuse(repeated)
+    for count in range(1, MAX_VARIANTS + 4):
+        for _ in range(2):
+            assert (fused(A, count) == repeated(A, count)).all()
+    assert len(traced) == MAX_VARIANTS
+    assert fused.fallback_reasons() == {"too-many-variants": 2 * 3}
+    assert fused.cache_info().fused_calls == 2 * MAX_VARIANTS
+    assert "count" in fused.explain(A, 99)
+
+
+def test_clearing_forgets_kernels_and_counters(traced: list[str]) -> None:
+    fused = pyfuse.fuse(shifted)
+    fused(A, 1.0)
+    fused.cache_clear()
+    assert tuple(fused.cache_info()) == (0, 0, fused.cache_info().maxsize, 0, 0, 0, 0, 0)
+    assert fused.fallback_reasons() == {}
+    assert (fused(A, 1.0) == A + 1.0).all()
+    assert len(traced) == 2
+
+
+def test_counters_and_their_order() -> None:
+    fused = pyfuse.fuse(shifted)
+    assert fused.cache_info()._fields == (
+        "hits", "misses", "maxsize", "currsize", "kernels", "fused_calls", "partly_fused_calls", "fallback_calls",
+    )  # fmt: skip
+    for _ in range(3):
+        fused(A, 1.0)
+    with pytest.raises(TypeError):
+        fused(A)
+    assert tuple(fused.cache_info()) == (2, 1, 256, 1, 1, 3, 0, 1)

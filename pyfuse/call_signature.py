@@ -20,6 +20,7 @@ class ParameterBinder:
 
     Attributes:
         names: of the parameters, in the order that ``bind`` gives their values.
+        plain_count: where a call without keywords and with so many arguments is bound already; -1: never.
 
     Source: Python language reference, 6.3.4 "Calls". ``inspect.signature`` does the same in thirty times the time.
     """
@@ -35,13 +36,13 @@ class ParameterBinder:
         self._by_name = frozenset(code.co_varnames[code.co_posonlyargcount : end])
         self._keyword_only = code.co_varnames[count:end]
         self._has_extra, self._has_rest = has_extra, has_rest
-        self._is_plain = end == count and not has_extra and not has_rest
         self._count = count
+        self.plain_count = count if end == count and not has_extra and not has_rest else -1
         self.names = (*self._positional, *extra, *self._keyword_only, *rest)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
         """One value for each parameter, or None where Python would raise TypeError."""
-        if not kwargs and self._is_plain and len(args) == self._count:
+        if not kwargs and len(args) == self.plain_count:
             return args
         if len(args) > self._count and not self._has_extra:
             return None

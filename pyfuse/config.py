@@ -132,10 +132,9 @@ def _checked(config: Config) -> Config:
         raise ValueError(f"unknown debug topic {unknown[0]!r}; the topics are {', '.join(DEBUG_TOPICS)}")
     if config.fallback not in FALLBACK_MODES:
         raise ValueError(f"fallback is one of {', '.join(FALLBACK_MODES)}")
-    if not isinstance(config.num_threads, int) or config.num_threads < 1:
-        raise ValueError("num_threads is a whole number of at least 1")
-    if not isinstance(config.max_kernels, int) or config.max_kernels < 1:
-        raise ValueError("max_kernels is a whole number of at least 1")
+    for name in ("num_threads", "max_kernels"):
+        if type(getattr(config, name)) is not int or getattr(config, name) < 1:
+            raise ValueError(f"{name} is a whole number of at least 1")
     for name in ("dump_dir", "cache_dir"):
         if isinstance(getattr(config, name), str):
             config = replace(config, **{name: Path(getattr(config, name))})  # type: ignore[arg-type]

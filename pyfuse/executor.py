@@ -95,7 +95,7 @@ class Executor:
         if self._function.__code__ is not prepared.code:
             self.clear()
             return self.call(args, kwargs)
-        arguments = binder.bind(args, kwargs)
+        arguments = args if not kwargs and len(args) == binder.plain_count else binder.bind(args, kwargs)
         if arguments is None:
             return self.fallback.run(args, kwargs, _BAD_CALL, self.config())
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.errors import CannotFuse
+from pyfuse.frontend.build_graph import OutputRecipe
 from pyfuse.host_values import Guard, HostCall, HostConstant
 from pyfuse.launch import Launch
 from pyfuse.records import dataclass
@@ -51,32 +53,69 @@ def make_runner(launch: Launch, address: Address) -> Runner:
 
 
 def _run(launch: Launch, address: Address) -> Run:
-    indices = launch.input_indices
-    is_simple = indices is not None and not launch.specialization.scalars and len(launch.allocate) == 1
-    return _run_of_arrays(launch, address) if is_simple else _run_of_anything(launch, address)
+    if launch.input_indices is None or len(launch.allocate) != 1:
+        return _run_of_anything(launch, address)
+    if not launch.specialization.scalars:
+        return _run_of_arrays(launch, address)
+    if launch.scalar_indices is None or launch.has_complex_scalars:
+        return _run_of_anything(launch, address)
+    return _run_of_arrays_and_numbers(launch, address)
 
 
 def _run_of_arrays(launch: Launch, address: Address) -> Run:
     """Arrays of the call in, one output, no scalars: nothing can fail but memory."""
     assert launch.input_indices is not None
     start, pack, finish, (allocate,) = launch.prepared.start, launch.pack, launch.finish, launch.allocate
-    if len(launch.input_indices) == 1:
-        (index,) = launch.input_indices
+    pick = _picker(launch.input_indices)
+    if not _is_the_result(launch):
 
-        def run_one(arguments: Arguments) -> tuple[Any, int]:
+        def run_and_finish(arguments: Arguments) -> tuple[Any, int]:
             output = allocate()
-            status = start(pack(address(arguments[index]), address(output)))
+            status = start(pack(*map(address, pick(arguments)), address(output)))
             return finish((output,), arguments), status
 
-        return run_one
-    pick = itemgetter(*launch.input_indices)
+        return run_and_finish
 
-    def run_many(arguments: Arguments) -> tuple[Any, int]:
+    def run(arguments: Arguments) -> tuple[Any, int]:
         output = allocate()
-        status = start(pack(*map(address, pick(arguments)), address(output)))
+        return output, start(pack(*map(address, pick(arguments)), address(output)))
+
+    return run
+
+
+def _run_of_arrays_and_numbers(launch: Launch, address: Address) -> Run:
+    """Arrays and numbers of the call in, one output."""
+    assert launch.input_indices is not None
+    assert launch.scalar_indices is not None
+    start, pack, finish, (allocate,) = launch.prepared.start, launch.pack, launch.finish, launch.allocate
+    pick, pick_numbers = _picker(launch.input_indices), _picker(launch.scalar_indices)
+
+    def run(arguments: Arguments) -> tuple[Any, int]:
+        output = allocate()
+        try:
+            packed = pack(*map(address, pick(arguments)), address(output), *pick_numbers(arguments))
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _does_not_fit(error) from error
+        status = start(packed)
         return finish((output,), arguments), status
 
-    return run_many
+    return run
+
+
+def _picker(indices: tuple[int, ...]) -> Callable[[Arguments], Iterable[Any]]:
+    """A function of a call's arguments: those at ``indices``."""
+    if len(indices) == 1:
+        (index,) = indices
+        return lambda arguments: (arguments[index],)
+    return itemgetter(*indices)
+
+
+def _is_the_result(launch: Launch) -> bool:
+    """Whether the one output array is what the function returns."""
+    specialization = launch.specialization
+    return isinstance(specialization.result, OutputRecipe) and not specialization.graph.outputs[0].is_scalar
 
 
 def _run_of_anything(launch: Launch, address: Address) -> Run:
@@ -96,15 +135,19 @@ def _run_of_anything(launch: Launch, address: Address) -> Run:
         except MemoryError:
             raise
         except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
-            raise refuse(
-                Code.SCALAR_RANGE,
-                "a number of this call does not fit its place: NumPy says so itself",
-                notes=(f"{type(error).__name__}: {error}",),
-            ) from error
+            raise _does_not_fit(error) from error
         status = start(packed)
         return finish(outputs, arguments), status
 
     return run
+
+
+def _does_not_fit(error: Exception) -> CannotFuse:
+    return refuse(
+        Code.SCALAR_RANGE,
+        "a number of this call does not fit its place: NumPy says so itself",
+        notes=(f"{type(error).__name__}: {error}",),
+    )
 
 
 def _all_hold(guards: Sequence[Guard]) -> Check:

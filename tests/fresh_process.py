@@ -60,19 +60,32 @@ def environment(**variables: str | None) -> dict[str, str]:
 
 
 class NotedCompiler:
-    """A compiler command that writes a line for every run, and otherwise is the system's ``cc``."""
+    """A compiler command that writes a line for every run, and otherwise is the system's ``cc``.
 
-    def __init__(self, folder: Path) -> None:
-        self.log = folder / "compiler-runs"
-        self.path = script(folder / "noted-cc", f'echo "$*" >> "{self.log}"\nexec cc "$@"')
+    Attributes:
+        path: the command.
+        variables: settings of a process that uses it, with a folder of kernels beside it.
+    """
+
+    def __init__(self, folder: Path, path: Path | None = None) -> None:
+        self._log = folder / "compiler-runs"
+        self.path = path or script(folder / "noted-cc", 'echo "$*" >> "$NOTED_RUNS"\nexec cc "$@"')
+        self.kernels = folder / "kernels"
+        self.variables = {
+            "PYFUSE_CC": str(self.path), "PYFUSE_CACHE_DIR": str(self.kernels), "NOTED_RUNS": str(self._log)
+        }  # fmt: skip
 
     def runs(self) -> list[str]:
         """The arguments of every run so far."""
-        return self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        return self._log.read_text(encoding="utf-8").splitlines() if self._log.exists() else []
 
     def kernel_builds(self) -> list[str]:
         """The runs that built a library other than a probe."""
         return [line for line in self.runs() if "pyfuse-build-" in line and "-pthread" not in line]
+
+    def libraries(self) -> list[Path]:
+        """The built kernels on disk, the runtime among them."""
+        return sorted(self.kernels.glob("*.so"))
 
 
 def script(path: Path, body: str) -> Path:

@@ -107,7 +107,7 @@ def test_items_of_other_sizes_are_merged_alike() -> None:
 def same_shaped_arrays(draw: st.DrawFn) -> Sequence[np.ndarray]:
     """Up to three arrays over one buffer each, sliced, turned and broadcast at random."""
     shape = tuple(draw(st.lists(st.integers(0, 4), min_size=0, max_size=4)))
-    arrays = []
+    arrays: list[np.ndarray] = []
     for _ in range(draw(st.integers(1, 3))):
         steps = [draw(st.sampled_from((1, 1, 2, -1, 0))) if arrays else draw(st.sampled_from((1, 2))) for _ in shape]
         order = draw(st.permutations(range(len(shape))))

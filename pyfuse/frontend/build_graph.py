@@ -124,6 +124,9 @@ class _RecipeWriter:
         self._kept: list[Value] = []  # keeps ids of written values from being used again
 
     def recipe(self, value: Value) -> Recipe:
+        given = self._tracer.given_container(value)
+        if given is not None:
+            return HostRecipe(expression=given)
         if isinstance(value, dict):
             items = tuple(self.recipe(item) for item in value.values())
             return ContainerRecipe(kind=dict, items=items, keys=tuple(value))
@@ -138,7 +141,7 @@ class _RecipeWriter:
         if isinstance(value, HostValue):
             return HostRecipe(expression=value.expression)
         if not isinstance(value, ArrayValue):
-            raise refuse(Code.UNSUPPORTED_VALUE, "the function returns a function", self._tracer.span)
+            raise refuse(Code.UNSUPPORTED_VALUE, "the function returns a function or an iterator", self._tracer.span)
         if value.base is not None:
             return ViewRecipe(base=self.recipe(value.base), axes=value.axes, part=value.part)
         if value.argument is not None:

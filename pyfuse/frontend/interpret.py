@@ -16,7 +16,7 @@ from pyfuse.frontend.call import Caller
 from pyfuse.frontend.names import Scope
 from pyfuse.frontend.parse import unsupported
 from pyfuse.frontend.tracer import Tracer
-from pyfuse.frontend.values import ArrayValue, HostValue, LocalFunction, Value, constant, is_container
+from pyfuse.frontend.values import ArrayValue, HostValue, Iteration, LocalFunction, Value, constant, is_container
 from pyfuse.source import FunctionSource
 
 MAX_STEPS = 100_000  # of 'while' loops over known values: beyond it they are taken to be endless
@@ -94,11 +94,21 @@ class Frame:
         class_name = type(statement.op).__name__
         if isinstance(current, ArrayValue) and not current.is_scalar:
             self._store(current, class_name, value)
-        elif isinstance(current, list) and class_name == "Add":
-            current.extend(python_calls.iterate(self.tracer, value))
+        elif isinstance(current, list):
+            self._change_list(current, class_name, value)
         else:
             self._assign(statement.target, python_calls.apply_operator(self.tracer, class_name, [current, value]))
         return _Flow.NEXT
+
+    def _change_list(self, target: list[Value], class_name: str, value: Value) -> None:
+        """``target += value`` and ``target *= value``: the list itself changes, whatever names it has."""
+        self.tracer.check_is_own(target)
+        if class_name == "Add":
+            target.extend(python_calls.iterate(self.tracer, value))
+            return
+        changed = python_calls.apply_operator(self.tracer, class_name, [target, value])
+        assert isinstance(changed, list)
+        target[:] = changed
 
     def _store(self, target: ArrayValue, class_name: str, value: Value) -> None:
         result = python_calls.apply_operator(self.tracer, class_name, [target, value])
@@ -117,6 +127,7 @@ class Frame:
                 if isinstance(current, ArrayValue) and not current.is_scalar:
                     self._store(current, class_name, value)
                 else:
+                    self.tracer.check_is_own(container)
                     container[key] = python_calls.apply_operator(self.tracer, class_name, [current, value])
                 return _Flow.NEXT
         raise self._store_refusal(target)
@@ -133,6 +144,7 @@ class Frame:
                 container, tuple
             ):
                 key = python_calls.known(self.tracer, self.evaluate(target.slice))
+                self.tracer.check_is_own(container)
                 if isinstance(container, list):
                     self._item(container, key)  # refuses what Python's list would refuse
                 container[key] = value  # type: ignore[index,call-overload]
@@ -304,8 +316,12 @@ class Frame:
         return python_calls.iterate(self.tracer, value)
 
     def _is(self, left: Value, right: Value) -> HostValue:
-        if isinstance(left, HostValue) and isinstance(right, HostValue):
-            return constant(self.tracer.pin(self.tracer.host_call(operator.is_, [left, right], "is")))
+        objects = [self.tracer.identity(value) for value in (left, right)]
+        given = [value for value in objects if value is not None]
+        if len(given) == 2:
+            return constant(self.tracer.pin(self.tracer.host_call(operator.is_, given, "is")))
+        if self.tracer.given_container(left) and self.tracer.given_container(right):
+            raise refuse(Code.UNSUPPORTED_OPERATION, "'is' of two containers of the caller", self.tracer.span)
         return constant(left is right)
 
     def _boolean(self, node: ast.BoolOp) -> Value:
@@ -348,8 +364,17 @@ class Frame:
                     raise refuse(Code.UNSUPPORTED_VALUE, "'**' of something that is no dict", self.tracer.span)
                 items.update(merged)
             else:
-                items[python_calls.known(self.tracer, self.evaluate(key))] = self.evaluate(value)
+                items[self._key(key)] = self.evaluate(value)
         return items
+
+    def _key(self, node: ast.expr) -> Any:
+        """A known key of a dict."""
+        key = python_calls.known(self.tracer, self.evaluate(node))
+        try:
+            hash(key)
+        except TypeError as error:
+            raise refuse(Code.HOST_ERROR, "a key that has no hash: Python raises", self.tracer.span) from error
+        return key
 
     def _attribute(self, node: ast.Attribute) -> Value:
         owner = self.evaluate(node.value)
@@ -413,7 +438,7 @@ class Frame:
 
         def emit() -> None:
             if isinstance(node, ast.DictComp):
-                rows.append((python_calls.known(self.tracer, self.evaluate(node.key)), self.evaluate(node.value)))
+                rows.append((self._key(node.key), self.evaluate(node.value)))
             else:
                 rows.append(self.evaluate(node.elt))
 
@@ -440,7 +465,7 @@ class Frame:
     def _call(self, node: ast.Call) -> Value:
         caller = Caller(self)
         function = caller.function_of(node.func)
-        arguments = self._elements(node.args)
+        arguments = self._arguments(node.args)
         keywords: dict[str, Value] = {}
         for keyword in node.keywords:
             value = self.evaluate(keyword.value)
@@ -452,6 +477,19 @@ class Frame:
                 raise refuse(Code.UNSUPPORTED_VALUE, "'**' of something that is no dict", self.tracer.span)
         self._point_at(node)
         return caller.call(function, arguments, keywords)
+
+    def _arguments(self, nodes: Sequence[ast.expr]) -> list[Value]:
+        """Positional arguments; a generator expression is one only here, where nothing can come between it and its use."""
+        items: list[Value] = []
+        for node in nodes:
+            if isinstance(node, ast.GeneratorExp):
+                self._point_at(node)
+                rows = self._comprehension(node)
+                assert isinstance(rows, list)
+                items.append(Iteration(items=rows))
+            else:
+                items += self._elements([node])
+        return items
 
     def inline(self, node: ast.FunctionDef | ast.Lambda, source: FunctionSource, scope: Scope) -> Value:
         """The result of another function's body, run in its own frame."""
@@ -497,7 +535,6 @@ _EXPRESSIONS: dict[type[ast.expr], Callable[[Frame, Any], Value]] = {
     ast.Slice: Frame._slice,
     ast.Lambda: Frame._lambda,
     ast.ListComp: Frame._comprehension,
-    ast.GeneratorExp: Frame._comprehension,
     ast.DictComp: Frame._comprehension,
     ast.Call: Frame._call,
 }

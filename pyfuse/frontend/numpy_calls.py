@@ -12,7 +12,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant, leaves
 from pyfuse.graph.infer import is_fused_dtype, result_type
-from pyfuse.graph.nodes import Dims
+from pyfuse.graph.nodes import ONE, Dims
 from pyfuse.graph.ops import Operation, by_name
 
 Handler = Callable[..., Value]
@@ -218,7 +218,12 @@ def clip_between(tracer: Tracer, a: Value, low: Value, high: Value, out: Value =
         return call_ufunc(tracer, by_name("minimum"), [array, high], options)
     if _is_none(high):
         return call_ufunc(tracer, by_name("maximum"), [array, low], options)
-    return call_ufunc(tracer, by_name("clip"), [array, low, high], options)
+    has_array_bound = any(isinstance(bound, ArrayValue) and _has_extent(tracer, bound) for bound in (low, high))
+    return call_ufunc(tracer, by_name("clip_arrays" if has_array_bound else "clip"), [array, low, high], options)
+
+
+def _has_extent(tracer: Tracer, array: ArrayValue) -> bool:
+    return any(dim != ONE for dim in tracer.draft.dims(tracer.node_of(array)))
 
 
 def _none_if_below(tracer: Tracer, array: ArrayValue, bound: Value) -> Value:
@@ -342,7 +347,11 @@ def round_array(tracer: Tracer, a: Value, decimals: Value = constant(0), out: Va
     scale = constant(float(10 ** abs(places)))
     before, after = ("multiply", "divide") if places > 0 else ("divide", "multiply")
     scaled = tracer.apply_named(before, array, scale)
-    return tracer.apply_named(after, tracer.apply_named("rint", scaled), scale)
+    rounded = tracer.apply_named(after, tracer.apply_named("rint", scaled), scale)
+    # NumPy computes this in an array made by PyArray_Empty(..., PyArray_ISFORTRAN(a)), not in order 'K'.
+    laid_out = tracer.apply_raw("contiguous_either", [tracer.node_of(array)], tracer.dtype(rounded))
+    node = tracer.draft.store(tracer.node_of(laid_out), tracer.node_of(rounded), tracer.origin())
+    return ArrayValue(node=node, is_scalar=rounded.is_scalar)
 
 
 # --- new arrays -------------------------------------------------------------------------------------------------------

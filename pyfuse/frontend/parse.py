@@ -26,6 +26,7 @@ UNSUPPORTED: dict[type[ast.AST], Unsupported] = {
     ast.Await: Unsupported(word="'await'"),
     ast.ClassDef: Unsupported(word="a class definition", hint="define the class outside the fused function"),
     ast.Delete: Unsupported(word="'del' of an item or attribute"),
+    ast.GeneratorExp: Unsupported(word="a generator expression that is kept", hint="use a list comprehension"),
     ast.Global: Unsupported(word="'global'", hint="return the value, and assign it in the caller"),
     ast.JoinedStr: Unsupported(word="an f-string", hint="format text in the caller"),
     ast.Match: Unsupported(word="'match'", hint="'if' on values known before the call is resolved while fusing"),

@@ -12,7 +12,7 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend import numpy_calls
 from pyfuse.frontend.tracer import PLAIN_TYPES, Tracer
-from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant, is_container
+from pyfuse.frontend.values import ArrayValue, HostValue, Iteration, Value, constant, is_container
 from pyfuse.graph.ops import by_name, by_python_operator
 
 MAX_ITERATIONS = 100_000  # of a loop over known values; beyond it the graph would be too large anyway
@@ -113,6 +113,8 @@ def iterate(tracer: Tracer, value: Value) -> list[Value]:
         return list(value)
     if isinstance(value, dict):
         return [constant(key) for key in value]
+    if isinstance(value, Iteration):
+        return list(value.take())
     if isinstance(value, HostValue):
         items = tracer.pin(value)
         if isinstance(items, range | str | bytes | tuple | list):
@@ -159,8 +161,20 @@ def _len(tracer: Tracer, value: Value) -> Value:
         return tracer.extent(value, 0)
     if is_container(value):
         return constant(len(value))  # type: ignore[arg-type]
-    assert isinstance(value, HostValue)
-    return tracer.host_call(len, [value], "len")
+    return tracer.host_call(len, [_host(tracer, value)], "len")
+
+
+def _host(tracer: Tracer, value: Value) -> HostValue:
+    if not isinstance(value, HostValue):
+        raise refuse(Code.UNSUPPORTED_VALUE, "a builtin is called with something that it does not take", tracer.span)
+    return value
+
+
+def _sorted(tracer: Tracer, value: Value) -> Value:
+    """``sorted`` of known values, such as the keys of a dict."""
+    items = [_host(tracer, item) for item in iterate(tracer, value)]
+    ordered = tracer.host_call(sorted, [constant([tracer.pin(item) for item in items])], "sorted")
+    return [constant(item) for item in ordered.value]
 
 
 def _range(tracer: Tracer, *bounds: Value) -> Value:
@@ -172,12 +186,12 @@ def _zip(tracer: Tracer, *values: Value, strict: Value = constant(False)) -> Val
     columns = [iterate(tracer, value) for value in values]
     if numpy_calls.static(tracer, strict) and len({len(column) for column in columns}) > 1:
         raise refuse(Code.HOST_ERROR, "zip(strict=True) of unequal lengths raises", tracer.span)
-    return list(zip(*columns, strict=False))
+    return Iteration(items=list(zip(*columns, strict=False)))
 
 
 def _enumerate(tracer: Tracer, value: Value, start: Value = constant(0)) -> Value:
     first = numpy_calls.whole_number(tracer, start)
-    return [(constant(first + number), item) for number, item in enumerate(iterate(tracer, value))]
+    return Iteration(items=[(constant(first + number), item) for number, item in enumerate(iterate(tracer, value))])
 
 
 def _sum(tracer: Tracer, value: Value, start: Value = constant(0)) -> Value:
@@ -191,8 +205,7 @@ def _abs(tracer: Tracer, value: Value) -> Value:
     if isinstance(value, ArrayValue):
         _refuse_scalar_overflow(tracer, "USub", [value])
         return tracer.apply_named("absolute", value)
-    assert isinstance(value, HostValue)
-    return tracer.host_call(abs, [value], "abs")
+    return tracer.host_call(abs, [_host(tracer, value)], "abs")
 
 
 def _pow(tracer: Tracer, base: Value, exponent: Value) -> Value:
@@ -237,7 +250,7 @@ def _dict(tracer: Tracer, value: Value | None = None, **items: Value) -> Value:
 
 
 def _reversed(tracer: Tracer, value: Value) -> Value:
-    return iterate(tracer, value)[::-1]
+    return Iteration(items=iterate(tracer, value)[::-1])
 
 
 def _all(tracer: Tracer, value: Value) -> Value:
@@ -263,6 +276,7 @@ _HANDLERS: dict[Any, Callable[..., Value]] = {
     builtins.list: _list,
     builtins.dict: _dict,
     builtins.reversed: _reversed,
+    builtins.sorted: _sorted,
     builtins.all: _all,
     builtins.any: _any,
 }
@@ -279,19 +293,22 @@ def container_method(tracer: Tracer, container: Value, name: str, arguments: Seq
     """
     match container, name, arguments:
         case list(), "append", (item,):
+            tracer.check_is_own(container)
             container.append(item)
             return constant(None)
         case list(), "extend", (items,):
+            tracer.check_is_own(container)
             container.extend(iterate(tracer, items))
             return constant(None)
-        case list(), "pop", ():
+        case list(), "pop", () if container:
+            tracer.check_is_own(container)
             return container.pop()  # type: ignore[no-any-return]
         case dict(), "keys", ():
-            return [constant(key) for key in container]
+            return Iteration(items=[constant(key) for key in container], is_spent_once=False)
         case dict(), "values", ():
-            return list(container.values())
+            return Iteration(items=list(container.values()), is_spent_once=False)
         case dict(), "items", ():
-            return [(constant(key), item) for key, item in container.items()]
+            return Iteration(items=[(constant(key), item) for key, item in container.items()], is_spent_once=False)
         case dict(), "get", (key, *rest):
             return container.get(known(tracer, key), rest[0] if rest else constant(None))  # type: ignore[no-any-return]
         case ((list() | dict()), "copy", ()):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant, is_container
+from pyfuse.frontend.values import ArrayValue, HostValue, Iteration, Value, constant, is_container
 from pyfuse.graph.draft import GraphDraft
 from pyfuse.graph.infer import OperandType, is_fused_dtype, resolve
 from pyfuse.graph.nodes import ONE, Constant, Graph, InputExtent, Node, Number, Origin, Output
@@ -54,6 +54,7 @@ class Tracer:
         self._extent_values: list[int] = []
         self._input_values: dict[int, ArrayValue] = {}
         self._scalar_nodes: dict[tuple[int, np.dtype], int] = {}
+        self._given: dict[int, tuple[Value, HostExpression]] = {}  # containers of the caller, by id of the value
         self._guarded: set[tuple[str, Any]] = set()
 
     # --- values of the call ---------------------------------------------------------------------------------------
@@ -99,7 +100,33 @@ class Tracer:
             self.lift(item_of(expression, key), value[key], is_guarded=is_guarded, pin_numbers=pin_numbers)
             for key in keys
         ]
-        return dict(zip(keys, items, strict=True)) if isinstance(value, dict) else type(value)(items)
+        lifted: Value = dict(zip(keys, items, strict=True)) if isinstance(value, dict) else type(value)(items)
+        self._given[id(lifted)] = (lifted, expression)
+        return lifted
+
+    def given_container(self, container: Value) -> HostExpression | None:
+        """Where a container came from, if it is one that the caller or a global holds."""
+        entry = self._given.get(id(container))
+        return entry[1] if entry is not None else None
+
+    def check_is_own(self, container: Value) -> None:
+        """Refuse a change of a container that the caller or a global holds.
+
+        Raises:
+            CannotFuse: it is not one that this function has made.
+        """
+        expression = self.given_container(container)
+        if expression is not None:
+            raise refuse(Code.ARGUMENT_STORE, f"'{expression.text}' is changed in place", self.span)
+
+    def identity(self, value: Value) -> HostValue | None:
+        """An object that the call or a global holds, to ask for its identity; None for what this function has made."""
+        if isinstance(value, HostValue):
+            return value
+        if isinstance(value, ArrayValue) and value.argument is not None:
+            given = next(given for given in self.inputs if given.expression is value.argument)
+            return HostValue(expression=given.expression, value=given.example)
+        return None
 
     def _lift_array(self, expression: HostExpression, array: np.ndarray, *, is_guarded: bool) -> ArrayValue:
         if type(array) is not np.ndarray:
@@ -152,6 +179,8 @@ class Tracer:
             )
         if is_container(value):
             return bool(value)
+        if isinstance(value, Iteration):
+            return value.is_spent_once or bool(value.items)  # an iterator is true, a view of an empty dict is not
         if not isinstance(value, HostValue):
             return True
         if value.is_constant:
@@ -291,6 +320,8 @@ class Tracer:
         assert isinstance(value, HostValue)
         if value.is_constant:
             return self.draft.add_constant(self._converted(value.value, dtype), dtype, origin=self.origin())
+        if isinstance(value.value, np.bool) and dtype.kind != "b":  # has no __index__ and no __float__
+            value = self.host_call(int, [value], "int")
         key = (id(value.expression), dtype)
         if key not in self._scalar_nodes:
             self._converted(value.value, dtype)

@@ -74,8 +74,28 @@ class BoundMethod:
     receiver: HostValue
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Iteration:
+    """What ``zip``, ``enumerate`` and their kin, a generator expression, or a view of a dict stands for.
+
+    Attributes:
+        items: what is left to iterate over.
+        is_spent_once: going through it leaves nothing, as with Python's iterators.
+    """
+
+    items: list[Value]
+    is_spent_once: bool = True
+
+    def take(self) -> list[Value]:
+        """The items; those of an iterator are gone afterwards."""
+        taken = self.items
+        if self.is_spent_once:
+            self.items = []
+        return taken
+
+
 # Tuples, lists and dicts of values are Python's own, so that names share and mutate them as Python does.
-Value = HostValue | ArrayValue | LocalFunction | BoundMethod | tuple | list | dict  # type: ignore[type-arg]
+Value = HostValue | ArrayValue | LocalFunction | BoundMethod | Iteration | tuple | list | dict  # type: ignore[type-arg]
 
 
 def constant(value: Any, text: str | None = None) -> HostValue:
@@ -94,4 +114,6 @@ def leaves(value: Value) -> list[Value]:
         return [leaf for item in value for leaf in leaves(item)]
     if isinstance(value, dict):
         return [leaf for item in value.values() for leaf in leaves(item)]
+    if isinstance(value, Iteration):
+        return leaves(value.items)
     return [value]

@@ -132,6 +132,10 @@ def _in_c_order(x: Any) -> Any:
     return np.array(x, order="C")
 
 
+def _in_c_or_fortran_order(x: Any) -> Any:
+    return np.array(x, order="A")
+
+
 def _texts(**texts: str) -> Mapping[str, str]:
     """Expand ``iu="..."``-style keywords to one entry for each kind letter."""
     return MappingProxyType({kind: text for kinds, text in texts.items() for kind in kinds})
@@ -239,8 +243,8 @@ _ALL: tuple[Operation, ...] = (
     _quiet("less_equal", c_text=_texts(biu="{0} <= {1}"), python_operator="LtE"),
     _quiet("greater", c_text=_texts(biu="{0} > {1}"), python_operator="Gt"),
     _quiet("greater_equal", c_text=_texts(biu="{0} >= {1}"), python_operator="GtE"),
-    _quiet("equal", c_text=_texts(biuf="{0} == {1}"), python_operator="Eq"),
-    _quiet("not_equal", c_text=_texts(biuf="{0} != {1}"), python_operator="NotEq"),
+    _quiet("equal", c_text=_texts(biu="{0} == {1}"), python_operator="Eq"),
+    _quiet("not_equal", c_text=_texts(biu="{0} != {1}"), python_operator="NotEq"),
     _quiet("logical_and"),
     _quiet("logical_or"),
     _quiet("logical_xor"),
@@ -253,6 +257,12 @@ _ALL: tuple[Operation, ...] = (
     Operation(name="cast", callable=None, operand_count=1),
     Operation(name="select", callable=np.where, operand_count=3, may_raise_flags=False),
     Operation(
+        name="clip_arrays",  # np.clip where a bound is an array: NumPy's loop then takes the bound of two equal numbers
+        callable=np._core.umath.clip,  # type: ignore[attr-defined]
+        operand_count=3,
+        may_raise_flags=False,
+    ),
+    Operation(
         name="clip",
         callable=np._core.umath.clip,
         operand_count=3,
@@ -260,6 +270,13 @@ _ALL: tuple[Operation, ...] = (
     ),
     Operation(
         name="contiguous", callable=_in_c_order, operand_count=1, may_raise_flags=False, c_text=_texts(biufce="{0}")
+    ),
+    Operation(
+        name="contiguous_either",  # in Fortran order if the operand is, else in C order
+        callable=_in_c_or_fortran_order,
+        operand_count=1,
+        may_raise_flags=False,
+        c_text=_texts(biufce="{0}"),
     ),
     Operation(name="real", callable=_real_part, operand_count=1, may_raise_flags=False, c_text=_texts(c="{0}.re")),
     Operation(name="imag", callable=_imaginary_part, operand_count=1, may_raise_flags=False, c_text=_texts(c="{0}.im")),

@@ -78,7 +78,8 @@ def _array(dtype: np.dtype, shape: tuple[int, ...], strides: tuple[int, ...]) ->
 
 
 def _order(array: np.ndarray) -> AxisOrder:
-    return tuple(sorted(range(array.ndim), key=lambda axis: (-abs(array.strides[axis]), axis)))
+    """Axes by stride; of two with the same stride the one of extent one lies inside, or the strides would differ."""
+    return tuple(sorted(range(array.ndim), key=lambda axis: (-abs(array.strides[axis]), array.shape[axis] <= 1, axis)))
 
 
 def _c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:

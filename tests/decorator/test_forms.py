@@ -108,7 +108,11 @@ def test_a_lambda() -> None:
 
 
 def test_several_lambdas_on_one_line_are_told_apart() -> None:
-    first, second, third = pyfuse.fuse(lambda a: a + 1.0), pyfuse.fuse(lambda a: a + 2.0), pyfuse.fuse(lambda b: b * 2.0)
+    first, second, third = (
+        pyfuse.fuse(lambda a: a + 1.0),
+        pyfuse.fuse(lambda a: a + 2.0),
+        pyfuse.fuse(lambda b: b * 2.0),
+    )
     assert_fused(first, A + 1.0, A)
     assert_fused(second, A + 2.0, A)
     assert_fused(third, A * 2.0, A)

@@ -30,7 +30,9 @@ def test_a_module_in_a_zip_file(tmp_path: Path) -> None:
 
     with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
         archive.writestr("zipped_module.py", FUSED_PROGRAM)
-    run_python("-c", f"import sys; sys.path.insert(0, {str(tmp_path / 'packed.zip')!r}); import zipped_module as z; z.check()")
+    run_python(
+        "-c", f"import sys; sys.path.insert(0, {str(tmp_path / 'packed.zip')!r}); import zipped_module as z; z.check()"
+    )
 
 
 def test_text_on_the_command_line_has_no_source_and_says_so() -> None:

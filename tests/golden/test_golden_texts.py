@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from tests.sample_programs import PROGRAMS
 from tests.stage_texts import stage_texts
 

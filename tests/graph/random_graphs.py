@@ -26,8 +26,8 @@ MAX_RANK = 3
 TRIES = 8  # operations tried before a step is left out: most have no loop for most dtypes
 OUTPUTS = 6
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.75, 1e-3, 7.0, np.inf, -np.inf, np.nan)
-# Not ufuncs, or not with every value: drawn in their own way, or left to tests of their own.
-NOT_DRAWN = ("cast", "select", "contiguous", "real", "imag", "power", "float_power")
+# Raise for some integers. What is no ufunc is drawn in a way of its own.
+NOT_DRAWN = ("power", "float_power")
 SEES_THE_SIGN_OF_NAN = ("signbit", "copysign")  # which no standard and no compiler fixes
 _MIXED_SIGNS = {np.dtype("u8").str, np.dtype("i8").str}  # tests/graph/test_evaluate.py has what is wrong with them
 
@@ -62,6 +62,11 @@ def random_graph(choose: Choose, size: int, *, is_for_kernel: bool = False) -> R
     for _ in range(size):
         builder.add_something()
     return builder.finish()
+
+
+def always(index: int) -> bool:  # noqa: ARG001
+    """Every node fits."""
+    return True
 
 
 class _Builder:
@@ -131,14 +136,14 @@ class _Builder:
     def _elements(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         values = np.random.default_rng(self._choose(range(1000)))
         if dtype.kind == "b":
-            return values.integers(0, 2, shape).astype(dtype)
+            return np.asarray(values.integers(0, 2, shape), dtype)
         if dtype.kind in "iu":
             low, high = (0, 200) if dtype.kind == "u" else (-100, 100)
-            return values.integers(low, high, shape).astype(dtype)
+            return np.asarray(values.integers(low, high, shape), dtype)
         drawn = np.where(values.random(shape) < 0.3, values.choice(SPECIAL, shape), values.normal(0, 8, shape))
         if dtype.kind == "c":
-            return (drawn + 1j * values.normal(0, 8, shape)).astype(dtype)
-        return drawn.astype(dtype)
+            return np.asarray(drawn + 1j * values.normal(0, 8, shape), dtype)
+        return np.asarray(drawn, dtype)
 
     def _number(self, dtype: np.dtype) -> Any:
         return self._elements((1,), dtype)[0].item()
@@ -180,7 +185,7 @@ class _Builder:
         )
         self._choose(kinds)()
 
-    def _matching(self, shapes: Sequence[tuple[int, ...]], fits: Callable[[int], bool] = lambda index: True) -> int:
+    def _matching(self, shapes: Sequence[tuple[int, ...]], fits: Callable[[int], bool] = always) -> int:
         """A node whose shape broadcasts with the given ones; -1 if none fits."""
         candidates = [index for index in self._nodes if fits(index) and self._broadcasts(shapes, index)]
         return self._choose(candidates) if candidates else -1
@@ -302,7 +307,8 @@ class _Builder:
     def add_copy(self) -> None:
         operand = self._choose(self._nodes)
         if self._draft.dims(operand):
-            self._keep(self._draft.copy_in_c_order(operand, HERE))
+            dtype = self._node(operand).dtype
+            self._keep(self._draft.apply(self._choose(_COPIES), (operand,), (dtype,), HERE)[0])
 
     def add_part(self) -> None:
         operand = self._matching([], lambda index: self._node(index).dtype.kind == "c")
@@ -312,5 +318,8 @@ class _Builder:
 
 
 _DRAWN = tuple(
-    operation for operation in OPERATIONS.values() if operation.name not in NOT_DRAWN and operation.callable is not None
+    operation
+    for operation in OPERATIONS.values()
+    if isinstance(operation.callable, np.ufunc) and operation.name not in NOT_DRAWN
 )
+_COPIES = tuple(name for name in OPERATIONS if name.startswith("contiguous"))

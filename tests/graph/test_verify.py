@@ -57,7 +57,7 @@ BROKEN = {
     "a scalar with axes": graph(Scalar(dtype=F8, dims=(0,), slot=0)),
     "an operation with too few operands": graph(apply("add", 0)),
     "a result that the operation does not have": graph(apply("add", 0, 1, result=1)),
-    "an operand of higher rank than the result": graph(apply("negative", 0, dims=(1,))),
+    "an operand of higher rank than the result": graph(apply("negative", 0, dims=(0,))),
     "an operand of another dimension than the result": graph(apply("negative", 1, dims=(0,))),
     "a view with an axis twice": graph(view(0, 0, 0, 1, dims=(0, 0, 1))),
     "a view that drops an axis with elements": graph(view(0, 0, dims=(0,))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class Outcome:
         error: type and message of what was raised.
         warned: category and message of each warning, in order.
         reported: what an ``np.seterrcall`` function was told, in order.
-        printed: what went to standard output.
+        printed: what went to standard output and error.
         arguments: the argument arrays after the call.
     """
 
@@ -50,6 +50,7 @@ def observe(function: Callable[..., Any], arguments: Sequence[Any], modes: Mappi
         warnings.catch_warnings(record=True) as caught,
         np.errstate(call=lambda kind, flag: reported.append((kind, flag)), **(modes or {"all": "ignore"})),
         redirect_stdout(printed),
+        redirect_stderr(printed),
     ):
         warnings.simplefilter("always")
         try:

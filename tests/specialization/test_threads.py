@@ -42,8 +42,8 @@ def in_threads(work: Callable[[int], Any]) -> None:
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NotedCompiler:
     noted = NotedCompiler(tmp_path)
-    monkeypatch.setenv("PYFUSE_CC", str(noted.path))
-    monkeypatch.setenv("PYFUSE_CACHE_DIR", str(tmp_path / "kernels"))
+    for name, value in noted.variables.items():
+        monkeypatch.setenv(name, value)
     return noted
 
 

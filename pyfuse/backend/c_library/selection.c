@@ -12,6 +12,13 @@ static inline pf_b1 pf_less_$T(pf_$T a, pf_$T b)
     return pf_from_bits_$T(pf_bits_$T(a) & keep) < pf_from_bits_$T(pf_bits_$T(b) & keep);
 }
 static inline pf_b1 pf_less_equal_$T(pf_$T a, pf_$T b) { return (pf_b1)(pf_at_most_mask_$T(a, b) & 1); }
+/* gcc turns x == infinity into an order, which is not quiet: so NaN is replaced here too. */
+static inline pf_b1 pf_equal_$T(pf_$T a, pf_$T b)
+{
+    pf_$U keep = pf_ordered_mask_$T(a, b);
+    return (pf_from_bits_$T(pf_bits_$T(a) & keep) == pf_from_bits_$T(pf_bits_$T(b) & keep)) & (pf_b1)(keep & 1);
+}
+static inline pf_b1 pf_not_equal_$T(pf_$T a, pf_$T b) { return !pf_equal_$T(a, b); }
 static inline pf_$T pf_select_$T(pf_b1 condition, pf_$T a, pf_$T b)
 {
     pf_$U mask = -(pf_$U)(condition != 0);
@@ -51,7 +58,21 @@ static inline pf_$T pf_clip_$T(pf_$T x, pf_$T low, pf_$T high)
 }
 //@ end
 
+/* np.clip whose bounds are arrays: NumPy's loop takes the bound of two equal numbers, so that zeros may change sign. */
+//@ for T in f4 f8
+static inline pf_$T pf_clip_arrays_$T(pf_$T x, pf_$T low, pf_$T high)
+{
+    pf_$T raised = pf_select_$T(pf_less_$T(low, x) | (x != x), x, low);
+    return pf_select_$T(pf_less_$T(raised, high) | (raised != raised), raised, high);
+}
+//@ end
+
 //@ for T in b1 i1 i2 i4 i8 u1 u2 u4 u8
+static inline pf_$T pf_clip_arrays_$T(pf_$T x, pf_$T low, pf_$T high)
+{
+    pf_$T raised = x < low ? low : x;
+    return raised > high ? high : raised;
+}
 static inline pf_$T pf_clip_$T(pf_$T x, pf_$T low, pf_$T high)
 {
     pf_$T raised = x < low ? low : x;

@@ -1,0 +1,204 @@
+"""Floating-point errors: the same warnings, exceptions, calls and prints as NumPy's; and no replay where none is due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyfuse
+from tests.parity.outcome import assert_fused, assert_same_outcome, observe
+from tests.parity.text import function_from
+
+KINDS = ("divide", "over", "under", "invalid")
+MODES: dict[str, Mapping[str, str]] = {mode: {"all": mode} for mode in ("ignore", "warn", "raise", "call", "print")} | {
+    "default": {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"},
+    "only divide": {"all": "ignore", "divide": "raise"},
+    "only over": {"all": "ignore", "over": "warn"},
+    "only under": {"all": "ignore", "under": "warn"},
+    "only invalid": {"all": "ignore", "invalid": "warn"},
+}
+
+INF, NAN, BIG, TINY = np.inf, np.nan, 1e308, 1e-308
+# expression over x (and y): data of x, data of y, dtype. Each makes NumPy report something.
+REPORTING: dict[str, tuple[list[float], list[float], str]] = {
+    "x / y": ([1, 2, -3, 0, INF], [0, 1, -0.0, 0, INF], "f8"),
+    "x // y": ([1, 2, -3, 0, INF], [0, 1, -0.0, 0, INF], "f8"),
+    "x % y": ([1, 2, -3, 0, INF], [0, 1, 2, 0, 3], "f8"),
+    "np.fmod(x, y)": ([1, 2], [0, 1], "f8"),
+    "np.divmod(x, y)": ([1, 2], [0, 1], "f8"),
+    "x // y ": ([7, -8], [0, 3], "i4"),
+    "x % y ": ([7, -8], [0, 3], "i8"),
+    "np.divmod(x, y) ": ([7, -128], [0, -1], "i1"),
+    "x // y  ": ([-128, 5], [-1, 2], "i1"),
+    "np.fmod(x, y) ": ([7, 8], [0, 3], "u2"),
+    "x / y  ": ([7, 0], [0, 0], "i4"),
+    "np.reciprocal(x)": ([0, 2], [], "i4"),
+    "1 / x": ([0, 4], [], "f4"),
+    "np.reciprocal(x) ": ([0, 4, -0.0], [], "f8"),
+    "x * y": ([BIG, TINY, 1], [BIG, TINY, 2], "f8"),
+    "x * x": ([1e38, 1e-30], [], "f4"),
+    "x * x ": ([1e4, 1e-6, 1], [], "f2"),
+    "x + x": ([BIG * 1.5, 1], [], "f8"),
+    "x + x ": ([6e4, 1], [], "f2"),
+    "x - y": ([INF, 1], [INF, 1], "f8"),
+    "x + y": ([INF, -BIG], [-INF, -BIG * 1.5], "f8"),
+    "x ** 2": ([1e200, 1e-200], [], "f8"),
+    "x ** y": ([0, 1e200, -8.0], [-1, 2, 0.5], "f8"),
+    "np.square(x)": ([1e30], [], "f4"),
+    "np.sqrt(x)": ([-1, 4], [], "f8"),
+    "np.log(x)": ([0, -1, 2], [], "f8"),
+    "np.log2(x)": ([0, 2], [], "f4"),
+    "np.log10(x)": ([-3, 2], [], "f8"),
+    "np.log1p(x)": ([-1, -2, 1], [], "f8"),
+    "np.exp(x)": ([1000, -1000, 1], [], "f8"),
+    "np.exp(x) ": ([100, -100, 1], [], "f4"),
+    "np.exp(x)  ": ([12, 1], [], "f2"),
+    "np.exp2(x)": ([2000, 1], [], "f8"),
+    "np.expm1(x)": ([1000, 1], [], "f8"),
+    "np.sin(x)": ([INF, 1], [], "f8"),
+    "np.cos(x)": ([-INF, 1], [], "f4"),
+    "np.tan(x)": ([INF, 1], [], "f8"),
+    "np.arcsin(x)": ([2, 0.5], [], "f8"),
+    "np.arccos(x)": ([-3, 0.5], [], "f4"),
+    "np.arccosh(x)": ([0.5, 2], [], "f8"),
+    "np.arctanh(x)": ([1, 2, 0.5], [], "f8"),
+    "np.sinh(x)": ([1000, 1], [], "f8"),
+    "np.cosh(x)": ([1000, 1], [], "f8"),
+    "np.hypot(x, y)": ([BIG * 1.7, 1], [BIG * 1.7, 1], "f8"),
+    "np.logaddexp(x, y)": ([INF, 1], [NAN, 1], "f8"),
+    "np.ldexp(x, 3000)": ([1.0, 0], [], "f8"),
+    "np.nextafter(x, np.inf)": ([1.7976931348623157e308, 1], [], "f8"),
+    "np.spacing(x)": ([INF, 1], [], "f8"),
+    "np.float_power(x, 400)": ([10, 1], [], "f8"),
+    "x.astype('f4')": ([1e300, 1e-300, 1], [], "f8"),
+    "x.astype('f2')": ([1e6, 1e-9, 1], [], "f8"),
+    "x.astype('f2') ": ([1e6, 1], [], "f4"),
+    "x.astype('f2')  ": ([10**6, 1], [], "i8"),
+    "x.astype('i4')": ([NAN, 1], [], "f8"),
+    "x.astype('u1')": ([1e10, 1], [], "f8"),
+    "x.astype('i8')": ([INF, 1], [], "f4"),
+    "np.int32(x) ": ([-INF, 1], [], "f2"),
+    "x * 1e300 * 1e300": ([1e10, 0], [], "f8"),
+    "x * 70000.0": ([2, 1], [], "f2"),
+    "(x + 1j) * (x - 1e308j)": ([1e200, 1], [], "f8"),
+    "(x + 0j) / (x * 0)": ([1, 2], [], "f8"),
+    "np.abs(x * (1 + 1j))": ([1.5e308, 1], [], "f8"),
+    "np.heaviside(x, 1) + x / 0.0": ([1, -1], [], "f8"),
+    "np.where(x > 0, 1 / x, 0)": ([0, 2], [], "f8"),
+    "np.where(x > 0, np.log(x), 0)": ([-1, 2], [], "f8"),
+    "np.sinc(x * 1e308 * 100)": ([1, 2], [], "f8"),
+    "x / 3 if np.log(x) is None else x + 1": ([0, 2], [], "f8"),
+    "np.maximum(x, y) / (x - x)": ([1, 2], [3, NAN], "f8"),
+    "np.round(x, 300)": ([1e300, 1], [], "f8"),
+    "np.isclose(x, y)": ([INF, 1], [INF, 1], "f8"),
+    "np.add(x, y, out=np.zeros_like(x), where=x > 5)": ([BIG * 1.7, 1], [BIG * 1.7, 1], "f8"),
+}
+
+
+@pytest.mark.parametrize("expression", REPORTING)
+def test_reports_are_numpys(expression: str) -> None:
+    first, second, dtype = REPORTING[expression]
+    arguments = [np.array(data, dtype) for data in (first, second) if data]
+    parameters = ", ".join("xy"[: len(arguments)])
+    fused = pyfuse.fuse(function_from(f"def f({parameters}):\n    return {expression.strip()}"))
+    for name, modes in MODES.items():
+        expected = observe(fused.__wrapped__, arguments, modes)
+        actual = observe(fused, arguments, modes)
+        try:
+            assert_same_outcome(actual, expected, ulp=4)
+        except AssertionError as difference:
+            raise AssertionError(f"errstate {name}: {difference}") from None
+    info = fused.cache_info()
+    assert info.fused_calls + info.fallback_calls == len(MODES)
+    assert set(fused.fallback_reasons()) <= {"floating-point-report", "scalar-range"}
+
+
+def test_a_report_is_of_the_line_of_the_user() -> None:
+    function = function_from("def f(x):\n    a = x + 1\n    return a / (x - x)")
+    fused = pyfuse.fuse(function)
+    with pytest.warns(RuntimeWarning) as caught:
+        fused(np.array([1.0]))
+    assert (caught[0].filename, caught[0].lineno) == (function.__code__.co_filename, 3)
+
+
+def test_each_operation_reports_once_as_in_numpy() -> None:
+    fused = pyfuse.fuse(function_from("def f(x):\n    a = 1 / x\n    b = 1 / x\n    c = np.log(x)\n    return a, c"))
+    modes = MODES["warn"]
+    arguments = (np.array([0.0, 1.0]),)
+    assert_same_outcome(observe(fused, arguments, modes), observe(fused.__wrapped__, arguments, modes))
+    assert len(observe(fused, arguments, modes).warned) == 3
+
+
+ODD = np.array([NAN, INF, -INF, 0.0, -0.0, 1.5, -2.5, 5e-324, 1e308])
+
+# Expressions over x and y that NumPy reports nothing of, whatever special values the data hold.
+QUIET = [
+    "x < y, x <= y, x > y, x >= y, x == y, x != y, x < 0, x == np.nan",
+    "np.maximum(x, y), np.minimum(x, y), np.fmax(x, y), np.fmin(x, y), np.clip(x, -1, 1), np.clip(x, y, 2)",
+    "np.where(x > 0, x, y), np.where(x, x, -x), np.select([x > 0, x < 0], [x, y])",
+    "np.isnan(x), np.isinf(x), np.isfinite(x), np.signbit(x), np.sign(x), np.isposinf(x)",
+    "-x, +x, abs(x), np.copysign(x, y), np.floor(x), np.ceil(x), np.trunc(x), np.rint(x), np.fix(x), np.round(x)",
+    "np.nan_to_num(x), np.heaviside(x, 0.5), np.logical_and(x, y), np.logical_not(x), x.astype(bool)",
+    "x + 1, x * 1, x - 0.5, x + 0.25",
+    "np.modf(x), np.frexp(x)",
+    "x.astype('c16'), x + 0j",
+]  # fmt: skip
+DEFAULT = MODES["default"]
+
+
+@pytest.mark.parametrize("expression", QUIET)
+def test_special_values_alone_are_no_reason_to_run_numpy(expression: str) -> None:
+    fused = pyfuse.fuse(function_from(f"def f(x, y):\n    return {expression}"))
+    for dtype in ("f4", "f8"):
+        with np.errstate(all="ignore"):
+            x = np.resize(ODD.astype(dtype), 81)
+            y = np.repeat(ODD.astype(dtype), 9)
+        assert_fused(fused, x, y, modes=DEFAULT)
+        assert_fused(fused, x[::-1][::2], y[::2], modes=DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("expression", "data"),
+    [
+        ("np.sqrt(x)", [NAN, INF, 0.0, -0.0, 4.0, 5e-324]),
+        ("np.exp(x)", [NAN, -INF, INF, 0.0, 1.0, 700.0]),
+        ("np.log(x)", [NAN, INF, 1.0, 5e-324]),
+        ("np.log1p(x)", [NAN, INF, 1.0, -0.5, 0.0]),
+        ("np.expm1(x)", [NAN, INF, -INF, 1.0, 0.0]),
+        ("np.sin(x), np.cos(x), np.tan(x)", [NAN, 0.0, 1.0, 1e6]),
+        ("np.sin(x), np.cos(x)", [1e22, -1e300, 1.0]),
+        ("np.tanh(x), np.arctan(x)", [NAN, INF, -INF, 0.0, 1.0, 100.0]),
+        ("np.arcsin(x), np.arccos(x)", [NAN, 1.0, -1.0, 0.0]),
+        ("np.sinh(x), np.cosh(x), np.arcsinh(x)", [NAN, INF, -INF, 0.0, 1.0]),
+        ("np.arctan2(x, 1.0), np.hypot(x, 1.0)", [NAN, INF, -INF, 0.0, 1.0]),
+        ("x ** 3, x ** 0.25, 2.0 ** x", [NAN, INF, 0.0, 1.0, 3.0]),
+        ("np.cbrt(x), np.exp2(x), np.log2(x + 2)", [NAN, INF, 0.0, 1.0]),
+        ("x % 3.0, x // 3.0, np.fmod(x, 3.0)", [NAN, 1.0, -7.5, 0.0]),
+        ("1 / (1 + np.exp(-x)), np.tanh(x) * x", [-30.0, 0.0, 1.0, 30.0]),
+        ("x.astype('i4'), x.astype('u1'), x.astype('i8')", [0.0, -0.0, 1.5, 200.9]),
+        ("x.astype('f4'), x.astype('f2')", [NAN, INF, -INF, 0.0, 1.5]),
+    ],
+)
+def test_special_values_that_functions_take_are_no_reason_to_run_numpy(expression: str, data: list[float]) -> None:
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    return {expression}"))
+    for repeats in (1, 13):
+        assert_fused(fused, np.array(data * repeats), ulp=4, modes=DEFAULT)
+
+
+def test_an_ignored_report_does_not_run_numpy() -> None:
+    fused = pyfuse.fuse(function_from("def f(x):\n    return 1 / x, np.log(x), x.astype('f4') * x"))
+    assert_fused(fused, np.array([0.0, -1.0, 1e200]), modes={"all": "ignore"}, ulp=4)
+
+
+def test_scalars_that_python_divides_by_zero_raise_as_in_python() -> None:
+    fused: Any = pyfuse.fuse(function_from("def f(x, k):\n    return x * (1 / k)"))
+    x = np.array([1.0])
+    assert_fused(fused, x, 2)
+    for number in (0, 0.0):
+        assert_same_outcome(observe(fused, (x, number)), observe(fused.__wrapped__, (x, number)))
+    assert_same_outcome(
+        observe(fused, (x, np.float64(0)), MODES["warn"]), observe(fused.__wrapped__, (x, np.float64(0)), MODES["warn"])
+    )

@@ -39,7 +39,10 @@ class Found(NamedTuple):
 
 
 class KernelCache:
-    """Thread-safe; the least recently used signature is forgotten first."""
+    """Thread-safe; the signature that was found or made longest ago is forgotten first.
+
+    Calls of a form that is known do not come here: the executor keeps runners, and drops them when one is forgotten.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

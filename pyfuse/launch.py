@@ -15,6 +15,7 @@ from pyfuse.backend.interface import Kernel
 from pyfuse.compiler import LoadedKernel, Specialization
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.build_graph import ContainerRecipe, HostRecipe, OutputRecipe, Recipe, ViewRecipe
+from pyfuse.graph.drop_unused_values import may_report
 from pyfuse.graph.loop_plan import Load, Nest, Store
 from pyfuse.graph.nodes import ONE, Graph, InputExtent, code_of
 from pyfuse.graph.output_layouts import AxisOrder, miniatures, output_orders
@@ -92,6 +93,11 @@ def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], 
     shapes = tuple(
         tuple(1 if dim == ONE else dims[dim] for dim in graph.nodes[output.node].dims) for output in graph.outputs
     )
+    if 0 in dims and _computes_outside_loops(graph, dims):
+        raise refuse(
+            Code.FLOATING_POINT_REPORT,
+            "the result is empty, but NumPy computes other values on the way to it and may report an error of theirs",
+        )
     small = miniatures(inputs)
     key = (small, tuple([min(extent, 2) for extent in extents]))
     if key not in specialization.orders:
@@ -154,6 +160,16 @@ def allocator(shape: tuple[int, ...], order: AxisOrder, dtype: np.dtype) -> Allo
     permuted = tuple(shape[axis] for axis in order)
     inverse = tuple(order.index(axis) for axis in range(len(order)))
     return lambda: np.empty(permuted, dtype).transpose(inverse)
+
+
+def _computes_outside_loops(graph: Graph, dims: Sequence[int]) -> bool:
+    """Whether a value that may report a floating-point error has elements though a dimension of the call is empty.
+
+    Such a value is computed inside the loop over its consumer, which then does not run.
+    """
+    return any(
+        may_report(graph, node) and all(dim == ONE or dims[dim] != 0 for dim in node.dims) for node in graph.nodes
+    )
 
 
 def _dim_extents(graph: Graph, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> tuple[int, ...]:

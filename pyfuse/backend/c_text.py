@@ -55,7 +55,8 @@ def literal(value: Number, dtype: np.dtype) -> str:
         case "c":
             number = dtype.type(value)
             part = np.dtype(f"f{dtype.itemsize // 2}")
-            return f"({c_type(dtype)}){{{_float_literal(float(number.real), part)}, {_float_literal(float(number.imag), part)}}}"
+            parts = ", ".join(_float_literal(float(value), part) for value in (number.real, number.imag))
+            return f"({c_type(dtype)}){{{parts}}}"
         case _:
             raise AssertionError(f"no literal of {dtype}")
 
@@ -109,7 +110,7 @@ def _native(
     return _call(name, operands, result_count=operation.result_count)
 
 
-# Operations whose complex loops in NumPy use fused multiply-adds, where NumPy was built for and runs on a CPU that has them.
+# Operations whose complex loops in NumPy use fused multiply-adds where the CPU has them.
 _FUSED_IN_NUMPY = frozenset({"multiply", "square", "absolute"})
 
 

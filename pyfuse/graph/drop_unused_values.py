@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from pyfuse.graph.nodes import Apply, Graph, Input, Node, Output, Scalar, View, operands_of
 from pyfuse.graph.ops import by_name
 
@@ -19,7 +21,7 @@ def keep_reporting_values(graph: Graph) -> Graph:
         Output(node=index, is_discarded=True)
         for index, node in enumerate(graph.nodes)
         if index not in used
-        and _may_report(graph, node)
+        and may_report(graph, node)
         and not _is_part_of_used(graph, node, used)
         and (index not in users or not _all_users_report(graph, index))
     ]
@@ -52,29 +54,28 @@ def _reachable(graph: Graph, *, through_layouts: bool) -> set[int]:
     return seen
 
 
-def _may_report(graph: Graph, node: Node) -> bool:
-    """Whether computing the node can set a flag: a floating or complex result, an integer division, a cast from float."""
+_REPORTING_INTEGER_OPERATIONS = frozenset({"floor_divide", "remainder", "fmod", "divmod", "power", "reciprocal"})
+
+
+def may_report(graph: Graph, node: Node) -> bool:
+    """Whether computing the node can set a flag: floating or complex arithmetic, an integer division, a cast that may not fit."""
     if not isinstance(node, Apply):
         return False
+    kinds = {graph.nodes[operand].dtype.kind for operand in node.operands}
     if node.operation == "cast":
-        source = graph.nodes[node.operands[0]].dtype
-        return source.kind in "fc" and source != node.dtype
+        is_from_float = graph.nodes[node.operands[0]].dtype != node.dtype and not kinds.isdisjoint("fc")
+        return is_from_float or node.dtype == np.dtype("f2")
+    if "c" in kinds:
+        return True  # NumPy's complex order comparisons report NaN
     if not by_name(node.operation).may_raise_flags:
         return False
-    return node.dtype.kind in "fc" or node.operation in (
-        "floor_divide",
-        "remainder",
-        "fmod",
-        "divmod",
-        "power",
-        "reciprocal",
-    )
+    return not kinds.isdisjoint("fc") or node.operation in _REPORTING_INTEGER_OPERATIONS
 
 
 def _is_part_of_used(graph: Graph, node: Node, used: set[int]) -> bool:
     """Another result of the same application is used: the computation happens anyway."""
     assert isinstance(node, Apply)
-    return any(
+    return by_name(node.operation).result_count > 1 and any(
         isinstance(other, Apply) and other.operation == node.operation and other.operands == node.operands
         for other in (graph.nodes[index] for index in used)
     )
@@ -82,7 +83,7 @@ def _is_part_of_used(graph: Graph, node: Node, used: set[int]) -> bool:
 
 def _all_users_report(graph: Graph, index: int) -> bool:
     """A value that only feeds other kept values need not be an output itself."""
-    return all(_may_report(graph, node) for node in graph.nodes if index in operands_of(node))
+    return all(may_report(graph, node) for node in graph.nodes if index in operands_of(node))
 
 
 def _renumbered(node: Node, number: dict[int, int]) -> Node:

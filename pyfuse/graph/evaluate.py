@@ -72,10 +72,12 @@ def _apply(graph: Graph, node: Apply, values: list[Any]) -> Any:
         return _cast(node, operands[0], values)
     operation = by_name(node.operation)
     function = callable_of(operation)
-    if not operation.is_ufunc and not isinstance(function, np.ufunc):
+    if not isinstance(function, np.ufunc):
         return function(*operands)
-    loop = tuple(graph.nodes[operand].dtype for operand in node.operands)
-    signature = (*loop, *([None] * operation.result_count))
+    types = (*(graph.nodes[operand].dtype for operand in node.operands), *([None] * operation.result_count))
+    # The loop's own dtypes: NumPy looks a signature up by type number, and 'q' of the loop 'qQ->?' is not the 'l' of an
+    # int64 array.
+    signature = function.resolve_dtypes(types)
     results = function(*operands, signature=signature, casting="unsafe")
     return results[node.result] if operation.result_count > 1 else results
 

@@ -29,7 +29,6 @@ SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.75, 1e-3, 7.0, np.inf, -np.inf, np
 # Raise for some integers. What is no ufunc is drawn in a way of its own.
 NOT_DRAWN = ("power", "float_power")
 SEES_THE_SIGN_OF_NAN = ("signbit", "copysign")  # which no standard and no compiler fixes
-_MIXED_SIGNS = {np.dtype("u8").str, np.dtype("i8").str}  # tests/graph/test_evaluate.py has what is wrong with them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,8 +216,6 @@ class _Builder:
         try:
             loop, results = resolve(operation, [self._node(operand).dtype for operand in operands])
         except CannotFuse:
-            return False
-        if {dtype.str for dtype in loop} >= _MIXED_SIGNS:
             return False
         if self._is_for_kernel and not self._kernel_can(operation, operands, loop, results):
             return False

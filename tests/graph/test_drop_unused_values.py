@@ -82,7 +82,6 @@ def test_the_other_result_of_a_used_operation_needs_no_output() -> None:
     assert len(graph.outputs) == 1
 
 
-@pytest.mark.xfail(reason="_is_part_of_used compares operation and operands, not the dtype that is cast to")
 def test_an_unused_cast_is_kept_beside_a_used_one_to_another_dtype() -> None:
     draft = GraphDraft()
     x = draft.add_input(F8, [False], HERE)
@@ -91,7 +90,6 @@ def test_an_unused_cast_is_kept_beside_a_used_one_to_another_dtype() -> None:
     assert kept_operations(draft.finish([Output(node=used)])) == ["cast", "cast"]
 
 
-@pytest.mark.xfail(reason="_may_report looks at casts from floats only")
 def test_an_unused_cast_of_integers_to_float16_is_kept() -> None:
     draft = GraphDraft()
     x = draft.add_input(I4, [False], HERE)

@@ -50,7 +50,6 @@ def test_a_filled_array_takes_its_extent_from_the_call() -> None:
     assert result.tolist() == [7, 7, 7]
 
 
-@pytest.mark.xfail(reason="the loop of 'Q' and 'q' is not found by the equal dtypes 'L' and 'l'", raises=TypeError)
 def test_unsigned_and_signed_64_bit_integers_are_compared_without_rounding() -> None:
     draft = GraphDraft()
     x = draft.add_input(np.dtype("u8"), [False], HERE)

@@ -34,9 +34,10 @@ def write(plan: LoopPlan, layouts: Sequence[NestLayout], input_count: int) -> Ke
 
 def build(source: KernelSource, config: Config) -> BuiltKernel:
     """Compile the text, or find it compiled. Raises CannotFuse: no compiler, it failed, or the disk refused."""
-    from pyfuse.backend.cpu.kernel import built_library
+    from pyfuse.backend.cpu.kernel import build_runtime_meanwhile, built_library
 
     toolchain, store = prepare_toolchain(config)
+    build_runtime_meanwhile(toolchain, store)
     started = time.perf_counter()
     path, was_cached = built_library(toolchain, store, source.text)
     seconds = 0.0 if was_cached else time.perf_counter() - started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +26,10 @@ from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.runner import Runner, make_runner
 from pyfuse.verification import verify
 
-MAX_RUNNERS = 1024  # exact forms remembered for each function; beyond it all are forgotten and found again
+# Exact forms remembered for each function, and of those the ones that differ only in guarded values or in arrays that
+# are no arguments, which are tried one after the other. Beyond either, all are forgotten and found again.
+MAX_RUNNERS = 1024
+MAX_RUNNERS_OF_ONE_FORM = 32
 
 # Status bits of a kernel (docs/c-library.md, rule 5) that np.errstate decides about.
 _REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
@@ -77,6 +81,7 @@ class Executor:
         self.fallback = Fallback(function, strict=strict)
         self._lock = threading.Lock()
         self._misses = self._kernels = self._fused = 0
+        self._dumps = itertools.count()
 
     # --- the hot path ---------------------------------------------------------------------------------------------
 
@@ -198,14 +203,14 @@ class Executor:
         from pyfuse.backend.cpu.kernel import address_function
 
         launch = self.make_launch(arguments, self.config())
-        runner = make_runner(launch, address_function())
-        is_of_this_form = launch.input_indices is not None and not launch.specialization.extents
-        if is_of_this_form:
-            with self._lock:
-                if self._runner_count >= MAX_RUNNERS:
-                    self._forget_runners()
-                self._runners.setdefault(key, []).append(runner)
-                self._runner_count += 1
+        runner = make_runner(launch, address_function(), arguments)
+        with self._lock:
+            known = self._runners.setdefault(key, [])
+            if self._runner_count >= MAX_RUNNERS or len(known) >= MAX_RUNNERS_OF_ONE_FORM:
+                self._forget_runners()
+                known = self._runners.setdefault(key, [])
+            known.append(runner)
+            self._runner_count += 1
         return runner
 
     def _forget_runners(self) -> None:
@@ -214,7 +219,7 @@ class Executor:
 
     def _dump(self, config: Config) -> Dump:
         name = getattr(self._function, "__qualname__", "function")
-        return Dump(config, name, self._misses)
+        return Dump(config, name, next(self._dumps) if config.debug or config.dump_dir else 0)
 
     # --- counters -------------------------------------------------------------------------------------------------
 

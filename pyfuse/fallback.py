@@ -28,6 +28,7 @@ NUMPYS_OWN = frozenset(
 )
 
 
+_MOST_REMEMBERED = 256  # diagnostics already said; their texts may hold values, which never end
 _CALLER = 5  # frames from ``note`` up to the line that calls the fused function
 
 
@@ -96,8 +97,9 @@ class Fallback:
         with self._lock:
             self._counts[reason.code.value] += 1
             self.last = reason
-            is_new = reason not in self._warned
-            self._warned.add(reason)
+            is_new = reason not in self._warned and len(self._warned) < _MOST_REMEMBERED
+            if is_new:
+                self._warned.add(reason)
         if "fallback" in config.debug and is_new:
             print(reason.draw(), file=sys.stderr)
         if reason.code in NUMPYS_OWN:

@@ -258,9 +258,8 @@ def _build(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], know
 
 
 def _view(array: np.ndarray, axes: tuple[int | None, ...], part: str | None) -> Any:
+    """A view, a new object even where the axes stay as they are."""
     if part is not None:
         return getattr(array, part)
-    kept = [axis for axis in axes if axis is not None]
-    if kept != sorted(kept) or len(kept) != array.ndim:
-        array = array.transpose(kept) if len(kept) == array.ndim else array.squeeze().transpose()
-    return array[tuple([np.newaxis if axis is None else slice(None) for axis in axes])] if None in axes else array
+    moved = array.transpose([axis for axis in axes if axis is not None])
+    return moved[tuple([np.newaxis if axis is None else slice(None) for axis in axes])] if None in axes else moved

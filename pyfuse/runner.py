@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
+from pyfuse.call_signature import exact_key
+from pyfuse.compiler import Specialization
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.build_graph import OutputRecipe
@@ -36,20 +40,32 @@ class Runner:
     launch: Launch
 
 
-def make_runner(launch: Launch, address: Address) -> Runner:
+def make_runner(launch: Launch, address: Address, arguments: Arguments) -> Runner:
     """The functions of a launch.
 
     Args:
         launch: what to run.
         address: what the kernel takes for an array.
+        arguments: of the call that the launch was made for.
     """
-    guards = launch.specialization.guards
     return Runner(
-        holds=_all_hold(guards) if guards else None,
-        run=_run(launch, address),
-        replay_bits=launch.replay_bits,
-        launch=launch,
+        holds=_check(launch, arguments), run=_run(launch, address), replay_bits=launch.replay_bits, launch=launch
     )
+
+
+def _check(launch: Launch, arguments: Arguments) -> Check | None:
+    """Whether the launch suits another call whose arguments have the same exact form."""
+    checks = [(_reader(guard), guard.holds_for) for guard in launch.specialization.guards]
+    if launch.input_indices is None or launch.specialization.extents:
+        read_form = partial(_form, launch.specialization)
+        checks.append((read_form, partial(operator.eq, read_form(arguments))))
+    return _all_hold(checks) if checks else None
+
+
+def _form(specialization: Specialization, arguments: Arguments) -> tuple[Any, ...]:
+    """The exact form of arrays that are no arguments (attributes, globals), and of computed extents."""
+    inputs = [expression.evaluate(arguments) for expression in specialization.inputs]
+    return (*exact_key(inputs), *[int(expression.evaluate(arguments)) for expression in specialization.extents])
 
 
 def _run(launch: Launch, address: Address) -> Run:
@@ -150,9 +166,8 @@ def _does_not_fit(error: Exception) -> CannotFuse:
     )
 
 
-def _all_hold(guards: Sequence[Guard]) -> Check:
-    """Whether all guards hold, as one function; a fact that cannot be looked at does not hold."""
-    checks = [(_reader(guard), guard.holds_for) for guard in guards]
+def _all_hold(checks: Sequence[tuple[Callable[[Arguments], Any], Callable[[Any], bool]]]) -> Check:
+    """All checks as one function; a fact that cannot be looked at does not hold."""
 
     def all_hold(arguments: Arguments) -> bool:
         try:

@@ -126,6 +126,10 @@ def _stored(
         raise refuse(Code.UNSUPPORTED_OPERATION, "'out=' is given for some results only", tracer.span)
     arrays: list[ArrayValue] = [target for target in targets if isinstance(target, ArrayValue)]
     for value, target in zip(made, arrays, strict=True):
+        if not np.can_cast(tracer.dtype(value), tracer.dtype(target), casting):  # type: ignore[arg-type]
+            raise refuse(
+                Code.NUMPY_RAISES, "the result cannot be cast to 'out': NumPy raises its own error", tracer.span
+            )
         kept = value if is_everywhere else _choose(tracer, as_array(tracer, where), value, target)
         tracer.store(target, kept, casting)
     return arrays
@@ -350,7 +354,7 @@ def round_array(tracer: Tracer, a: Value, decimals: Value = constant(0), out: Va
     rounded = tracer.apply_named(after, tracer.apply_named("rint", scaled), scale)
     # NumPy computes this in an array made by PyArray_Empty(..., PyArray_ISFORTRAN(a)), not in order 'K'.
     laid_out = tracer.apply_raw("contiguous_either", [tracer.node_of(array)], tracer.dtype(rounded))
-    node = tracer.draft.store(tracer.node_of(laid_out), tracer.node_of(rounded), tracer.origin())
+    node = tracer.draft.store(tracer.node_of(laid_out), tracer.node_of(rounded), tracer.origin(), is_implicit=True)
     return ArrayValue(node=node, is_scalar=rounded.is_scalar)
 
 

@@ -10,8 +10,8 @@ from pyfuse.source import FunctionSource
 def driver_text(source: FunctionSource) -> str:
     """Python text of a function's syntax tree, with a final newline.
 
-    ``astor`` lays it out; the standard library does where ``astor`` does not know a node (``match``) or would leave
-    something out (positional-only parameters).
+    ``astor`` lays it out; the standard library does where ``astor`` does not know a node (``match``), or prints another
+    tree than it was given.
     """
     return (_by_astor(source.node) or ast.unparse(source.node)).rstrip() + "\n"
 

@@ -405,7 +405,7 @@ class Tracer:
             raise refuse(Code.UNSUPPORTED_OPERATION, "a store goes through a view of an array", self.span)
         if not np.can_cast(self.dtype(value), self.dtype(target), casting):  # type: ignore[arg-type]
             raise refuse(Code.NUMPY_RAISES, "an in-place result cannot be cast: NumPy raises its own error", self.span)
-        target.node = self.draft.store(self.node_of(target), self.node_of(value), self.origin())
+        target.node = self.draft.store(self.node_of(target), self.node_of(value), self.origin(), is_implicit=True)
 
     def finish(self, outputs: Sequence[Output]) -> Graph:
         """The graph as traced."""

@@ -106,8 +106,17 @@ class GraphDraft:
             return operand
         return self.apply("cast", (operand,), (dtype,), origin, is_implicit=is_implicit)[0]
 
-    def store(self, target: int, value: int, origin: Origin, dtype: np.dtype | None = None) -> int:
+    def store(
+        self, target: int, value: int, origin: Origin, dtype: np.dtype | None = None, *, is_implicit: bool = False
+    ) -> int:
         """``target[...] = value``: the value in the target's shape and memory order, and its dtype unless one is given.
+
+        Args:
+            target: whose shape and order are kept.
+            value: what is stored.
+            origin: where the store is written.
+            dtype: of the result, if it is not the target's.
+            is_implicit: the array itself is written, and not a new one that is like it.
 
         Raises:
             CannotFuse: the value's shape does not fit (NumPy raises its own error).
@@ -123,6 +132,7 @@ class GraphDraft:
             dims=self.dims(target),
             operation="cast",
             operands=(value,),
+            is_implicit=is_implicit,
             kept_layout=target,
             origin=origin,
         )

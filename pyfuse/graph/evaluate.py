@@ -84,12 +84,18 @@ def _apply(graph: Graph, node: Apply, values: list[Any]) -> Any:
 
 def _cast(node: Apply, operand: Any, values: list[Any]) -> Any:
     if node.kept_layout is not None:
-        target = np.empty_like(values[node.kept_layout], dtype=node.dtype)
+        kept = values[node.kept_layout]
+        target = _with_strides_of(kept) if node.is_implicit else np.empty_like(kept, dtype=node.dtype)
         np.copyto(target, operand, casting="unsafe")
         return target
     if node.is_implicit:
         return operand  # the loop that reads it casts, as NumPy's does: no array, no layout of its own
     return operand.astype(node.dtype)
+
+
+def _with_strides_of(array: np.ndarray) -> np.ndarray:
+    """A new array in place of one that is written over: no order is chosen again, as ``empty_like`` would."""
+    return np.ndarray(array.shape, array.dtype, strides=array.strides) if array.size else np.empty_like(array)
 
 
 def _view(operand: Any, node: View) -> Any:

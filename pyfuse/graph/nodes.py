@@ -67,7 +67,8 @@ class Apply(Node):
         operation: name in the operation table.
         operands: indices of earlier nodes, already of the loop's dtypes.
         result: which result of an operation that has several.
-        is_implicit: a cast that NumPy does inside a loop, not one that makes an array.
+        is_implicit: a cast that NumPy does inside a loop, not one that makes an array; of a store, that the array whose
+            layout is kept is itself written.
         kept_layout: the node whose memory order the result takes, when it was stored into an existing array.
     """
 

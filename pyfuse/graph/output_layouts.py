@@ -58,12 +58,11 @@ def _miniature(array: np.ndarray) -> Miniature:
         return shape, _c_strides(shape)
     if array.flags.f_contiguous:
         return shape, _c_strides(shape[::-1])[::-1]
-    sizes = sorted(
-        {abs(stride) for stride, extent in zip(array.strides, array.shape, strict=True) if extent > 1 and stride}
-    )
+    # Strides of axes of extent one too: a copy in order 'K' sorts by them (numpy/_core/src/multiarray/ctors.c).
+    sizes = sorted({abs(stride) for stride in array.strides if stride})
     strides = []
-    for stride, extent in zip(array.strides, array.shape, strict=True):
-        magnitude = _GAP ** sizes.index(abs(stride)) if extent > 1 and stride else 0
+    for stride in array.strides:
+        magnitude = _GAP ** sizes.index(abs(stride)) if stride else 0
         strides.append(magnitude if stride >= 0 else -magnitude)
     return shape, tuple(strides)
 

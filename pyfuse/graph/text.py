@@ -60,7 +60,7 @@ def node_text(node: Node) -> str:
 def _apply_text(node: Apply) -> str:
     operands = ", ".join(f"%{operand}" for operand in node.operands)
     result = f".{node.result}" if node.result else ""
-    notes = " implicit" if node.is_implicit else ""
+    notes = " implicit" if node.is_implicit and node.kept_layout is None else ""
     if node.kept_layout is not None:
         notes += f" into %{node.kept_layout}"
     return f"{node.operation}{result} {operands}{notes}"

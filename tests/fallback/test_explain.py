@@ -129,6 +129,19 @@ def test_the_driver_of_what_astor_cannot_print(capfd: pytest.CaptureFixture[str]
     assert "def newer(a: Any, /, mode: Any) -> Any:\n    match mode:\n        case 'plain':" in printed
 
 
+def test_the_driver_leaves_nothing_out_that_astor_might(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def positional(a: Any, /, b: Any) -> Any:
+        return a + b
+
+    astor = pytest.importorskip("astor")
+    monkeypatch.setattr(astor, "to_source", lambda _: "def positional(a: Any, b: Any) -> Any:\n    return a + b\n")
+    with pyfuse.config.set(debug="driver"):
+        assert (pyfuse.fuse(positional)(A, 1.0) == A + 1.0).all()
+    assert "def positional(a: Any, /, b: Any) -> Any:" in capfd.readouterr().err
+
+
 def test_the_assembly_is_that_of_the_kernel(capfd: pytest.CaptureFixture[str]) -> None:
     with pyfuse.config.set(debug="asm"):
         pyfuse.fuse(adds)(A)

@@ -145,3 +145,82 @@ def test_counters_and_their_order() -> None:
     with pytest.raises(TypeError):
         fused(A)
     assert tuple(fused.cache_info()) == (2, 1, 256, 1, 1, 3, 0, 1)
+
+
+def test_reasons_that_hold_values_are_bounded() -> None:
+    fused = pyfuse.fuse(shifted)
+    small = np.arange(5, dtype=np.uint8)
+    for number in range(256, 900):
+        with pytest.raises(OverflowError):
+            fused(small, number)
+    assert fused.fallback_reasons() == {"scalar-range": 644}
+    assert len(fused._executor.fallback._warned) <= 256
+
+
+class Layer:
+    """Holds arrays that are no arguments."""
+
+    def __init__(self, weights: np.ndarray) -> None:
+        self.weights = weights
+
+    @pyfuse.fuse
+    def apply(self, a: np.ndarray) -> np.ndarray:
+        return a * self.weights + 1.0
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Gets an entry for every launch that is made."""
+    made: list[Any] = []
+    real = executor.make_launch
+
+    def make_launch(*arguments: Any) -> Any:
+        made.append(real(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(executor, "make_launch", make_launch)
+    return made
+
+
+def test_arrays_that_are_no_arguments_are_looked_at_anew_but_not_laid_out_anew(launches: list[Any]) -> None:
+    Layer.apply.cache_clear()
+    layer = Layer(A)
+    for _ in range(5):
+        assert layer.apply(A).tobytes() == (A * A + 1.0).tobytes()
+    assert len(launches) == 1
+    layer.weights = A * 2.0
+    assert layer.apply(A).tobytes() == (A * (A * 2.0) + 1.0).tobytes()
+    assert len(launches) == 1
+    layer.weights = np.linspace(1.0, 2.0, 24)[::2]
+    assert layer.apply(A).tobytes() == (A * layer.weights + 1.0).tobytes()
+    assert len(launches) == 2
+    layer.weights = A[:5]
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        layer.apply(A)
+    layer.weights = A[:1]
+    assert layer.apply(A).tobytes() == (A * A[:1] + 1.0).tobytes()
+    layer.weights = A.astype("f4")
+    assert layer.apply(A).tobytes() == (A * A.astype("f4") + 1.0).tobytes()
+    assert Layer.apply.fallback_reasons() == {"shape-mismatch": 1}
+    assert Layer.apply.cache_info().fused_calls == 9
+
+
+def test_forms_of_arrays_that_are_no_arguments_are_bounded() -> None:
+    Layer.apply.cache_clear()
+    for step in range(1, 120):
+        layer = Layer(np.linspace(0.0, 1.0, 12 * step)[::step])
+        assert layer.apply(A).tobytes() == (A * layer.weights + 1.0).tobytes()
+        assert sum(map(len, Layer.apply._executor._runners.values())) <= executor.MAX_RUNNERS_OF_ONE_FORM
+    assert Layer.apply.cache_info().fallback_calls == 0
+    assert Layer.apply.cache_info().kernels == 2
+
+
+def test_computed_extents_are_part_of_a_form(launches: list[Any]) -> None:
+    @pyfuse.fuse
+    def filled(a: np.ndarray, count: int) -> np.ndarray:
+        return a[:, None] + np.zeros(count)
+
+    for count in (3, 4, 3, 4):
+        assert filled(A, count).tobytes() == (A[:, None] + np.zeros(count)).tobytes()
+    assert filled.cache_info().fused_calls == 4, filled.explain()
+    assert len(launches) == 2

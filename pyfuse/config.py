@@ -132,6 +132,9 @@ def _checked(config: Config) -> Config:
         raise ValueError(f"unknown debug topic {unknown[0]!r}; the topics are {', '.join(DEBUG_TOPICS)}")
     if config.fallback not in FALLBACK_MODES:
         raise ValueError(f"fallback is one of {', '.join(FALLBACK_MODES)}")
+    for name in ("disable", "verify"):
+        if not isinstance(getattr(config, name), bool):
+            raise ValueError(f"{name} is True or False")
     for name in ("num_threads", "max_kernels"):
         if type(getattr(config, name)) is not int or getattr(config, name) < 1:
             raise ValueError(f"{name} is a whole number of at least 1")

@@ -23,7 +23,7 @@ from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.launch import Launch, call_geometry, make_launch
 from pyfuse.prepared_function import PreparedFunction, prepare
-from pyfuse.runner import Runner, make_runner
+from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.verification import verify
 
 # Exact forms remembered for each function, and of those the ones that differ only in guarded values or in arrays that
@@ -202,8 +202,18 @@ class Executor:
     def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
         from pyfuse.backend.cpu.kernel import address_function
 
-        launch = self.make_launch(arguments, self.config())
+        try:
+            launch = self.make_launch(arguments, self.config())
+        except CannotFuse:
+            known = self._cache.find(signature_key(arguments), arguments)
+            if isinstance(known, Refusal):
+                self._remember(key, make_refusing_runner(known.diagnostic, known.guards))
+            raise
         runner = make_runner(launch, address_function(), arguments)
+        self._remember(key, runner)
+        return runner
+
+    def _remember(self, key: Any, runner: Runner) -> None:
         with self._lock:
             known = self._runners.setdefault(key, [])
             if self._runner_count >= MAX_RUNNERS or len(known) >= MAX_RUNNERS_OF_ONE_FORM:
@@ -211,7 +221,6 @@ class Executor:
                 known = self._runners.setdefault(key, [])
             known.append(runner)
             self._runner_count += 1
-        return runner
 
     def _forget_runners(self) -> None:
         self._runners = {}

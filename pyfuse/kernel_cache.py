@@ -73,7 +73,6 @@ class KernelCache:
                 return Found(found, is_new=False, has_evicted=False)
             entry = self._made(key, make)
             self._entries.setdefault(key, []).append(entry)
-            self._entries.move_to_end(key)
             excess = max(0, len(self._entries) - maxsize)
             for _ in range(excess):
                 self._entries.popitem(last=False)

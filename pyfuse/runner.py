@@ -10,7 +10,7 @@ from typing import Any
 
 from pyfuse.call_signature import exact_key
 from pyfuse.compiler import Specialization
-from pyfuse.diagnostics import Code, refuse
+from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.build_graph import OutputRecipe
 from pyfuse.host_values import Guard, HostCall, HostConstant
@@ -21,6 +21,7 @@ Arguments = Sequence[Any]
 Run = Callable[[Arguments], tuple[Any, int]]
 Check = Callable[[Arguments], bool]
 Address = Callable[[Any], int]
+Looked = tuple[Callable[[Arguments], Any], Callable[[Any], bool]]  # what to look at, and whether that is as it was
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,13 +32,22 @@ class Runner:
         holds: whether every guarded fact still holds for a call; None where nothing is guarded.
         run: the result and the kernel's status bits; raises CannotFuse where a number does not fit its place.
         replay_bits: as in ``Launch``.
-        launch: what runs; it owns the memory that ``run`` passes to the kernel.
+        launch: what runs; it owns the memory that ``run`` passes to the kernel. None where ``run`` only refuses.
     """
 
     holds: Check | None
     run: Run
     replay_bits: int
-    launch: Launch
+    launch: Launch | None
+
+
+def make_refusing_runner(diagnostic: Diagnostic, guards: Sequence[Guard]) -> Runner:
+    """A runner of calls that are known not to fuse: its ``run`` raises CannotFuse while the guards hold."""
+
+    def run(_: Arguments) -> tuple[Any, int]:
+        raise CannotFuse(diagnostic)
+
+    return Runner(holds=_all_hold(_guard_checks(guards)) if guards else None, run=run, replay_bits=0, launch=None)
 
 
 def make_runner(launch: Launch, address: Address, arguments: Arguments) -> Runner:
@@ -55,11 +65,15 @@ def make_runner(launch: Launch, address: Address, arguments: Arguments) -> Runne
 
 def _check(launch: Launch, arguments: Arguments) -> Check | None:
     """Whether the launch suits another call whose arguments have the same exact form."""
-    checks = [(_reader(guard), guard.holds_for) for guard in launch.specialization.guards]
+    checks = _guard_checks(launch.specialization.guards)
     if launch.input_indices is None or launch.specialization.extents:
         read_form = partial(_form, launch.specialization)
         checks.append((read_form, partial(operator.eq, read_form(arguments))))
     return _all_hold(checks) if checks else None
+
+
+def _guard_checks(guards: Sequence[Guard]) -> list[Looked]:
+    return [(_reader(guard), guard.holds_for) for guard in guards]
 
 
 def _form(specialization: Specialization, arguments: Arguments) -> tuple[Any, ...]:
@@ -166,7 +180,7 @@ def _does_not_fit(error: Exception) -> CannotFuse:
     )
 
 
-def _all_hold(checks: Sequence[tuple[Callable[[Arguments], Any], Callable[[Any], bool]]]) -> Check:
+def _all_hold(checks: Sequence[Looked]) -> Check:
     """All checks as one function; a fact that cannot be looked at does not hold."""
 
     def all_hold(arguments: Arguments) -> bool:

@@ -85,10 +85,20 @@ def application(
     return _native(operation, operands, dtypes, result_dtype)
 
 
+# A zero that the compiler cannot see, declared by kernels that use it. Added to an integer that becomes floating, it
+# keeps gcc from knowing the few values that the integer can have, computing with each while compiling, and losing the
+# floating-point errors of that (b / b for a boolean b).
+HIDDEN_ZERO = "hidden_zero"
+
+
 def cast(operand: str, source: np.dtype, target: np.dtype) -> Expression:
     """``operand`` converted as ``astype`` converts."""
     if source == target:
         return Expression(text=operand)
+    if target.kind in "fc" and source.kind in "biu":
+        given = np.dtype("i4") if source.kind == "b" else source
+        name = f"pf_cast_{code_of(target)}_{code_of(given)}"
+        return _call(name, [f"({c_type(given)})({operand} + {HIDDEN_ZERO})"])
     if target.kind in "iu" and source.kind in "biu":
         return Expression(text=f"({c_type(target)}){operand}")
     if target.kind == "f" and source.kind == "f" and HALF not in (source, target):

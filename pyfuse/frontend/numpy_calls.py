@@ -262,6 +262,10 @@ def select(tracer: Tracer, condlist: Value, choicelist: Value, default: Value = 
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
         if not isinstance(condition, ArrayValue) or tracer.dtype(condition) != _BOOL:
             raise refuse(Code.NUMPY_RAISES, "np.select needs boolean arrays as conditions: NumPy raises", tracer.span)
+        kind = tracer.operand_type(choice)
+        own = kind if isinstance(kind, np.dtype) else np.asarray(kind(0)).dtype
+        if not np.can_cast(own, dtype, "same_kind"):
+            raise refuse(Code.NUMPY_RAISES, "np.select stores a choice that cannot be cast: NumPy raises", tracer.span)
         array = tracer.apply_raw("select", [tracer.node_of(condition), tracer.operand(choice, dtype), value], dtype)
         value = tracer.node_of(array)
     # NumPy fills an array made by np.full: its order is C whatever the operands' is.

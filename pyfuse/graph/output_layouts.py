@@ -62,7 +62,7 @@ def _miniature(array: np.ndarray) -> Miniature:
     sizes = sorted({abs(stride) for stride in array.strides if stride})
     strides = []
     for stride in array.strides:
-        magnitude = _GAP ** sizes.index(abs(stride)) if stride else 0
+        magnitude = _GAP ** (1 + sizes.index(abs(stride))) if stride else 0  # never one: it is not contiguous
         strides.append(magnitude if stride >= 0 else -magnitude)
     return shape, tuple(strides)
 

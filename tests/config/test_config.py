@@ -139,6 +139,8 @@ def test_text_is_taken_for_paths_and_topics() -> None:
         ({"num_threads": 1.5}, ValueError, "num_threads"),
         ({"num_threads": True}, ValueError, "num_threads"),
         ({"max_kernels": 0}, ValueError, "max_kernels"),
+        ({"disable": "0"}, ValueError, "disable is True or False"),
+        ({"verify": 1}, ValueError, "verify is True or False"),
     ],
 )
 def test_a_bad_setting_raises(settings: dict[str, Any], error: type[Exception], message: str) -> None:

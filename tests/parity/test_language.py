@@ -1,5 +1,6 @@
 """Python inside fused functions: every construct that fuses, with the original's result and identity of objects."""
 
+# ruff: noqa: E501 - programs on one line
 from __future__ import annotations
 
 import math
@@ -16,7 +17,7 @@ from tests.parity.text import function_from
 
 X = np.array([[1.5, -2.0, 0.0], [3.25, -0.5, 8.0]])
 Y = np.array([[0.5, 4.0, -1.0], [2.0, 2.5, 1.0]])
-I = np.array([[7, -3, 2], [1, 5, -8]], "i4")
+INTEGERS = np.array([[7, -3, 2], [1, 5, -8]], "i4")
 
 # name: a body; x and y are float64 arrays, i an int32 array, all of shape (2, 3).
 BODIES: dict[str, str] = {
@@ -54,6 +55,7 @@ BODIES: dict[str, str] = {
     "equal arrays are two objects": "return x + y, x + y",
     "an argument comes back": "return x, x + 1, y",
     "the same list twice": "a = [x + 1]\nreturn a, a",
+    "views are new objects": "b = np.zeros(3)\nreturn b, b.T, x.T.T, x[:], x[...], x.transpose(0, 1), (x + 1)[:], b",
     "transpose": "return x.T + 1, (x + 1).T, x.T, (x * 2).T.T",
     "views of one result": "a = x + 1\nb = a.T\na *= 2\nreturn b, a, b + 1",
     "early return": "if x.ndim > 1:\n    return x + 1\nreturn y",
@@ -122,7 +124,7 @@ def _function(body: str, **names: Any) -> Callable[..., Any]:
 @pytest.mark.parametrize("name", BODIES)
 def test_construct_fuses(name: str) -> None:
     fused = pyfuse.fuse(_function(BODIES[name]))
-    assert_fused(fused, X, Y, I, ulp=4, calls=2)
+    assert_fused(fused, X, Y, INTEGERS, ulp=4, calls=2)
     assert fused.cache_info().kernels == 1
 
 
@@ -150,10 +152,10 @@ RAISING = {
 @pytest.mark.parametrize("name", RAISING)
 def test_what_raises_raises_the_same(name: str) -> None:
     fused = pyfuse.fuse(_function(RAISING[name]))
-    expected = observe(fused.__wrapped__, (X, Y, I))
+    expected = observe(fused.__wrapped__, (X, Y, INTEGERS))
     assert expected.error is not None
     for _ in range(2):
-        assert_same_outcome(observe(fused, (X, Y, I)), expected)
+        assert_same_outcome(observe(fused, (X, Y, INTEGERS)), expected)
     assert fused.cache_info().fused_calls == 0
 
 
@@ -181,12 +183,12 @@ NOT_FUSED = {
 @pytest.mark.parametrize("name", NOT_FUSED)
 def test_construct_that_is_not_fused_says_why(name: str) -> None:
     body, reason = NOT_FUSED[name]
-    assert_falls_back(pyfuse.fuse(_function(body)), X, Y, I, reason=reason)
+    assert_falls_back(pyfuse.fuse(_function(body)), X, Y, INTEGERS, reason=reason)
 
 
 def test_a_view_of_a_dict_and_an_iterator_come_back_as_such() -> None:
     fused = pyfuse.fuse(_function("d = {'a': x + 1}\nreturn d.values(), zip(d, [y])"))
-    values, pairs = fused(X, Y, I)
+    values, pairs = fused(X, Y, INTEGERS)
     assert type(values) is type({}.values()) and type(pairs) is zip
     assert fused.fallback_reasons() == {"unsupported-value": 1}
 
@@ -194,7 +196,7 @@ def test_a_view_of_a_dict_and_an_iterator_come_back_as_such() -> None:
 def test_a_store_into_an_argument_reaches_the_caller() -> None:
     fused = pyfuse.fuse(_function("x += 1\nreturn x * 2"))
     given = [X.copy(), X.copy()]
-    results = [fused(given[0], Y, I), fused.__wrapped__(given[1], Y, I)]
+    results = [fused(given[0], Y, INTEGERS), fused.__wrapped__(given[1], Y, INTEGERS)]
     assert np.array_equal(*given) and np.array_equal(*results)
     assert fused.fallback_reasons() == {"argument-store": 1}
 
@@ -257,7 +259,7 @@ REBINDINGS: dict[str, Callable[[dict[str, Any]], None]] = {
     "an attribute of an object": lambda names: setattr(names["settings"], "offset", 8.0),
     "an attribute of a class": lambda names: setattr(names["Settings"], "gain", 8.0),
     "an instance attribute that hides one of the class": lambda names: setattr(names["settings"], "gain", 9.0),
-    "a method": lambda names: setattr(names["Settings"], "scaled", lambda self, v: v - 1),
+    "a method": lambda names: setattr(names["Settings"], "scaled", lambda _, v: v - 1),
     "an object": lambda names: names.__setitem__("settings", type("Other", (names["Settings"],), {"gain": 0.5})()),
     "an attribute of a module": lambda names: setattr(names["module"], "LEVEL", 1.0),
     "a helper": _rebind("inner", lambda v, by=1.0, *, plus=1: v - by - plus),
@@ -342,8 +344,8 @@ def test_containers_as_arguments() -> None:
         function_from("def f(p, q, *rest, k=1, **named):\n    return p[0] * q['w'] + rest[0] * k + named['z'], q, p[1]")
     )
     original = fused.__wrapped__
-    result = fused([X, 3.0], {"w": Y}, I, k=4, z=Y)
-    expected = original([X, 3.0], {"w": Y}, I, k=4, z=Y)
+    result = fused([X, 3.0], {"w": Y}, INTEGERS, k=4, z=Y)
+    expected = original([X, 3.0], {"w": Y}, INTEGERS, k=4, z=Y)
     assert np.array_equal(result[0], expected[0]) and result[2] == 3.0
     assert fused.cache_info().fused_calls == 1
 

@@ -249,6 +249,7 @@ RAISING = [
     "np.select([x], [y])",
     "np.select([m, m], [y])",
     "np.isposinf(c)",
+    "np.select([m], [255], np.zeros_like(m, dtype='u2'))",
     "np.copysign(c, x)",
     "x.astype('f4', casting='safe')",
     "np.full_like(b, 300)",
@@ -342,3 +343,9 @@ def f(x, m):
         )
     )
     assert_fused(fused, np.array(2.25), np.array(True), ulp=ULP)
+
+
+@pytest.mark.xfail(strict=True, reason="NumPy keeps x's own zero where both bounds stand still along its inner loop")
+def test_clip_of_zeros_between_columns_keeps_their_sign() -> None:
+    fused = pyfuse.fuse(function_from("def f(x, low, high):\n    return np.clip(x, low, high)"))
+    assert_fused(fused, np.zeros((2, 9)), np.full((2, 1), -0.0), np.full((2, 1), 1.0))

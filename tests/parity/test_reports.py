@@ -1,5 +1,6 @@
 """Floating-point errors: the same warnings, exceptions, calls and prints as NumPy's; and no replay where none is due."""
 
+# ruff: noqa: E501 - programs on one line
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -93,6 +94,26 @@ REPORTING: dict[str, tuple[list[float], list[float], str]] = {
     "x / 3 if np.log(x) is None else x + 1": ([0, 2], [], "f8"),
     "np.maximum(x, y) / (x - x)": ([1, 2], [3, NAN], "f8"),
     "np.round(x, 300)": ([1e300, 1], [], "f8"),
+    "np.log(np.zeros_like(x)) + x": ([1, 2], [], "f8"),
+    "x + 1 / np.zeros(x.shape)": ([1, 2], [], "f8"),
+    "np.sqrt(np.full_like(x, -1)) * x": ([1, 2], [], "f4"),
+    "(np.full_like(x, 1e300) * 1e300) - x": ([1, 2], [], "f8"),
+    "np.log1p((x > 1) - np.inf)": ([1, 2], [], "f8"),
+    "np.full_like(x, 1e10).astype('i4') + x": ([1, 2], [], "f8"),
+    "x.astype('i4') + 0.5": ([1e10, 1, -0.5], [], "f8"),
+    "x.astype('i4').astype('f4')": ([1e10, NAN, -0.5], [], "f4"),
+    "x.astype('i4') * 0.5": ([INF, 1, -0.5], [], "f2"),
+    "x.astype('i2') + 0.5": ([1e10, 1, -0.5], [], "f8"),
+    "x.astype('u4') + 0.5": ([1e10, 1, 0.5], [], "f8"),
+    "x.astype('i8') + 0.5": ([1e19, 1, -0.5], [], "f8"),
+    "x.astype('u8') + 0.5": ([1e20, 1, 0.5], [], "f4"),
+    "(x > 1) / (x > 1)": ([1, 2], [], "f8"),
+    "np.log(x > 1)": ([1, 2], [], "f8"),
+    "np.log(np.where(x > 1, 1.0, 0.0))": ([1, 2], [], "f8"),
+    "1 / np.heaviside(x, 1.0)": ([-1, 2], [], "f8"),
+    "np.log(x & 0) + 1": ([1, 2], [], "i4"),
+    "x / x + 1": ([0, 1], [], "?"),
+    "np.log((x & 1) * 2)": ([1, 2], [], "u8"),
     "np.isclose(x, y)": ([INF, 1], [INF, 1], "f8"),
     "np.add(x, y, out=np.zeros_like(x), where=x > 5)": ([BIG * 1.7, 1], [BIG * 1.7, 1], "f8"),
 }

@@ -213,6 +213,7 @@ def f(x, i, j):
         "np.add(x, y, out=np.zeros(3))",
         "np.add(x, y, out=np.zeros_like(y, dtype='i4'))",
         "np.add(x, y, where=y)",
+        "np.add(x, y, out=np.zeros_like(x, dtype='u8'), where=x > 0)",
         "np.sin(x, y, x, x)",
         "np.sin()",
         "np.add(x)",

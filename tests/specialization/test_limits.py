@@ -93,6 +93,40 @@ def test_a_refusal_is_found_once(traced: list[str]) -> None:
     assert sum(fused.fallback_reasons().values()) == fused.cache_info().fallback_calls == 5
 
 
+def test_a_refusal_is_looked_up_once_for_each_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[Any] = []
+    real = executor.signature_key
+
+    def signature_key(arguments: Any) -> Any:
+        keys.append(arguments)
+        return real(arguments)
+
+    monkeypatch.setattr(executor, "signature_key", signature_key)
+    fused = pyfuse.fuse(lambda a: np.sort(a) + 1.0)
+    fused(A)
+    first = len(keys)
+    for _ in range(5):
+        assert (fused(A) == np.sort(A) + 1.0).all()
+    assert len(keys) == first
+    assert fused.fallback_reasons() == {"unknown-call": 6}
+
+
+HELPER_SORTS = True
+
+
+def sorts_by_global(a: Any) -> Any:
+    return np.sort(a) if HELPER_SORTS else a + 1.0
+
+
+def test_a_refusal_ends_when_what_it_depends_on_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    fused = pyfuse.fuse(sorts_by_global)
+    for sorts in (True, True, False, True, False):
+        monkeypatch.setitem(globals(), "HELPER_SORTS", sorts)
+        assert (fused(A[::-1]) == sorts_by_global(A[::-1])).all()
+    assert (fused.cache_info().fused_calls, fused.cache_info().fallback_calls) == (2, 3)
+    assert fused.cache_info().misses == 2
+
+
 def test_a_refusal_that_depends_on_a_value_holds_for_that_value_only(traced: list[str]) -> None:
     def maybe(a: np.ndarray, mode: int) -> np.ndarray:
         if mode == 1:

@@ -1,9 +1,7 @@
-// Comparisons, logical functions and tests. `selection.c` has less, less_equal and equal of floats; complex.c and half.c
-// have their own (docs/c-library.md, rule 6).
+// Comparisons, logical functions and tests. `selection.c` has less and less_equal of floats; complex.c and half.c have
+// their own. `==` and `!=` on floats are quiet, so only the order needs pf_less (docs/c-library.md, rule 6).
 
 //@ for T in i1 i2 i4 i8 u1 u2 u4 u8
-static inline pf_b1 pf_equal_$T(pf_$T a, pf_$T b) { return a == b; }
-static inline pf_b1 pf_not_equal_$T(pf_$T a, pf_$T b) { return a != b; }
 static inline pf_b1 pf_less_$T(pf_$T a, pf_$T b) { return a < b; }
 static inline pf_b1 pf_less_equal_$T(pf_$T a, pf_$T b) { return a <= b; }
 static inline pf_b1 pf_greater_$T(pf_$T a, pf_$T b) { return a > b; }
@@ -48,6 +46,11 @@ static inline pf_b1 pf_isfinite_f4(pf_f4 a) { return (pf_bits_f4(a) & 0x7f800000
 static inline pf_b1 pf_isfinite_f8(pf_f8 a) { return (pf_bits_f8(a) & 0x7ff0000000000000ull) != 0x7ff0000000000000ull; }
 static inline pf_b1 pf_signbit_f4(pf_f4 a) { return (pf_b1)(pf_bits_f4(a) >> 31); }
 static inline pf_b1 pf_signbit_f8(pf_f8 a) { return (pf_b1)(pf_bits_f8(a) >> 63); }
+
+//@ for T in i1 i2 i4 i8 u1 u2 u4 u8 f4 f8
+static inline pf_b1 pf_equal_$T(pf_$T a, pf_$T b) { return a == b; }
+static inline pf_b1 pf_not_equal_$T(pf_$T a, pf_$T b) { return a != b; }
+//@ end
 
 //@ for T in b1 i1 i2 i4 i8 u1 u2 u4 u8 f4 f8
 static inline pf_b1 pf_logical_and_$T(pf_$T a, pf_$T b) { return (a != 0) & (b != 0); }

@@ -12,13 +12,6 @@ static inline pf_b1 pf_less_$T(pf_$T a, pf_$T b)
     return pf_from_bits_$T(pf_bits_$T(a) & keep) < pf_from_bits_$T(pf_bits_$T(b) & keep);
 }
 static inline pf_b1 pf_less_equal_$T(pf_$T a, pf_$T b) { return (pf_b1)(pf_at_most_mask_$T(a, b) & 1); }
-/* gcc turns x == infinity into an order, which is not quiet: so NaN is replaced here too. */
-static inline pf_b1 pf_equal_$T(pf_$T a, pf_$T b)
-{
-    pf_$U keep = pf_ordered_mask_$T(a, b);
-    return (pf_from_bits_$T(pf_bits_$T(a) & keep) == pf_from_bits_$T(pf_bits_$T(b) & keep)) & (pf_b1)(keep & 1);
-}
-static inline pf_b1 pf_not_equal_$T(pf_$T a, pf_$T b) { return !pf_equal_$T(a, b); }
 static inline pf_$T pf_select_$T(pf_b1 condition, pf_$T a, pf_$T b)
 {
     pf_$U mask = -(pf_$U)(condition != 0);

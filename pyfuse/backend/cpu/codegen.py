@@ -11,6 +11,7 @@ stride, in bytes. ``operands`` are the addresses of inputs first, then of output
 
 from __future__ import annotations
 
+import cmath
 import re
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from pyfuse.array_layout import BROADCAST, UNALIGNED, UNIT, NestLayout
 from pyfuse.backend.c_library.library import closure, functions, prelude
-from pyfuse.backend.c_text import Expression, application, c_type, literal
+from pyfuse.backend.c_text import HIDDEN_ZERO, Expression, application, c_type, literal
 from pyfuse.backend.interface import KernelSource
 from pyfuse.graph.infer import resolve
 from pyfuse.graph.loop_plan import ApplyStep, ConstantStep, LoadStep, LoopPlan, Nest, ScalarStep, Step
@@ -84,6 +85,7 @@ class _NestText:
             f"    {_PARAMETERS}, const int careful)",
             "{",
             *self._indented(1, ["unsigned status = 0;", "(void)careful; (void)geometry; (void)scalars;"]),
+            *self._indented(1, _hidden_zero([*hoisted, *inner])),
             *self._indented(1, self._row_start()),
             *self._indented(1, ["for (pf_i8 outer = outer_begin; outer < outer_end; ++outer) {"]),
             *self._indented(2, self._pointers()),
@@ -177,10 +179,14 @@ class _NestText:
         hoisted: list[str] = []
         inner: list[str] = []
         varying: set[int] = set()
+        opaque = _opaque_constants(self._nest.steps)
         for position, step in enumerate(self._nest.steps):
             if self._varies(step, varying):
                 varying.add(position)
             self._names[position] = self._name(position, step)
+            if position in opaque:
+                hoisted += self._opaque_constant(position, step)
+                continue
             target = inner if position in varying else hoisted
             target += self._declaration(position, step)
         for position, store in enumerate(self._nest.stores):
@@ -218,6 +224,15 @@ class _NestText:
                 return self._application(position, step.source, dtype)
         return [f"const {c_type(dtype)} {name} = {text};"]
 
+    def _opaque_constant(self, position: int, step: Step) -> list[str]:
+        """A constant that the compiler cannot see: what it computes while compiling reports no floating-point error."""
+        assert isinstance(step.source, ConstantStep)
+        name, kind = self._names[position], c_type(step.dtype)
+        return [
+            f"const volatile {kind} opaque_{position} = {literal(step.source.value, step.dtype)};",
+            f"const {kind} {name} = opaque_{position};",
+        ]
+
     def _application(self, position: int, source: ApplyStep, dtype: np.dtype) -> list[str]:
         operation = by_name(source.operation)
         dtypes = [self._nest.steps[operand].dtype for operand in source.operands]
@@ -246,3 +261,32 @@ class _NestText:
 
     def _indented(self, depth: int, lines: Sequence[str]) -> list[str]:
         return [line if line.startswith("#") else _INDENT * depth + line for line in lines]
+
+
+_CHOOSING = frozenset({"select", "heaviside"})  # a result of few values: gcc computes on with each
+
+
+def _hidden_zero(lines: Sequence[str]) -> list[str]:
+    """The declaration of a zero that the compiler cannot see, where it is used."""
+    if not any(HIDDEN_ZERO in line for line in lines):
+        return []
+    return ["const volatile int zero = 0;", f"const int {HIDDEN_ZERO} = zero;"]
+
+
+def _opaque_constants(steps: Sequence[Step]) -> set[int]:
+    """Constants that the compiler could compute with: infinities, choices, and all that an operation's operands are."""
+    constant: set[int] = set()
+    opaque: set[int] = set()
+    for position, step in enumerate(steps):
+        match step.source:
+            case ConstantStep(value=value):
+                constant.add(position)
+                if isinstance(value, float | complex) and not cmath.isfinite(value):
+                    opaque.add(position)
+            case ApplyStep(operation=operation, operands=operands):
+                is_constant = all(operand in constant for operand in operands)
+                if is_constant:
+                    constant.add(position)
+                if is_constant or (operation in _CHOOSING and step.dtype.kind in "fc"):
+                    opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
+    return opaque

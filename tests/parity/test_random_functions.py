@@ -1,0 +1,27 @@
+"""Random functions (``fuzz.py``): a fixed run, and new ones of hypothesis."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.parity.fuzz import Tally, check, run
+
+
+def test_most_random_calls_fuse_or_have_a_report_of_numpys() -> None:
+    tally = run(20_000, 40, report=_nothing)
+    assert not tally.failures, tally.failures[0]
+    assert tally.reasons["fused"] > 0.3 * tally.calls, tally.reasons
+    assert tally.reasons["internal-error"] == 0
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.integers(100_000, 2**31))
+def test_random_functions_do_what_numpy_does(seed: int) -> None:
+    tally = Tally()
+    check(seed, tally, report=_nothing)
+    assert not tally.failures, tally.failures[0]
+
+
+def _nothing(_message: str) -> None:
+    """Failures are in the tally."""

@@ -180,13 +180,33 @@ def _facts_of_node(node: FunctionNode) -> tuple[Any, ...] | None:
         bare = copy.copy(node)
         bare.decorator_list = []
         bare.returns = None
-        module, mode = ast.Module([bare], []), "exec"
+        module, mode = ast.Module(_with_outer_names(bare), []), "exec"
     try:
         compiled = compile(ast.fix_missing_locations(module), "<pyfuse>", mode, dont_inherit=True)
     except (SyntaxError, ValueError):
         return None
-    inner = [constant for constant in compiled.co_consts if isinstance(constant, CodeType)]
-    return _facts(inner[-1]) if inner else None
+    found = _inner_code(compiled, _name(node))
+    return _facts(found) if found is not None else None
+
+
+def _with_outer_names(node: ast.FunctionDef) -> list[ast.stmt]:
+    """The function, inside another that has the names it declares 'nonlocal': it does not compile without."""
+    names = sorted({name for inner in ast.walk(node) if isinstance(inner, ast.Nonlocal) for name in inner.names})
+    if not names:
+        return [node]
+    outer = ast.parse("def outer():\n    pass").body[0]
+    assert isinstance(outer, ast.FunctionDef)
+    outer.body = [*ast.parse("".join(f"{name} = None\n" for name in names)).body, node]
+    return [outer]
+
+
+def _inner_code(code: CodeType, name: str) -> CodeType | None:
+    """The code of the function called ``name`` among the constants of ``code``, or of the functions there."""
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    for constant in reversed(inner):
+        if constant.co_name == name:
+            return constant
+    return next((found for constant in inner if (found := _inner_code(constant, name)) is not None), None)
 
 
 def _character(text: str, offset: int) -> int:

@@ -52,6 +52,13 @@ def parse_function(function: FunctionType) -> FunctionSource:
     Raises:
         CannotFuse: there is no source text, or the function is a generator or coroutine.
     """
+    if function.__code__.co_flags & _COROUTINE_OR_GENERATOR:
+        raise refuse(
+            Code.UNSUPPORTED_SYNTAX,
+            "generators and coroutines are not fused",
+            _place_of(function),
+            hints=(UNSUPPORTED[ast.Yield].hint,),
+        )
     try:
         source = read_source(function)
     except SourceUnavailable as error:
@@ -60,9 +67,15 @@ def parse_function(function: FunctionType) -> FunctionSource:
             f"'{function.__qualname__}' runs as ordinary Python: {error}",
             hints=("define the function in a file or a notebook cell",),
         ) from error
-    if function.__code__.co_flags & _COROUTINE_OR_GENERATOR:
-        raise refuse(Code.UNSUPPORTED_SYNTAX, "generators and coroutines are not fused", source.span(source.node))
     return source
+
+
+def _place_of(function: FunctionType) -> Span | None:
+    try:
+        source = read_source(function)
+    except SourceUnavailable:  # 'async def', which is never parsed
+        return None
+    return source.span(source.node)
 
 
 def unsupported(node: ast.AST, span: Span | None) -> CannotFuse:

@@ -156,13 +156,11 @@ def test_a_generator_is_refused_before_any_call() -> None:
     assert diagnostic.message == "generators and coroutines are not fused"
 
 
-@pytest.mark.xfail(reason="only 'def' and lambda are looked for, so its text is said to have changed")
 def test_a_coroutine_is_refused_as_one() -> None:
     diagnostic = _refused_before_any_call(define("async def f(x):\n    return x\n"))
     assert diagnostic.message == "generators and coroutines are not fused"
 
 
-@pytest.mark.xfail(reason="'nonlocal' does not compile outside its function, so the text is said to have changed")
 def test_a_function_with_nonlocal_names_is_refused_for_them() -> None:
     inner = (
         "def outer():\n    n = 0\n    def f(x):\n        nonlocal n\n        return x + n\n    return f\nf = outer()\n"

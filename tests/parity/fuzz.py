@@ -6,6 +6,7 @@ prints each difference with what is needed to see it again. Every example packs 
 that a kernel serves many of them; a refused expression is taken out and counted.
 """
 
+# ruff: noqa: E501 - tables of names
 from __future__ import annotations
 
 import argparse

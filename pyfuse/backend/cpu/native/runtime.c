@@ -57,9 +57,11 @@ enum { CHUNKS_PER_THREAD = 4 }; /* a thread that loses its core holds up the oth
 enum { INNER_GRAIN = 64 };      /* elements: chunks in one row meet between cache lines, and vector bodies stay whole */
 enum { SMALLEST_CHUNK = 2048 }; /* elements: the guard where element_cost is guessed too high */
 
-/* Handing work to a spinning thread costs 0.5 us, to a sleeping one 5 to 12 us of the caller's time; 2 threads begin to
-   pay at about 20 us of work when awake. 40 us is where they still break even when asleep. */
+/* Handing work to a spinning thread costs 0.5 us, and 2 threads begin to pay at about 20 us of work. To a sleeping one it
+   costs 10 to 20 us of the caller's time, and the help comes 30 to 60 us late: a*b+c of 100,000 elements took 97 us on
+   two threads and 72 on one, on two cores that NumPy had used in between. */
 static const long long SERIAL_BELOW_PICOSECONDS = 40000000;
+static const long long SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS = 120000000;
 static const long long SMALLEST_CHUNK_PICOSECONDS = 15000000; /* taking a chunk costs up to 0.2 us under contention */
 static const long long SPIN_NANOSECONDS = 50000; /* about what waking a sleeping thread takes: longer cannot win */
 
@@ -124,12 +126,13 @@ static long long at_least(long long limit, long long value) { return value > lim
 static long long divide_up(long long value, long long divisor) { return value / divisor + (value % divisor != 0); }
 
 /* True, with the split filled in, when `threads` threads are expected to beat one. */
-static int should_split(const pf_nest_call *nest, long long threads, pf_split *split)
+static int should_split(const pf_nest_call *nest, long long threads, int is_somebody_awake, pf_split *split)
 {
+    const long long serial_below = is_somebody_awake ? SERIAL_BELOW_PICOSECONDS : SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS;
     long long elements, cost;
     if (threads < 2 || nest->element_cost <= 0) return 0;
     if (__builtin_mul_overflow(nest->outer, nest->inner, &elements)) return 0; /* nothing that fits in memory */
-    if (!__builtin_mul_overflow(elements, nest->element_cost, &cost) && cost < SERIAL_BELOW_PICOSECONDS) return 0;
+    if (!__builtin_mul_overflow(elements, nest->element_cost, &cost) && cost < serial_below) return 0;
 
     long long smallest = at_least(SMALLEST_CHUNK, divide_up(SMALLEST_CHUNK_PICOSECONDS, nest->element_cost));
     long long chunk = at_least(smallest, elements / (threads * CHUNKS_PER_THREAD));
@@ -370,6 +373,11 @@ static int start_workers(int wanted)
     return started;
 }
 
+static int is_a_worker_awake(void)
+{
+    return __atomic_load_n(&pool.started, __ATOMIC_RELAXED) > (int)__atomic_load_n(&pool.sleeping, __ATOMIC_RELAXED);
+}
+
 static int take_pool(void)
 {
     return !__atomic_load_n(&pool.busy, __ATOMIC_RELAXED) && !__atomic_exchange_n(&pool.busy, 1, __ATOMIC_ACQUIRE);
@@ -434,7 +442,7 @@ static unsigned run_nests(const pf_launch *launch, char *const *operands, const 
         pf_split split;
         int workers = 0;
         if (nest->outer <= 0 || nest->inner <= 0) continue;
-        if (should_split(nest, threads, &split) && (owns_pool || (owns_pool = take_pool())))
+        if (should_split(nest, threads, is_a_worker_awake(), &split) && (owns_pool || (owns_pool = take_pool())))
             workers = start_workers((int)at_most(threads, split.chunk_count) - 1);
         status |= workers ? run_with_workers(nest, operands, scalars, &split, workers)
                           : nest->run(operands, nest->geometry, scalars, 0, nest->outer, 0, nest->inner);

@@ -349,3 +349,10 @@ def f(x, m):
 def test_clip_of_zeros_between_columns_keeps_their_sign() -> None:
     fused = pyfuse.fuse(function_from("def f(x, low, high):\n    return np.clip(x, low, high)"))
     assert_fused(fused, np.zeros((2, 9)), np.full((2, 1), -0.0), np.full((2, 1), 1.0))
+
+
+def test_clip_of_half_precision_zeros_keeps_their_sign_for_bounds_that_are_arrays() -> None:
+    fused = pyfuse.fuse(function_from("def f(x, low, high):\n    return np.clip(x, low, high)"))
+    table = np.array([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 6e-8], "f2")
+    x, low, high = (column.ravel().copy() for column in np.meshgrid(table, table, table))
+    assert_fused(fused, x, low, high)

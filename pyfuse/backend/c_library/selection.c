@@ -72,3 +72,13 @@ static inline pf_$T pf_clip_$T(pf_$T x, pf_$T low, pf_$T high)
     return raised > high ? high : raised;
 }
 //@ end
+
+/* Half precision: NumPy's loop keeps the value where it equals a bound, for bounds that are arrays too. */
+static inline pf_f2 pf_clip_arrays_f2(pf_f2 x, pf_f2 low, pf_f2 high)
+{
+    pf_f2 raised = pf_select_f2(pf_less_f2(x, low), low, x);
+    pf_f2 limited = pf_select_f2(pf_less_f2(high, raised), high, raised);
+    pf_f2 bound = pf_select_f2(pf_isnan_f2(low), low, high);
+    pf_f2 clipped = pf_select_f2(pf_isnan_f2(low) | pf_isnan_f2(high), bound, limited);
+    return pf_select_f2(pf_isnan_f2(x), x, clipped);
+}

@@ -106,7 +106,7 @@ class _NestText:
             body = f"    return nest_{self._number}_body({_ARGUMENTS}, 0);"
             return f"unsigned {name}(\n    {_PARAMETERS})\n{{\n{body}\n}}"
         return (
-            f"static __attribute__((noinline)) unsigned nest_{self._number}_careful(\n    {_PARAMETERS})\n{{\n"
+            f"static __attribute__((noinline, cold)) unsigned nest_{self._number}_careful(\n    {_PARAMETERS})\n{{\n"
             f"    return nest_{self._number}_body({_ARGUMENTS}, 1);\n}}\n"
             f"unsigned {name}(\n    {_PARAMETERS})\n{{\n"
             f"    const unsigned status = nest_{self._number}_body({_ARGUMENTS}, 0);\n"

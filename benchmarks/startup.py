@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     header = ("what", "median ms", "least", "most", "target", "")
     print(draw_table(header, [_row(*row) for row in rows], text_columns=(0, 5)))
-    print(f"first fused result on a new machine: {statistics.median(times.cold):.0f} ms (compiler probed, runtime built)")
+    cold = statistics.median(times.cold)
+    print(f"first fused result on a new machine: {cold:.0f} ms (compiler probed, runtime built)")
     return 0 if all(statistics.median(values) <= target for _, values, target in rows) else 1
 
 

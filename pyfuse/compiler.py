@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import field
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pyfuse.backend.interface import BuiltKernel, Kernel, KernelSource
 from pyfuse.backend.registry import backend_named
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.frontend.build_graph import Recipe, TracedFunction, build_graph
+from pyfuse.frontend.build_graph import Recipe, build_graph
 from pyfuse.graph.loop_plan import LoopPlan, plan_loops, plan_text
 from pyfuse.graph.nodes import Graph
 from pyfuse.graph.output_layouts import AxisOrder, Miniature
@@ -72,8 +73,9 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
     Raises:
         CannotFuse: something cannot be fused for these arguments.
     """
+    assert isinstance(prepared.function, FunctionType)
     assert prepared.source is not None and prepared.binder is not None
-    traced: TracedFunction = build_graph(prepared.function, prepared.source, prepared.binder.names, arguments)  # type: ignore[arg-type]
+    traced = build_graph(prepared.function, prepared.source, prepared.binder.names, arguments)
     text = graph_text(traced.graph)
     dump("graph", text)
     dump("types", "".join(f"{guard.text}\n" for guard in traced.guards))
@@ -95,7 +97,7 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
 def write_source(specialization: Specialization, layouts: tuple[NestLayout, ...]) -> KernelSource:
     """The text of the kernel for a layout. Raises CannotFuse for an operation without text."""
     backend = backend_named("cpu")
-    return backend.write(specialization.plan, layouts, specialization.graph.input_count)  # type: ignore[no-any-return]
+    return backend.write(specialization.plan, layouts, specialization.graph.input_count)
 
 
 def load_kernel(
@@ -117,7 +119,7 @@ def load_kernel(
         dump("source", source.text)
         if dump.wants("asm"):
             dump("asm", backend.assembly_of(source, config))
-        built: BuiltKernel = backend.build(source, config)
+        built = backend.build(source, config)
         dump(
             "cache", f"{built.path.name}: {'found' if built.was_cached else f'built in {built.build_seconds:.3f} s'}\n"
         )

@@ -80,7 +80,8 @@ def set(**settings: object) -> Iterator[Config]:
     known = {field.name for field in fields(Config)}
     if unknown := sorted(settings.keys() - known):
         raise TypeError(f"unknown setting {unknown[0]!r}; the settings are {', '.join(sorted(known))}")
-    token = _override.set(_checked(replace(current(), **settings)))  # type: ignore[arg-type]
+    changes: dict[str, Any] = settings
+    token = _override.set(_checked(replace(current(), **changes)))
     try:
         yield current()
     finally:
@@ -140,7 +141,8 @@ def _checked(config: Config) -> Config:
             raise ValueError(f"{name} is a whole number of at least 1")
     for name in ("dump_dir", "cache_dir"):
         if isinstance(getattr(config, name), str):
-            config = replace(config, **{name: Path(getattr(config, name))})  # type: ignore[arg-type]
+            changes: dict[str, Any] = {name: Path(getattr(config, name))}
+            config = replace(config, **changes)
     return config
 
 

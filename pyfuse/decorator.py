@@ -37,7 +37,8 @@ class FusedFunction(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The original's result."""
-        return self._executor.call(args, kwargs)  # type: ignore[no-any-return]
+        result: R = self._executor.call(args, kwargs)
+        return result
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> FusedFunction[P, R]: ...

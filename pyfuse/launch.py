@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from pyfuse.array_layout import NestGeometry, merge_dims
-from pyfuse.backend.interface import Kernel
+from pyfuse.backend.interface import Kernel, NestLaunch, PreparedLaunch
 from pyfuse.compiler import LoadedKernel, Specialization
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.build_graph import ContainerRecipe, HostRecipe, OutputRecipe, Recipe, ViewRecipe
 from pyfuse.graph.drop_unused_values import may_report
 from pyfuse.graph.loop_plan import Load, Nest, Store
-from pyfuse.graph.nodes import ONE, Graph, InputExtent, code_of
+from pyfuse.graph.nodes import ONE, Apply, Graph, InputExtent, code_of
 from pyfuse.graph.output_layouts import AxisOrder, miniatures, output_orders
 from pyfuse.host_values import HostArgument, HostExpression
 from pyfuse.records import dataclass
@@ -48,7 +48,7 @@ class Launch:
 
     specialization: Specialization
     kernel: Kernel
-    prepared: Any
+    prepared: PreparedLaunch
     input_indices: tuple[int, ...] | None
     scalar_indices: tuple[int, ...] | None
     has_complex_scalars: bool
@@ -115,8 +115,6 @@ def make_launch(
     specialization: Specialization, loaded: LoadedKernel, geometry: CallGeometry, thread_limit: int
 ) -> Launch:
     """Everything that a call of this form needs, computed once."""
-    from pyfuse.backend.cpu.kernel import NestLaunch
-
     graph = specialization.graph
     nests = [
         NestLaunch(geometry=nest_geometry, element_cost=nest.element_cost)
@@ -130,15 +128,16 @@ def make_launch(
     )
     scalar_format = "".join(_PACKED[code_of(dtype)] for dtype in graph.scalar_dtypes)
     is_cast_to_integer = any(
-        getattr(node, "operation", "") == "cast"
+        isinstance(node, Apply)
+        and node.operation == "cast"
         and node.dtype.kind in "iu"
-        and graph.nodes[node.operands[0]].dtype.kind in "fc"  # type: ignore[attr-defined]
+        and graph.nodes[node.operands[0]].dtype.kind in "fc"
         for node in graph.nodes
     )
     return Launch(
         specialization=specialization,
         kernel=loaded.kernel,
-        prepared=loaded.kernel.prepare(nests, count, thread_limit),  # type: ignore[arg-type,call-arg]
+        prepared=loaded.kernel.prepare(nests, count, thread_limit),
         input_indices=_indices(specialization.inputs),
         scalar_indices=_indices(specialization.scalars),
         has_complex_scalars=any(dtype.kind == "c" for dtype in graph.scalar_dtypes),
@@ -217,9 +216,8 @@ def _by_loop_axis(operand: Store | Load, strides: Sequence[int]) -> tuple[int, .
 
 
 def _indices(expressions: Sequence[HostExpression]) -> tuple[int, ...] | None:
-    if all(isinstance(expression, HostArgument) for expression in expressions):
-        return tuple(expression.index for expression in expressions)  # type: ignore[attr-defined]
-    return None
+    indices = tuple(expression.index for expression in expressions if isinstance(expression, HostArgument))
+    return indices if len(indices) == len(expressions) else None
 
 
 def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequence[Any]], Any]:
@@ -228,7 +226,7 @@ def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequen
     recipe = specialization.result
     if isinstance(recipe, OutputRecipe) and not outputs[recipe.index].is_scalar:
         index = recipe.index
-        return lambda made, arguments: made[index]
+        return lambda made, _: made[index]
 
     def finish(made: Sequence[Any], arguments: Sequence[Any]) -> Any:
         arrays = [array[()] if output.is_scalar else array for array, output in zip(made, outputs, strict=True)]

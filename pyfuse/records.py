@@ -37,7 +37,8 @@ def _record(kind: type, *, compares: bool) -> type:
     for name, method in methods.items():
         if name not in vars(kind) or name == "__hash__":  # a class that defines __eq__ has __hash__ = None
             setattr(made, name, method)
-    return made  # type: ignore[no-any-return]
+    record: type = made
+    return record
 
 
 def _initialiser(name: str, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[..., None]:
@@ -85,5 +86,5 @@ def _refuse_to_set(self: Any, name: str, value: object) -> None:  # noqa: ARG001
     raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-def _refuse_to_delete(self: Any, name: str) -> None:  # noqa: ARG001
+def _refuse_to_delete(self: Any, name: str) -> None:  # noqa: ARG001  likewise
     raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")

@@ -59,7 +59,7 @@ class FunctionSource:
         if line is None or not 1 <= line <= len(self.lines):
             return None
         text = self.lines[line - 1]
-        start = _character(text, node.col_offset)  # type: ignore[attr-defined]
+        start = _character(text, getattr(node, "col_offset", 0))
         end_line, end_offset = getattr(node, "end_lineno", line), getattr(node, "end_col_offset", None)
         end = _character(text, end_offset) if end_line == line and end_offset is not None else len(text.rstrip())
         drawn, shift = _shorten(" " * self.indent + text, start + self.indent)

@@ -58,7 +58,7 @@ BEHAVIOURS: dict[str, Callable[[Any], Any]] = {
     "repr": lambda kind: repr(kind(name="a", parts=[1], hidden=5)).replace(kind.__name__, ""),
     "equal": lambda kind: kind(name="a", hidden=1) == kind(name="a", parts=[1]),
     "unequal": lambda kind: kind(name="a") == kind(name="b"),
-    "other types": lambda kind: (kind(name="a") == "a", kind(name="a") != None),  # noqa: E711
+    "other types": lambda kind: (kind(name="a") == "a", kind(name="a") != None),  # noqa: E711  the operator is what is tested
     "hash": lambda kind: hash(kind(name="a", hidden=1)) == hash(kind(name="a")),
     "own default": lambda kind: kind(name="a").parts is kind(name="a").parts,
     "replace": lambda kind: dataclasses.asdict(dataclasses.replace(kind(name="a", hidden=2), size=9)),

@@ -48,6 +48,7 @@ def literal(value: Number, dtype: np.dtype) -> str:
             assert not isinstance(value, complex)
             return _integer_literal(int(value), dtype)
         case "f" if dtype == HALF:
+            assert not isinstance(value, complex)
             return f"0x{np.float16(value).view(np.uint16):04x}"
         case "f":
             assert not isinstance(value, complex)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from pyfuse.array_layout import NestLayout
+from pyfuse.array_layout import NestGeometry, NestLayout
 from pyfuse.config import Config
 from pyfuse.graph.loop_plan import LoopPlan
 from pyfuse.records import dataclass
@@ -42,16 +42,43 @@ class BuiltKernel:
     build_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class NestLaunch:
+    """Geometry and estimated cost of one nest of a launch."""
+
+    geometry: NestGeometry
+    element_cost: int
+
+
+class PreparedLaunch:
+    """A launch whose geometry is fixed.
+
+    Attributes:
+        start: runs the kernel on packed addresses and scalars, and returns its status bits; only while this object
+            lives, which owns the C structures.
+    """
+
+    __slots__ = ("_kept", "start")
+
+    def __init__(self, start: Callable[[bytes], int], kept: tuple[Any, ...]) -> None:
+        self.start = start
+        self._kept = kept
+
+
 class Kernel(Protocol):
     """A loaded kernel: loop nests that can be launched over arrays."""
 
     nest_count: int
 
-    def prepare(self, launch: Any, config: Config) -> Any:
-        """Fix geometry and limits of a launch, so that the launch itself only passes addresses and numbers."""
+    def prepare(self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int) -> PreparedLaunch:
+        """Fix the geometry of a launch; it may be used by many threads at once."""
 
-    def launch(self, prepared: Any, arrays: Sequence[Any], scalars: bytes) -> int:
-        """Run; the result is a set of status bits (docs/c-library.md, rule 5)."""
+    def launch(self, prepared: PreparedLaunch, packed: bytes) -> int:
+        """Run; ``packed`` holds an 8-byte address for each operand, then the scalars.
+
+        Returns:
+            Status bits (docs/c-library.md, rule 5).
+        """
 
 
 class Backend(Protocol):
@@ -59,7 +86,7 @@ class Backend(Protocol):
 
     name: str
 
-    def write(self, plan: LoopPlan, layouts: Sequence[NestLayout]) -> KernelSource:
+    def write(self, plan: LoopPlan, layouts: Sequence[NestLayout], input_count: int) -> KernelSource:
         """The text of a kernel. Raises CannotFuse for an operation that the backend has no text for."""
 
     def build(self, source: KernelSource, config: Config) -> BuiltKernel:
@@ -67,3 +94,6 @@ class Backend(Protocol):
 
     def load(self, source: KernelSource, built: BuiltKernel, config: Config) -> Kernel:
         """Load it into this process. Raises CannotFuse when the system refuses."""
+
+    def assembly_of(self, source: KernelSource, config: Config) -> str:
+        """The kernel's assembly, or why there is none. Raises CannotFuse when no compiler works."""

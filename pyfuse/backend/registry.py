@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 from pyfuse.backend import source_only
 from pyfuse.backend.cpu import backend as cpu
+from pyfuse.backend.interface import Backend
 
-BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "source_only": source_only}
+BACKENDS: dict[str, Backend] = {"cpu": cpu, "source_only": source_only}
 
 
-def backend_named(name: str) -> ModuleType:
+def backend_named(name: str) -> Backend:
     """The backend's module.
 
     Raises:

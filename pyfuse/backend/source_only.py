@@ -20,7 +20,7 @@ def write(plan: LoopPlan, layouts: Sequence[NestLayout], input_count: int) -> Ke
     return codegen.write(plan, layouts, input_count)
 
 
-def build(source: KernelSource, config: Config) -> NoReturn:  # noqa: ARG001
+def build(source: KernelSource, config: Config) -> NoReturn:  # noqa: ARG001  as in the other backends
     """Refuse: nothing is built here.
 
     Raises:
@@ -33,10 +33,15 @@ def build(source: KernelSource, config: Config) -> NoReturn:  # noqa: ARG001
     )
 
 
-def load(source: KernelSource, built: BuiltKernel, config: Config) -> NoReturn:  # noqa: ARG001
+def load(source: KernelSource, built: BuiltKernel, config: Config) -> NoReturn:  # noqa: ARG001  as in the other backends
     """Refuse: nothing was built here.
 
     Raises:
         CannotFuse: always.
     """
     raise refuse(Code.LOAD_FAILED, f"the backend '{name}' loads no kernels", hints=("the backend 'cpu' loads them",))
+
+
+def assembly_of(source: KernelSource, config: Config) -> str:  # noqa: ARG001  as in the other backends
+    """Why there is no assembly."""
+    return f"; no assembly: the backend '{name}' writes kernel text and builds nothing\n"

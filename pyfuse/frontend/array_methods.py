@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend import numpy_calls
+from pyfuse.frontend.array_makers import copy_array
+from pyfuse.frontend.axis_calls import permuted
+from pyfuse.frontend.choosing import clip_between
+from pyfuse.frontend.known_arguments import as_dtype, axis_number, static, whole_number
+from pyfuse.frontend.rounding import round_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 
@@ -89,21 +93,22 @@ _ATTRIBUTES: dict[str, Callable[[Tracer, ArrayValue], Value]] = {
 
 def _astype(
     tracer: Tracer, array: ArrayValue, dtype: Value, order: Value = constant("K"), casting: Value = constant("unsafe"),
-    subok: Value = constant(True), copy: Value = constant(True),
+    subok: Value = constant(True),  # noqa: ARG001  NumPy has it; no array here is of a subclass
+    copy: Value = constant(True),
 ) -> Value:  # fmt: skip
-    wanted = numpy_calls.as_dtype(tracer, dtype)
+    wanted = as_dtype(tracer, dtype)
     own = tracer.dtype(array)
-    if numpy_calls.static(tracer, order) != "K":
+    if static(tracer, order) != "K":
         raise refuse(Code.UNSUPPORTED_OPERATION, "astype with an order other than 'K' is not fused", tracer.span)
-    if not np.can_cast(own, wanted, numpy_calls.static(tracer, casting)):
+    if not np.can_cast(own, wanted, static(tracer, casting)):
         raise refuse(Code.NUMPY_RAISES, f"{own} cannot be cast to {wanted} by this rule: NumPy raises", tracer.span)
-    if not numpy_calls.static(tracer, copy) and own == wanted:
+    if not static(tracer, copy) and own == wanted:
         return array
     return tracer.cast(array, wanted)
 
 
 def _copy(tracer: Tracer, array: ArrayValue, order: Value = constant("C")) -> Value:
-    return numpy_calls.copy_array(tracer, array, numpy_calls.static(tracer, order))
+    return copy_array(tracer, array, static(tracer, order))
 
 
 def _conjugate(tracer: Tracer, array: ArrayValue) -> Value:
@@ -116,24 +121,24 @@ def _clip(
     tracer: Tracer, array: ArrayValue, min: Value = constant(None), max: Value = constant(None),
     out: Value = constant(None), **keywords: Value,
 ) -> Value:  # fmt: skip
-    return numpy_calls.clip_between(tracer, array, min, max, out, **keywords)
+    return clip_between(tracer, array, min, max, out, **keywords)
 
 
 def _round(tracer: Tracer, array: ArrayValue, decimals: Value = constant(0)) -> Value:
-    return numpy_calls.round_array(tracer, array, decimals)
+    return round_array(tracer, array, decimals)
 
 
 def _transpose(tracer: Tracer, array: ArrayValue, *axes: Value) -> Value:
     if len(axes) == 1 and isinstance(axes[0], tuple | list):
         axes = tuple(axes[0])
-    if not axes or (len(axes) == 1 and numpy_calls.static(tracer, axes[0]) is None):
+    if not axes or (len(axes) == 1 and static(tracer, axes[0]) is None):
         return _transposed(tracer, array)
-    return numpy_calls.permuted(tracer, array, [numpy_calls.whole_number(tracer, axis) for axis in axes])
+    return permuted(tracer, array, [whole_number(tracer, axis) for axis in axes])
 
 
 def _swapaxes(tracer: Tracer, array: ArrayValue, axis1: Value, axis2: Value) -> Value:
     order = list(range(tracer.rank(array)))
-    first, second = (numpy_calls.axis_number(tracer, array, axis) for axis in (axis1, axis2))
+    first, second = (axis_number(tracer, array, axis) for axis in (axis1, axis2))
     order[first], order[second] = order[second], order[first]
     return tracer.view(array, tuple(order))
 

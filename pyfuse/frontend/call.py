@@ -14,11 +14,13 @@ import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend import array_methods, element_tests, numpy_calls, python_calls
+from pyfuse.frontend.known_arguments import as_dtype, has_array
 from pyfuse.frontend.names import Scope, is_numpy_code
 from pyfuse.frontend.parse import parse_function
+from pyfuse.frontend.ufunc_calls import call_ufunc
 from pyfuse.frontend.values import ArrayValue, BoundMethod, HostValue, LocalFunction, Value, constant, is_container
 from pyfuse.graph.ops import NOT_FUSED_UFUNCS, by_callable
-from pyfuse.host_values import HostCall, HostConstant, HostExpression, identity_guard
+from pyfuse.host_values import Guard, HostCall, HostConstant, HostExpression, freeze, identity_guard
 
 if TYPE_CHECKING:
     from pyfuse.frontend.interpret import Frame
@@ -154,17 +156,17 @@ class Caller:
             return self._call_object(function.func, [*bound, *arguments], {**named, **keywords})
         if isinstance(function, MethodType):
             return self._call_object(function.__func__, [constant(function.__self__), *arguments], keywords)
-        has_array = numpy_calls.has_array([*arguments, *keywords.values()])
+        has_arrays = has_array([*arguments, *keywords.values()])
         handler = numpy_calls.handler_of(function) or element_tests.handler_of(function)
-        if handler is None or not has_array:
+        if handler is None or not has_arrays:
             handler = python_calls.builtin_handler(function) or (handler if _makes_arrays(function) else None)
         if handler is not None:
             return self._handle(handler, function, [], arguments, keywords)
-        if not has_array and python_calls.is_pure(function):
+        if not has_arrays and python_calls.is_pure(function):
             return self._pure(function, arguments, keywords)
         operation = by_callable(function)
         if operation is not None:
-            return numpy_calls.call_ufunc(self._tracer, operation, arguments, keywords)
+            return call_ufunc(self._tracer, operation, arguments, keywords)
         if isinstance(function, type) and issubclass(function, np.generic) and len(arguments) == 1 and not keywords:
             return self._scalar_type(function, arguments[0])
         return self._inline(function, arguments, keywords)
@@ -185,7 +187,7 @@ class Caller:
             raise refuse(
                 Code.UNSUPPORTED_VALUE, f"np.{kind.__name__} of a list or tuple is not fused", self._tracer.span
             )
-        result = self._tracer.cast(argument, numpy_calls.as_dtype(self._tracer, constant(kind)))
+        result = self._tracer.cast(argument, as_dtype(self._tracer, constant(kind)))
         result.is_scalar = not self._tracer.rank(result)
         return result
 
@@ -233,7 +235,7 @@ class Caller:
             raise refuse(Code.TOO_LARGE, f"helper functions are nested more than {MAX_DEPTH} deep", self._tracer.span)
         here = self._tracer.span
         source = parse_function(own)
-        if isinstance(source.node, ast.FunctionDef) and _is_wrapped(source.node, function):
+        if isinstance(source.node, ast.FunctionDef) and _is_wrapped(function):
             raise refuse(Code.UNKNOWN_CALL, f"'{name}' is decorated", here)
         scope = Scope(own)
         defaults = own.__defaults__ or ()
@@ -262,8 +264,6 @@ class Caller:
 
     def _guard_helper(self, function: FunctionType) -> None:
         """A helper's code and defaults are part of the specialisation; its globals are guarded where they are read."""
-        from pyfuse.host_values import Guard, freeze
-
         here = HostConstant(value=function, text=function.__qualname__)
         facts = (function.__code__, freeze(function.__defaults__), freeze(function.__kwdefaults__))
         self._tracer.add_guard(
@@ -329,14 +329,12 @@ def bind_parameters(
 
 
 _MISSING = object()
-_PLAIN_LOOKUPS = (object.__getattribute__, type.__getattribute__)
+_PLAIN_LOOKUPS: tuple[Any, ...] = (object.__getattribute__, type.__getattribute__)
 
 
 def _own(value: Any) -> dict[str, Any]:
-    try:
-        return vars(value)
-    except TypeError:
-        return {}
+    namespace: dict[str, Any] = getattr(value, "__dict__", {})
+    return namespace
 
 
 def _attribute_expression(owner: HostValue, name: str) -> HostExpression:
@@ -375,7 +373,7 @@ def _is_numpy_function(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).partition(".")[0] == "numpy"
 
 
-def _is_wrapped(node: ast.FunctionDef, function: Any) -> bool:
+def _is_wrapped(function: Any) -> bool:
     """Whether a user's helper is more than its text: a decorator's result has other code than the text it shows."""
     if _is_numpy_function(function):
         return False

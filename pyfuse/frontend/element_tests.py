@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend.numpy_calls import as_array
+from pyfuse.frontend.known_arguments import as_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 from pyfuse.graph.infer import result_type

@@ -80,7 +80,7 @@ class Scope:
 
 def is_numpy_code(function: FunctionType) -> bool:
     """Whether a function is NumPy's own, whose globals need no guard."""
-    return function.__globals__.get("__name__", "").partition(".")[0] == "numpy"
+    return str(function.__globals__.get("__name__", "")).partition(".")[0] == "numpy"
 
 
 def _unguarded(expression: HostExpression, value: Any, name: str, tracer: Tracer) -> Value:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend import numpy_calls
-from pyfuse.frontend.tracer import PLAIN_TYPES, Tracer
+from pyfuse.frontend.known_arguments import has_array, static, whole_number
+from pyfuse.frontend.tracer import Tracer
+from pyfuse.frontend.ufunc_calls import power
 from pyfuse.frontend.values import ArrayValue, HostValue, Iteration, Value, constant, is_container
 from pyfuse.graph.ops import by_name, by_python_operator
 
@@ -19,9 +20,9 @@ MAX_ITERATIONS = 100_000  # of a loop over known values; beyond it the graph wou
 
 # Functions of numbers and other known values that have no effects: computed by Python itself, now and at each call.
 PURE_FUNCTIONS: frozenset[Any] = frozenset(
-    [abs, bool, complex, divmod, float, hash, int, len, max, min, pow, repr, round, str, sum, sorted, isinstance, issubclass,
-     slice, type, callable, hasattr, np.dtype, np.finfo, np.iinfo, np.can_cast, np.promote_types, np.issubdtype,
-     np.result_type, np.isscalar, np.broadcast_shapes]
+    [abs, bool, complex, divmod, float, hash, int, len, max, min, pow, repr, round, str, sum, sorted, isinstance,
+     issubclass, slice, type, callable, hasattr, np.dtype, np.finfo, np.iinfo, np.can_cast, np.promote_types,
+     np.issubdtype, np.result_type, np.isscalar, np.broadcast_shapes]
 )  # fmt: skip
 SAFE_METHOD_TYPES = (str, bytes, int, float, complex, np.generic, np.dtype, np.finfo, np.iinfo)
 
@@ -54,7 +55,7 @@ def apply_operator(tracer: Tracer, class_name: str, operands: Sequence[Value]) -
         raise refuse(Code.UNSUPPORTED_OPERATION, "matrix products are not fused", tracer.span)
     _refuse_scalar_overflow(tracer, class_name, operands)
     if class_name == "Pow":
-        return numpy_calls.power(tracer, operands[0], operands[1])
+        return power(tracer, operands[0], operands[1])
     return tracer.apply(operation, operands)[0]
 
 
@@ -79,12 +80,10 @@ def _container_operator(tracer: Tracer, class_name: str, operands: Sequence[Valu
         case "Add", (list() as left, list() as right):
             return left + right
         case "Mult", (tuple() | list() as items, HostValue() as count):
-            return items * numpy_calls.whole_number(tracer, count)
+            return items * whole_number(tracer, count)
         case "Mult", (HostValue() as count, tuple() | list() as items):
-            return items * numpy_calls.whole_number(tracer, count)
-        case (("Eq" | "NotEq" | "Lt" | "LtE" | "Gt" | "GtE"), (left, right)) if not numpy_calls.has_array(
-            [left, right]
-        ):
+            return items * whole_number(tracer, count)
+        case (("Eq" | "NotEq" | "Lt" | "LtE" | "Gt" | "GtE"), (left, right)) if not has_array([left, right]):
             return constant(_OPERATOR_FUNCTIONS[class_name](known(tracer, left), known(tracer, right)))
         case _:
             raise refuse(
@@ -160,7 +159,7 @@ def _len(tracer: Tracer, value: Value) -> Value:
             raise refuse(Code.NUMPY_RAISES, "len() of a 0-d array: NumPy raises", tracer.span)
         return tracer.extent(value, 0)
     if is_container(value):
-        return constant(len(value))  # type: ignore[arg-type]
+        return constant(len(value))
     return tracer.host_call(len, [_host(tracer, value)], "len")
 
 
@@ -178,19 +177,19 @@ def _sorted(tracer: Tracer, value: Value) -> Value:
 
 
 def _range(tracer: Tracer, *bounds: Value) -> Value:
-    numbers = [numpy_calls.whole_number(tracer, bound) for bound in bounds]
+    numbers = [whole_number(tracer, bound) for bound in bounds]
     return constant(range(*numbers))
 
 
 def _zip(tracer: Tracer, *values: Value, strict: Value = constant(False)) -> Value:
     columns = [iterate(tracer, value) for value in values]
-    if numpy_calls.static(tracer, strict) and len({len(column) for column in columns}) > 1:
+    if static(tracer, strict) and len({len(column) for column in columns}) > 1:
         raise refuse(Code.HOST_ERROR, "zip(strict=True) of unequal lengths raises", tracer.span)
     return Iteration(items=list(zip(*columns, strict=False)))
 
 
 def _enumerate(tracer: Tracer, value: Value, start: Value = constant(0)) -> Value:
-    first = numpy_calls.whole_number(tracer, start)
+    first = whole_number(tracer, start)
     return Iteration(items=[(constant(first + number), item) for number, item in enumerate(iterate(tracer, value))])
 
 
@@ -213,7 +212,7 @@ def _pow(tracer: Tracer, base: Value, exponent: Value) -> Value:
 
 
 def _divmod(tracer: Tracer, left: Value, right: Value) -> Value:
-    if numpy_calls.has_array([left, right]):
+    if has_array([left, right]):
         _refuse_scalar_overflow(tracer, "Mod", [left, right])
         return tuple(tracer.apply(by_name("divmod"), [left, right]))
     return (apply_operator(tracer, "FloorDiv", [left, right]), apply_operator(tracer, "Mod", [left, right]))
@@ -285,6 +284,21 @@ _HANDLERS: dict[Any, Callable[..., Value]] = {
 # --- containers -------------------------------------------------------------------------------------------------------
 
 
+def container_item(tracer: Tracer, container: Any, key: Any) -> Value:
+    """``container[key]`` of a tuple, list or dict of values.
+
+    Raises:
+        CannotFuse: there is no such item; Python raises its own error.
+    """
+    try:
+        item: Value = container[key]
+    except (LookupError, TypeError) as error:
+        raise refuse(
+            Code.HOST_ERROR, f"indexing raises {type(error).__name__}", tracer.span, notes=(str(error),)
+        ) from error
+    return item
+
+
 def container_method(tracer: Tracer, container: Value, name: str, arguments: Sequence[Value]) -> Value:
     """A method of a tuple, list or dict of values.
 
@@ -302,7 +316,8 @@ def container_method(tracer: Tracer, container: Value, name: str, arguments: Seq
             return constant(None)
         case list(), "pop", () if container:
             tracer.check_is_own(container)
-            return container.pop()  # type: ignore[no-any-return]
+            last: Value = container.pop()
+            return last
         case dict(), "keys", ():
             return Iteration(items=[constant(key) for key in container], is_spent_once=False)
         case dict(), "values", ():
@@ -310,15 +325,11 @@ def container_method(tracer: Tracer, container: Value, name: str, arguments: Seq
         case dict(), "items", ():
             return Iteration(items=[(constant(key), item) for key, item in container.items()], is_spent_once=False)
         case dict(), "get", (key, *rest):
-            return container.get(known(tracer, key), rest[0] if rest else constant(None))  # type: ignore[no-any-return]
+            found: Value = container.get(known(tracer, key), rest[0] if rest else constant(None))
+            return found
         case ((list() | dict()), "copy", ()):
-            return container.copy()  # type: ignore[union-attr]
+            return container.copy()
         case _:
             raise refuse(
                 Code.UNKNOWN_CALL, f"the method '.{name}' of a {type(container).__name__} is not fused", tracer.span
             )
-
-
-def is_plain_number(value: Any) -> bool:
-    """Whether an object is a Python or NumPy number."""
-    return type(value) in PLAIN_TYPES or isinstance(value, np.generic)

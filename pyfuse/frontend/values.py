@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pyfuse.host_values import HostConstant, HostExpression
 from pyfuse.records import dataclass
@@ -95,7 +95,8 @@ class Iteration:
 
 
 # Tuples, lists and dicts of values are Python's own, so that names share and mutate them as Python does.
-Value = HostValue | ArrayValue | LocalFunction | BoundMethod | Iteration | tuple | list | dict  # type: ignore[type-arg]
+Container = tuple[Any, ...] | list[Any] | dict[Any, Any]
+Value = HostValue | ArrayValue | LocalFunction | BoundMethod | Iteration | Container
 
 
 def constant(value: Any, text: str | None = None) -> HostValue:
@@ -103,7 +104,7 @@ def constant(value: Any, text: str | None = None) -> HostValue:
     return HostValue(expression=HostConstant(value=value, text=text if text is not None else repr(value)), value=value)
 
 
-def is_container(value: Value) -> bool:
+def is_container(value: Value) -> TypeGuard[Container]:
     """Whether a value is a tuple, list or dict of values."""
     return isinstance(value, tuple | list | dict)
 

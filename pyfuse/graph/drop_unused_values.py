@@ -58,7 +58,10 @@ _REPORTING_INTEGER_OPERATIONS = frozenset({"floor_divide", "remainder", "fmod", 
 
 
 def may_report(graph: Graph, node: Node) -> bool:
-    """Whether computing the node can set a flag: floating or complex arithmetic, an integer division, a cast that may not fit."""
+    """Whether computing the node can set a flag.
+
+    Floating or complex arithmetic, an integer division, and a cast that may not fit can.
+    """
     if not isinstance(node, Apply):
         return False
     kinds = {graph.nodes[operand].dtype.kind for operand in node.operands}

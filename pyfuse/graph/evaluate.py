@@ -116,5 +116,5 @@ def _shape(graph: Graph, node: Node, inputs: Sequence[np.ndarray], extents: Sequ
 def _extent(graph: Graph, dim: int, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> int:
     source = graph.dims[dim][0]
     if isinstance(source, InputExtent):
-        return inputs[source.index].shape[source.axis]
+        return int(inputs[source.index].shape[source.axis])
     return extents[source.slot]

@@ -235,7 +235,7 @@ class _NestWriter:
         return tuple(where.get(loop_axis) for loop_axis in range(len(self._dims)))
 
     def _cost(self, stores: list[Store]) -> int:
-        arrays = [*self._loads, *stores]
+        arrays: list[Load | Store] = [*self._loads, *stores]
         moved = sum(operand.dtype.itemsize for operand in arrays) * PICOSECONDS_PER_BYTE
         applied = [step for step in self._steps if isinstance(step.source, ApplyStep)]
         return moved + sum(_step_cost(step, len(self._dims)) for step in applied)

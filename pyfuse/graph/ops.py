@@ -1,7 +1,7 @@
 """The operation table: the one place where an operation is described.
 
-The frontend looks operations up by NumPy's callable or by Python's operator, inference asks the callable for its dtypes,
-the evaluator calls it, the code generators read the C text, documentation and tests walk the table.
+The frontend looks operations up by NumPy's callable or by Python's operator, inference asks the callable for its
+dtypes, the evaluator calls it, the code generators read the C text, documentation and tests walk the table.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Operation:
         callable: the ufunc or function that defines the meaning, or None while its package is not imported.
         operand_count: arrays in.
         result_count: arrays out.
-        c_text: by dtype kind of the first operand, an expression over ``{0}``, ``{1}``, ... and ``{T}``, the C type of the
-            result. A kind that is missing calls ``pf_<name>_<operand codes>`` of the C library; float16 without a function
-            of its own is computed in float32 and rounded.
+        c_text: by dtype kind of the first operand, an expression over ``{0}``, ``{1}``, ... and ``{T}``, the C type of
+            the result. A kind that is missing calls ``pf_<name>_<operand codes>`` of the C library; float16 without a
+            function of its own is computed in float32 and rounded.
         cuda_text: the same for CUDA where it differs from C.
         python_operator: name of the ``ast`` operator class that means this operation.
         may_raise_flags: whether NumPy can report a floating-point error from it.
@@ -91,13 +91,9 @@ def by_callable(function: object) -> Operation | None:
     known = _BY_UFUNC.get(id(function))
     if known is not None:
         return known
-    special = sys.modules.get("scipy.special")
-    if (
-        special is not None
-        and function.__name__ in SCIPY_SPECIAL
-        and getattr(special, function.__name__, None) is function
-    ):
-        return OPERATIONS[function.__name__]
+    name, special = str(function.__name__), sys.modules.get("scipy.special")
+    if special is not None and name in SCIPY_SPECIAL and getattr(special, name, None) is function:
+        return OPERATIONS[name]
     return None
 
 
@@ -112,7 +108,8 @@ def callable_of(operation: Operation) -> Callable[..., Any]:
     special = sys.modules.get("scipy.special")
     if special is None:
         raise LookupError(f"{operation.name} needs scipy.special, which is not imported")
-    return getattr(special, operation.name)  # type: ignore[no-any-return]
+    found: Callable[..., Any] = getattr(special, operation.name)
+    return found
 
 
 def by_python_operator(class_name: str) -> Operation | None:
@@ -161,6 +158,9 @@ def _scipy(name: str, operand_count: int = 1) -> Operation:
 SCIPY_SPECIAL = ("erf", "erfc", "expit", "logit", "xlogy", "gammaln")
 
 _wrapping = "({T})({0} %s {1})"
+# Of the ufuncs that NumPy keeps private.
+_CLIP: Any = np._core.umath.clip  # type: ignore[attr-defined]
+
 _ALL: tuple[Operation, ...] = (
     # arithmetic
     _ufunc("add", c_text=_texts(iu=_wrapping % "+", f="{0} + {1}"), python_operator="Add"),
@@ -258,16 +258,11 @@ _ALL: tuple[Operation, ...] = (
     Operation(name="select", callable=np.where, operand_count=3, may_raise_flags=False),
     Operation(
         name="clip_arrays",  # np.clip where a bound is an array: NumPy's loop then takes the bound of two equal numbers
-        callable=np._core.umath.clip,  # type: ignore[attr-defined]
+        callable=_CLIP,
         operand_count=3,
         may_raise_flags=False,
     ),
-    Operation(
-        name="clip",
-        callable=np._core.umath.clip,
-        operand_count=3,
-        may_raise_flags=False,  # type: ignore[attr-defined]
-    ),
+    Operation(name="clip", callable=_CLIP, operand_count=3, may_raise_flags=False),
     Operation(
         name="contiguous", callable=_in_c_order, operand_count=1, may_raise_flags=False, c_text=_texts(biufce="{0}")
     ),

@@ -1,7 +1,7 @@
 """In which order the axes of each output lie in memory: NumPy is asked, with miniature arrays.
 
-NumPy decides the memory order of a result operation by operation (order 'K'), from the strides of the operands. Running the
-graph on arrays of at most two elements along each axis, whose strides stand in the same order as those of the call,
+NumPy decides the memory order of a result operation by operation (order 'K'), from the strides of the operands. Running
+the graph on arrays of at most two elements along each axis, whose strides stand in the same order as those of the call,
 gives NumPy's own answer in a microsecond for each operation, whatever rule this version of NumPy has.
 """
 

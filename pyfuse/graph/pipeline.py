@@ -14,7 +14,7 @@ Pass = Callable[[Graph], Graph]
 PASSES: tuple[Pass, ...] = (share_equal_values, keep_reporting_values, drop_unused_values)
 
 
-def run_passes(graph: Graph, after_each: Callable[[str, Graph], None] = lambda name, graph: None) -> Graph:
+def run_passes(graph: Graph, after_each: Callable[[str, Graph], None] = lambda _name, _graph: None) -> Graph:
     """Apply every pass; verify after each.
 
     Args:

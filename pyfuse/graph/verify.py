@@ -11,8 +11,8 @@ def verify(graph: Graph) -> None:
     """Check the invariants of a graph.
 
     Raises:
-        AssertionError: an operand comes after its user, a dtype is not fused, a dimension, input, scalar or operation does
-            not exist, or broadcasting does not give a node's dimensions.
+        AssertionError: an operand comes after its user, a dtype is not fused, a dimension, input, scalar or operation
+            does not exist, or broadcasting does not give a node's dimensions.
     """
     for index, node in enumerate(graph.nodes):
         where = f"node %{index}: {node!r}"

@@ -23,7 +23,6 @@ SAMPLES = 700  # of each kind of sample; the table says how many in all
 DIGITS = 40
 
 
-
 @dataclass(frozen=True)
 class Reference:
     """mpmath's function, and the range in which ordinary arguments lie."""
@@ -94,7 +93,9 @@ def samples(reference: Reference, dtype: np.dtype, operands: int) -> list[np.nda
     for _ in range(operands):
         ordinary = random.uniform(low, high, SAMPLES)
         small = 2.0 ** random.uniform(math.log2(float(info.tiny)), 4, SAMPLES) * random.choice([-1, 1], SAMPLES)
-        bits = random.integers(0, 2 ** (8 * dtype.itemsize), SAMPLES, np.uint64).astype(f"u{dtype.itemsize}").view(dtype)
+        bits = (
+            random.integers(0, 2 ** (8 * dtype.itemsize), SAMPLES, np.uint64).astype(f"u{dtype.itemsize}").view(dtype)
+        )
         with np.errstate(all="ignore"):
             columns.append(np.concatenate([ordinary, small, bits.astype("f8")]).astype(dtype))
     return columns

@@ -162,7 +162,7 @@ def cast(target: str, source: str) -> Case:
     function = f"pf_cast_{target}_{source}"
     undecided = None
     if target == "u4" and source in (*FLOATS, *COMPLEX):
-        undecided = lambda a: ~((np.trunc(a.real) >= -(2.0**31)) & (np.trunc(a.real) < 2.0**32))  # noqa: E731
+        undecided = lambda a: ~((np.trunc(a.real) >= -(2.0**31)) & (np.trunc(a.real) < 2.0**32))  # noqa: E731  None, or a test of elements
     return Case(
         name=function.removeprefix("pf_"),
         family="casts",

@@ -200,7 +200,7 @@ def test_verification_passes_what_is_right() -> None:
         (lambda result: result[:5], r"float64\(5,\), the original's float64\(6,\)"),
         (lambda result: np.repeat(result, 2)[::2], "in another order"),
         (lambda result: [result], "is a list, the original's a ndarray"),
-        (lambda result: None, "is a NoneType"),  # noqa: ARG005
+        (lambda result: None, "is a NoneType"),  # noqa: ARG005  called with a result
     ],
 )
 def test_verification_raises_on_a_planted_difference(spoil: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def random_graph(choose: Choose, size: int, *, is_for_kernel: bool = False) -> R
     return builder.finish()
 
 
-def always(index: int) -> bool:  # noqa: ARG001
+def always(index: int) -> bool:  # noqa: ARG001  called with an index
     """Every node fits."""
     return True
 

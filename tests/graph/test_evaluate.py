@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from pyfuse.graph.draft import GraphDraft
 from pyfuse.graph.evaluate import evaluate

@@ -12,40 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.array_layout import NestGeometry
 from pyfuse.backend.artifact_store import ArtifactStore, temporary_store
 from pyfuse.backend.cpu._runtime_ffi import ffi
 from pyfuse.backend.cpu.toolchain import Toolchain, compile_library
+from pyfuse.backend.interface import NestLaunch, PreparedLaunch
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
-from pyfuse.records import dataclass
 
 RUNTIME_TEXT = Path(__file__).parent / "native" / "runtime.c"
 # -O1: the runtime hands out chunks of 15 us and more, its own speed does not show. Built in 0.13 s; at -O3 in 0.23 s.
 RUNTIME_FLAGS = ("-pthread", "-O1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NestLaunch:
-    """Geometry and estimated cost of one nest of a launch."""
-
-    geometry: NestGeometry
-    element_cost: int
-
-
-class PreparedLaunch:
-    """A launch whose geometry is fixed.
-
-    Attributes:
-        start: runs the kernel on packed addresses and scalars, and returns its status bits; only while this object
-            lives, which owns the C structures.
-    """
-
-    __slots__ = ("_kept", "start")
-
-    def __init__(self, start: Callable[[bytes], int], kept: tuple[Any, ...]) -> None:
-        self.start = start
-        self._kept = kept
 
 
 class CpuKernel:

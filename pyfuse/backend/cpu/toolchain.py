@@ -36,8 +36,8 @@ BASE_FLAGS = (
     "-O3", "-std=gnu11", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
     "-fwrapv", "-fno-strict-aliasing",
 )  # fmt: skip
-# Used where a probe shows that they build and run. vect-epilogues-nomask=0: gcc does not vectorise the tail of each loop
-# once more in half-width vectors; a kernel of 100 operations then builds in 180 ms, not 300, and its tail is scalar.
+# Used where a probe shows that they build and run. vect-epilogues-nomask=0: gcc does not vectorise the tail of each
+# loop once more in half-width vectors; a kernel of 100 operations then builds in 180 ms, not 300, with a scalar tail.
 OPTIONAL_FLAGS = ("-march=native", "-Wl,-z,nodelete", "--param=vect-epilogues-nomask=0")
 LIBRARIES = ("-lm",)
 

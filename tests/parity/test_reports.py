@@ -223,3 +223,19 @@ def test_scalars_that_python_divides_by_zero_raise_as_in_python() -> None:
     assert_same_outcome(
         observe(fused, (x, np.float64(0)), MODES["warn"]), observe(fused.__wrapped__, (x, np.float64(0)), MODES["warn"])
     )
+
+
+# What comes of the division does not depend on it, or on its sign only: a compiler would leave it out.
+INDIFFERENT = (
+    "np.copysign(1.0, x / (x & 1))", "np.signbit(x / (x & 1))", "(x / (x & 1)).astype(bool) | True", "(x // (x & 1)) & 0",
+    "(x / (x & 1)).astype('i8') * 0", "(x / (x & 1)).astype('i4') | -1", "np.where(True, 1, x // (x & 1))",
+    "np.where(True, 1.0, x / (x & 1))", "np.logical_and(False, x / (x & 1) > 2)", "np.abs(x / (x & 1)) >= 0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", INDIFFERENT)
+def test_what_does_not_change_the_result_is_reported_all_the_same(expression: str) -> None:
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    return {expression}"))
+    x = np.arange(17, dtype="u1")
+    assert_same_outcome(observe(fused, [x], MODES["warn"]), observe(fused.__wrapped__, [x], MODES["warn"]))
+    assert fused.fallback_reasons() == {"floating-point-report": 1}

@@ -173,7 +173,7 @@ static inline pf_c8 pf_cast_c8_c16(pf_c16 a) { return (pf_c8){(pf_f4)a.re, (pf_f
 static inline pf_b1 pf_cast_b1_$T(pf_$T a) { return (a.re != 0) | (a.im != 0); }
 static inline pf_i1 pf_cast_i1_$T(pf_$T a) { return pf_cast_i1_$F(a.re); }
 static inline pf_i2 pf_cast_i2_$T(pf_$T a) { return pf_cast_i2_$F(a.re); }
-static inline pf_i4 pf_cast_i4_$T(pf_$T a) { return pf_cast_i4_$F(a.re); }
+static inline pf_i4 pf_cast_i4_$T(pf_$T a, unsigned *status) { return pf_cast_i4_$F(a.re, status); }
 static inline pf_u1 pf_cast_u1_$T(pf_$T a) { return pf_cast_u1_$F(a.re); }
 static inline pf_u2 pf_cast_u2_$T(pf_$T a) { return pf_cast_u2_$F(a.re); }
 static inline pf_f4 pf_cast_f4_$T(pf_$T a) { return pf_cast_f4_$F(a.re); }

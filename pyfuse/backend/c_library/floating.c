@@ -111,8 +111,15 @@ static inline pf_f4 pf_ceil_f4(pf_f4 a) { return __builtin_ceilf(a); }
 static inline pf_f8 pf_ceil_f8(pf_f8 a) { return __builtin_ceil(a); }
 static inline pf_f4 pf_trunc_f4(pf_f4 a) { return __builtin_truncf(a); }
 static inline pf_f8 pf_trunc_f8(pf_f8 a) { return __builtin_trunc(a); }
-static inline pf_f4 pf_copysign_f4(pf_f4 a, pf_f4 b) { return __builtin_copysignf(a, b); }
-static inline pf_f8 pf_copysign_f8(pf_f8 a, pf_f8 b) { return __builtin_copysign(a, b); }
+//@ for T in f4 f8
+/* On bits: of __builtin_copysign(a, x / y) with x and y converted from unsigned integers gcc knows the sign, and leaves out the division that
+ * NumPy would report. */
+static inline pf_$T pf_copysign_$T(pf_$T a, pf_$T b)
+{
+    const pf_$U sign = (pf_$U)1 << ($BITS - 1);
+    return pf_from_bits_$T((pf_bits_$T(a) & ~sign) | (pf_bits_$T(b) & sign));
+}
+//@ end
 static inline pf_f4 pf_degrees_f4(pf_f4 a) { return a * (180.0f / 3.141592653589793238462643383279502884f); }
 static inline pf_f8 pf_degrees_f8(pf_f8 a) { return a * (180.0 / 3.141592653589793238462643383279502884); }
 static inline pf_f4 pf_radians_f4(pf_f4 a) { return a * (3.141592653589793238462643383279502884f / 180.0f); }

@@ -263,6 +263,8 @@ class _NestText:
         return [line if line.startswith("#") else _INDENT * depth + line for line in lines]
 
 
+# Operations on integers and booleans of which one operand may decide the result: x & 0, x | True, where(True, x, y).
+_ABSORBING = frozenset({"multiply", "bitwise_and", "bitwise_or", "logical_and", "logical_or", "select"})
 _CHOOSING = frozenset({"select", "heaviside"})  # a result of few values: gcc computes on with each
 
 
@@ -289,4 +291,15 @@ def _opaque_constants(steps: Sequence[Step]) -> set[int]:
                     constant.add(position)
                 if is_constant or (operation in _CHOOSING and step.dtype.kind in "fc"):
                     opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
+                opaque |= {operand for operand in operands if _decides_alone(operation, steps[operand].source)}
     return opaque
+
+
+def _decides_alone(operation: str, source: object) -> bool:
+    """Whether an operand is a constant that gives the result whatever the other operand is.
+
+    The compiler would leave the other one out, and with it what NumPy reports of it.
+    """
+    if not isinstance(source, ConstantStep) or operation not in _ABSORBING:
+        return False
+    return source.value in (0, -1) or isinstance(source.value, bool)

@@ -17,7 +17,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.build_graph import ContainerRecipe, HostRecipe, OutputRecipe, Recipe, ViewRecipe
 from pyfuse.graph.drop_unused_values import may_report
 from pyfuse.graph.loop_plan import Load, Nest, Store
-from pyfuse.graph.nodes import ONE, Apply, Graph, InputExtent, code_of
+from pyfuse.graph.nodes import ONE, Apply, Graph, Input, InputExtent, View, code_of
 from pyfuse.graph.output_layouts import AxisOrder, miniatures, output_orders
 from pyfuse.host_values import HostArgument, HostExpression
 from pyfuse.records import dataclass
@@ -98,6 +98,7 @@ def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], 
             Code.FLOATING_POINT_REPORT,
             "the result is empty, but NumPy computes other values on the way to it and may report an error of theirs",
         )
+    _refuse_backward_products(graph, inputs)
     small = miniatures(inputs)
     key = (small, tuple([min(extent, 2) for extent in extents]))
     if key not in specialization.orders:
@@ -169,6 +170,28 @@ def _computes_outside_loops(graph: Graph, dims: Sequence[int]) -> bool:
     return any(
         may_report(graph, node) and all(dim == ONE or dims[dim] != 0 for dim in node.dims) for node in graph.nodes
     )
+
+
+def _refuse_backward_products(graph: Graph, inputs: Sequence[np.ndarray]) -> None:
+    """NumPy 2.4 rounds products of complex64 once where it walks forwards, twice where an operand runs backwards.
+
+    Kernels round as it does forwards; backwards the original runs. Found by fuzzing; complex128 has no such difference.
+    """
+    for node in graph.nodes:
+        if isinstance(node, Apply) and node.operation in ("multiply", "square") and node.dtype == np.dtype("c8"):
+            for operand in node.operands:
+                source = graph.nodes[operand]
+                while isinstance(source, View):
+                    source = graph.nodes[source.operand]
+                if isinstance(source, Input) and _runs_backwards(inputs[source.index]):
+                    raise refuse(
+                        Code.UNSUPPORTED_ARRAY,
+                        "NumPy rounds products of complex64 arrays in a way of its own where one runs backwards",
+                    )
+
+
+def _runs_backwards(array: np.ndarray) -> bool:
+    return any(stride < 0 and extent > 1 for stride, extent in zip(array.strides, array.shape, strict=True))
 
 
 def _dim_extents(graph: Graph, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> tuple[int, ...]:

@@ -253,3 +253,14 @@ def test_large_arrays_in_several_threads_have_the_same_bits() -> None:
         assert_fused(fused, x, y, ulp=4)
         together = fused(x, y)
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_products_of_complex64_arrays_that_run_backwards_are_numpys_own() -> None:
+    fused = pyfuse.fuse(function_from("def f(x, y):\n    return x * y, x * x"))
+    random = np.random.default_rng(3)
+    x, y = (random.standard_normal((2, 40)).view("c16").astype("c8") for _ in range(2))
+    for given in ((x[:, ::-1], y), (x, y[::-1]), (x[:, ::-1], y[:, ::-1])):
+        assert_same_outcome(observe(fused, given), observe(fused.__wrapped__, given))
+    assert fused.fallback_reasons() == {"unsupported-array": 3}
+    assert_same_outcome(observe(fused, (x, y)), observe(fused.__wrapped__, (x, y)))
+    assert fused.cache_info().fused_calls == 1

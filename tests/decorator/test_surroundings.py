@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def test_a_module_in_a_zip_file(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="since 3.13 Python keeps the text of 'python -c'")
 def test_text_on_the_command_line_has_no_source_and_says_so() -> None:
     program = FUSED_PROGRAM + (
         "a = np.arange(4.0)\n"

@@ -166,8 +166,6 @@ FAMILIES: dict[str, str] = {
         np.round(i, 1)
         np.round(h, 1)
         np.round(z, 3)
-        np.fix(x)
-        np.fix(i)
         np.rint(i)
         np.trunc(h)
         np.ceil(i)
@@ -356,3 +354,9 @@ def test_clip_of_half_precision_zeros_keeps_their_sign_for_bounds_that_are_array
     table = np.array([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 6e-8], "f2")
     x, low, high = (column.ravel().copy() for column in np.meshgrid(table, table, table))
     assert_fused(fused, x, low, high)
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) >= "2.5.0", reason="NumPy 2.5 warns that np.fix is deprecated")
+def test_fix_is_fused() -> None:
+    fused = pyfuse.fuse(function_from("def f(x, i):\n    return np.fix(x), np.fix(i)"))
+    assert_fused(fused, np.array([-1.5, -0.0, 2.5, np.nan]), np.arange(3))

@@ -161,7 +161,7 @@ QUIET = [
     "np.maximum(x, y), np.minimum(x, y), np.fmax(x, y), np.fmin(x, y), np.clip(x, -1, 1), np.clip(x, y, 2)",
     "np.where(x > 0, x, y), np.where(x, x, -x), np.select([x > 0, x < 0], [x, y])",
     "np.isnan(x), np.isinf(x), np.isfinite(x), np.signbit(x), np.sign(x), np.isposinf(x)",
-    "-x, +x, abs(x), np.copysign(x, y), np.floor(x), np.ceil(x), np.trunc(x), np.rint(x), np.fix(x), np.round(x)",
+    "-x, +x, abs(x), np.copysign(x, y), np.floor(x), np.ceil(x), np.trunc(x), np.rint(x), np.round(x)",
     "np.nan_to_num(x), np.heaviside(x, 0.5), np.logical_and(x, y), np.logical_not(x), x.astype(bool)",
     "x + 1, x * 1, x - 0.5, x + 0.25",
     "np.modf(x), np.frexp(x)",

@@ -136,9 +136,9 @@ def numpy_fuses_complex_products() -> bool:
 
 
 @cache
-def numpy_steps_to_negative_zero() -> bool:
-    """Whether NumPy's float16 nextafter goes from the smallest negative number to -0.0 (since 2.5), not to 0.0."""
-    return bool(np.signbit(np.nextafter(np.array([-6e-8], "f2"), np.array([0], "f2")))[0])
+def numpy_steps_between_zeros() -> bool:
+    """Whether NumPy's float16 nextafter goes from 0.0 to -0.0 where it is asked to (since 2.5)."""
+    return bool(np.signbit(np.nextafter(np.array([0.0], "f2"), np.array([-0.0], "f2")))[0])
 
 
 def function_name(operation_name: str, dtypes: Sequence[np.dtype]) -> str:
@@ -146,7 +146,7 @@ def function_name(operation_name: str, dtypes: Sequence[np.dtype]) -> str:
     codes = [code_of(dtype) for dtype in dtypes]
     if operation_name in _FUSED_IN_NUMPY and dtypes[0].kind == "c" and not numpy_fuses_complex_products():
         operation_name = f"{operation_name}_unfused"
-    if operation_name == "nextafter" and dtypes[0] == HALF and numpy_steps_to_negative_zero():
+    if operation_name == "nextafter" and dtypes[0] == HALF and numpy_steps_between_zeros():
         operation_name = "nextafter_signed"
     return f"pf_{operation_name}_{codes[0] if len(set(codes)) == 1 else ''.join(codes)}"
 

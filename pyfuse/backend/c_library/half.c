@@ -103,12 +103,10 @@ static inline pf_f2 pf_nextafter_f2(pf_f2 a, pf_f2 b, unsigned *status)
     *status |= ordered & pf_isinf_f2(result) & pf_isfinite_f2(a) ? PF_OVERFLOW : 0;
     return ordered ? result : (pf_f2)0x7e00u;
 }
-/* As NumPy does it since 2.5: from the smallest negative number upwards to -0.0, and from one zero to the other. */
+/* As NumPy does it since 2.5: from one zero to the other. */
 static inline pf_f2 pf_nextafter_signed_f2(pf_f2 a, pf_f2 b, unsigned *status)
 {
-    const pf_f2 next = pf_nextafter_f2(a, b, status);
-    if (((a | b) & 0x7fff) == 0) return b;
-    return (next & 0x7fff) == 0 ? a & 0x8000 : next;
+    return ((a | b) & 0x7fff) == 0 ? b : pf_nextafter_f2(a, b, status);
 }
 /* Above the power of two that a negative a may be, the distance is that of the lower binade: NumPy looks upwards. */
 static inline pf_f2 pf_spacing_f2(pf_f2 a, unsigned *status)

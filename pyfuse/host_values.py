@@ -28,7 +28,7 @@ class HostExpression:
 
     def evaluate(self, arguments: Sequence[Any]) -> Any:
         """The value for one call; raises whatever Python raises."""
-        raise AssertionError(f"{type(self).__name__} does not say how it is evaluated")
+        raise AssertionError(f"{self!r} does not say how it is evaluated for {arguments!r}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

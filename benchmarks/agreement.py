@@ -46,3 +46,33 @@ def _epsilon(result: Any) -> float:
     """Machine epsilon of a result's dtype (of its first array when it is a tuple); 0 for integers."""
     dtype = np.asarray(result[0] if isinstance(result, tuple) else result).dtype
     return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
+
+
+# Relative to the largest element, since sums may be taken in another order.
+_TOLERANCES = {"float64": 1e-12, "complex128": 1e-12, "float32": 1e-5, "complex64": 1e-5, "float16": 1e-2}
+# A single-precision sum of 1e6 terms, one after the other as a loop adds them, was 1.6e-4 from NumPy's (measured).
+_PEER_TOLERANCES = {**_TOLERANCES, "float32": 1e-3}
+
+
+def assert_near(system: str, expected: Any, actual: Any, *, is_same_kind: bool = True) -> None:
+    """Refuse an answer that is not NumPy's within the tolerance of its dtype; integers and booleans must be equal.
+
+    Args:
+        system: whose answer it is.
+        expected: NumPy's answer: an array, a scalar or a tuple of them.
+        actual: the answer in question.
+        is_same_kind: type and dtype must be NumPy's too; otherwise it is a peer's, and arrays of other libraries and
+            Python's numbers will do.
+
+    Raises:
+        AssertionError: the answer is another.
+    """
+    if not is_same_kind:
+        actual = np.asarray(actual).astype(expected.dtype)
+        expected = np.asarray(expected)
+    found = difference(expected, actual)
+    assert not found.mismatch, f"{system}: {found.mismatch}"
+    results = expected if isinstance(expected, tuple) else (expected,)
+    tolerances = _TOLERANCES if is_same_kind else _PEER_TOLERANCES
+    tolerance = min(tolerances.get(np.asarray(result).dtype.name, 0.0) for result in results)
+    assert found.relative <= tolerance, f"{system}: {found.relative:.3g} of the largest element from NumPy's result"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyfuse
 from benchmarks.agreement import fuse_and_check
-from benchmarks.machine import describe_machine
-from benchmarks.workloads import SIZES, WORKLOADS, Case, cases
+from benchmarks.catalogue import CATALOGUE, ELEMENTWISE_NAMES
+from benchmarks.command_line import add_case_options, thread_setting
+from benchmarks.record import write_record
+from benchmarks.spread import Spread, draw_spread, spread_of
+from benchmarks.workloads import SIZES, Case, cases
 from pyfuse.demo.interleaved import time_in_turn
 
 RESULTS = Path(__file__).parent / "results" / "ratios.json"
@@ -65,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ratios: list[Ratio] = []
     failures: list[str] = []
     print(*_HEADER, sep="\n", flush=True)
-    with nullcontext() if options.threads is None else pyfuse.config.set(num_threads=options.threads):
-        for case in cases(options.sizes, options.workloads):
+    with thread_setting(options.threads):
+        for case in cases(options.sizes, options.workloads, CATALOGUE):
             try:
                 ratio = measure(case, options.seconds)
             except AssertionError as refusal:
@@ -96,16 +97,16 @@ def measure(case: Case, seconds: float = AT_LEAST_SECONDS) -> Ratio:
     times = time_in_turn(
         case.workload.function, fused, arguments, at_least_pairs=AT_LEAST_PAIRS, at_least_seconds=seconds
     )
-    first_quartile, median, third_quartile = statistics.quantiles(times.ratios(), n=4, method="inclusive")
+    spread = spread_of(times.first, times.second)
     return Ratio(
         workload=case.workload.name,
         dtype=case.dtype,
         size=case.size,
         numpy_us=statistics.median(times.first) / 1e3,
         fused_us=statistics.median(times.second) / 1e3,
-        median=median,
-        first_quartile=first_quartile,
-        third_quartile=third_quartile,
+        median=spread.median,
+        first_quartile=spread.first_quartile,
+        third_quartile=spread.third_quartile,
         pairs=len(times.first),
     )
 
@@ -118,47 +119,30 @@ _HEADER = (
 
 def draw_row(ratio: Ratio) -> str:
     """One line of the Markdown table; the ratio is bold when the kernel was slower."""
-    median = f"**{ratio.median:.2f}**" if ratio.median < 1.0 else f"{ratio.median:.2f}"
-    spread = f"[{ratio.first_quartile:.2f}, {ratio.third_quartile:.2f}]"
+    spread = Spread(first_quartile=ratio.first_quartile, median=ratio.median, third_quartile=ratio.third_quartile)
     cells = (
         ratio.workload,
         ratio.dtype,
         f"{ratio.size:,}",
         f"{ratio.numpy_us:,.1f}",
         f"{ratio.fused_us:,.1f}",
-        f"{median} {spread}",
+        draw_spread(spread),
     )
     return f"| {' | '.join(cells)} |"
 
 
 def write(path: Path, ratios: Iterable[Ratio], threads: int | None) -> None:
     """Write the ratios with the facts of the machine as JSON; ``threads`` is None where the settings decided."""
-    record = {
-        "machine": asdict(describe_machine()),
-        "threads": pyfuse.config.current().num_threads if threads is None else threads,
-        "ratios": [asdict(ratio) for ratio in ratios],
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    most_threads = pyfuse.config.current().num_threads if threads is None else threads
+    write_record(path, threads=most_threads, ratios=[asdict(ratio) for ratio in ratios])
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ratios", description=__doc__)
-    parser.add_argument("--sizes", type=_whole, nargs="+", default=SIZES, help="result elements, such as 1000 or 1e5")
-    parser.add_argument("--workloads", nargs="+", choices=[workload.name for workload in WORKLOADS], metavar="NAME")
-    parser.add_argument("--threads", type=_whole, help="threads of a kernel (default: as pyfuse is set)")
-    parser.add_argument("--seconds", type=float, default=AT_LEAST_SECONDS, help="per case (default: %(default)s)")
+    add_case_options(parser, sizes=SIZES, names=ELEMENTWISE_NAMES, seconds=AT_LEAST_SECONDS)
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} into {RESULTS.parent.name}/")
     return parser.parse_args(arguments)
-
-
-def _whole(word: str) -> int:
-    """A whole number above 0, also written like ``1e5``."""
-    number = float(word)
-    if number < 1 or number != int(number):
-        raise argparse.ArgumentTypeError(f"{word} is not a whole number above 0")
-    return int(number)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The functions whose speed is measured, with their inputs."""
+"""The elementwise functions whose speed is measured, with their inputs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,23 +60,27 @@ class Case:
         return self.workload.make_inputs(self.size, self.dtype)
 
 
-def cases(sizes: Iterable[int] = SIZES, names: Iterable[str] | None = None) -> tuple[Case, ...]:
+def cases(
+    sizes: Iterable[int] = SIZES, names: Iterable[str] | None = None, workloads: Sequence[Workload] | None = None
+) -> tuple[Case, ...]:
     """Every workload in every dtype, at those of its sizes that are among ``sizes``.
 
     Args:
         sizes: numbers of result elements.
         names: names of workloads to keep; None keeps all.
+        workloads: what to choose from; None stands for ``WORKLOADS``.
 
     Raises:
         ValueError: a name is that of no workload.
     """
+    listed = WORKLOADS if workloads is None else workloads
     wanted_sizes = tuple(sizes)
-    wanted_names = tuple(workload.name for workload in WORKLOADS) if names is None else tuple(names)
-    if unknown := sorted(frozenset(wanted_names) - frozenset(workload.name for workload in WORKLOADS)):
+    wanted_names = tuple(workload.name for workload in listed) if names is None else tuple(names)
+    if unknown := sorted(frozenset(wanted_names) - frozenset(workload.name for workload in listed)):
         raise ValueError(f"no workload is called {unknown[0]!r}")
     return tuple(
         Case(workload=workload, dtype=dtype, size=size)
-        for workload in WORKLOADS
+        for workload in listed
         if workload.name in wanted_names
         for dtype in workload.dtypes
         for size in workload.sizes

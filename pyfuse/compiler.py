@@ -16,14 +16,18 @@ from pyfuse.backend.registry import backend_named
 from pyfuse.config import Config
 from pyfuse.debug import Dump
 from pyfuse.frontend.build_graph import Recipe, build_graph
-from pyfuse.graph.loop_plan import LoopPlan, plan_loops, plan_text
+from pyfuse.graph.loop_plan import LoopPlan, plan_text
 from pyfuse.graph.nodes import Graph
 from pyfuse.graph.output_layouts import AxisOrder, Miniature
 from pyfuse.graph.pipeline import run_passes
+from pyfuse.graph.plan_loops import plan_loops
+from pyfuse.graph.reduction_forms import ReductionForm, reductions_of
 from pyfuse.graph.text import graph_text
 from pyfuse.host_values import Guard, HostExpression
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.records import dataclass
+
+Forms = tuple[ReductionForm, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +46,23 @@ class Specialization:
     Attributes:
         graph: after all passes.
         traced_text: the graph before them.
-        plan: its loop nests.
+        plans: its loop nests, by the forms of its reductions.
         inputs, scalars, extents, guards, result: as in ``TracedFunction``.
-        kernels: loaded so far, by the layouts of the nests.
-        orders: axis orders of the outputs, by miniature inputs and extents.
+        kernels: loaded so far, by the forms of the reductions and the layouts of the nests.
+        orders: axis orders of nodes, by miniature inputs and extents.
         lock: held while a kernel is built, so that each is built once.
     """
 
     graph: Graph
     traced_text: str
-    plan: LoopPlan
     inputs: tuple[HostExpression, ...]
     scalars: tuple[HostExpression, ...]
     extents: tuple[HostExpression, ...]
     guards: tuple[Guard, ...]
     result: Recipe
-    kernels: dict[tuple[NestLayout, ...], LoadedKernel] = field(default_factory=dict)
-    orders: dict[tuple[tuple[Miniature, ...], tuple[int, ...]], tuple[AxisOrder, ...]] = field(default_factory=dict)
+    plans: dict[Forms, LoopPlan] = field(default_factory=dict)
+    kernels: dict[tuple[Forms, tuple[NestLayout, ...]], LoadedKernel] = field(default_factory=dict)
+    orders: dict[tuple[tuple[Miniature, ...], tuple[int, ...]], dict[int, AxisOrder]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -80,12 +84,13 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
     dump("graph", text)
     dump("types", "".join(f"{guard.text}\n" for guard in traced.guards))
     graph = run_passes(traced.graph, lambda name, after: dump("passes", f"after {name}\n{graph_text(after)}"))
-    plan = plan_loops(graph)
-    dump("plan", plan_text(plan))
+    plans: dict[Forms, LoopPlan] = {} if reductions_of(graph) else {(): plan_loops(graph)}
+    for plan in plans.values():  # those of reductions depend on the call's arrays: see load_kernel
+        dump("plan", plan_text(plan))
     return Specialization(
         graph=graph,
         traced_text=text,
-        plan=plan,
+        plans=plans,
         inputs=traced.inputs,
         scalars=traced.scalars,
         extents=traced.extents,
@@ -94,16 +99,22 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
     )
 
 
-def write_source(specialization: Specialization, layouts: tuple[NestLayout, ...]) -> KernelSource:
-    """The text of the kernel for a layout. Raises CannotFuse for an operation without text."""
-    backend = backend_named("cpu")
-    return backend.write(specialization.plan, layouts, specialization.graph.input_count)
+def plan_for(specialization: Specialization, forms: Forms) -> LoopPlan:
+    """The loop plan for reductions of these forms, made once."""
+    if forms not in specialization.plans:
+        specialization.plans[forms] = plan_loops(specialization.graph, forms)
+    return specialization.plans[forms]
+
+
+def write_source(specialization: Specialization, forms: Forms, layouts: tuple[NestLayout, ...]) -> KernelSource:
+    """The text of the kernel for a plan and layout. Raises CannotFuse for an operation without text."""
+    return backend_named("cpu").write(plan_for(specialization, forms), layouts)
 
 
 def load_kernel(
-    specialization: Specialization, layouts: tuple[NestLayout, ...], config: Config, dump: Dump
+    specialization: Specialization, forms: Forms, layouts: tuple[NestLayout, ...], config: Config, dump: Dump
 ) -> tuple[LoadedKernel, bool]:
-    """The kernel for a layout, built and loaded once however many threads ask.
+    """The kernel for a plan and layout, built and loaded once however many threads ask.
 
     Returns:
         The kernel, and whether this call loaded it.
@@ -112,10 +123,12 @@ def load_kernel(
         CannotFuse: it cannot be written, built or loaded.
     """
     with specialization.lock:
-        if layouts in specialization.kernels:
-            return specialization.kernels[layouts], False
+        if (forms, layouts) in specialization.kernels:
+            return specialization.kernels[forms, layouts], False
         backend = backend_named("cpu")
-        source = write_source(specialization, layouts)
+        if forms:
+            dump("plan", plan_text(plan_for(specialization, forms)))
+        source = write_source(specialization, forms, layouts)
         dump("source", source.text)
         if dump.wants("asm"):
             dump("asm", backend.assembly_of(source, config))
@@ -125,5 +138,5 @@ def load_kernel(
         )
         kernel = backend.load(source, built, config)
         loaded = LoadedKernel(source=source, built=built, kernel=kernel)
-        specialization.kernels[layouts] = loaded
+        specialization.kernels[forms, layouts] = loaded
         return loaded, True

@@ -26,6 +26,7 @@ class Code(enum.StrEnum):
     ARGUMENT_STORE = "argument-store"
     UNINITIALISED = "uninitialised-elements"
     NUMPY_RAISES = "numpy-raises"
+    EMPTY_REDUCTION = "empty-reduction"
     SHAPE_MISMATCH = "shape-mismatch"
     SCALAR_RANGE = "scalar-range"
     HOST_ERROR = "scalar-error"

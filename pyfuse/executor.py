@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyfuse import config as settings
+from pyfuse.call_geometry import call_geometry
 from pyfuse.call_signature import exact_key, signature_key
 from pyfuse.compiler import Specialization, load_kernel, specialize
 from pyfuse.config import Config
@@ -21,7 +22,7 @@ from pyfuse.errors import CannotFuse
 from pyfuse.fallback import Fallback, mistakes_as_reasons
 from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
-from pyfuse.launch import Launch, call_geometry, make_launch
+from pyfuse.launch import Launch, make_launch
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.verification import verify
@@ -187,10 +188,11 @@ class Executor:
         inputs, extents = evaluate_inputs(specialization, arguments)
         with mistakes_as_reasons():
             geometry = call_geometry(specialization, inputs, extents)
-        layouts = tuple(nest.layout for nest in geometry.nests)
         try:
             with mistakes_as_reasons():
-                loaded, is_new = load_kernel(specialization, layouts, config, self._dump(config))
+                loaded, is_new = load_kernel(
+                    specialization, geometry.forms, geometry.layouts, config, self._dump(config)
+                )
         except CannotFuse as refusal:
             self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
             raise

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyfuse.backend.interface import KernelSource
+from pyfuse.call_geometry import call_geometry
 from pyfuse.call_signature import signature_text
 from pyfuse.compiler import Specialization, write_source
 from pyfuse.config import Config
 from pyfuse.errors import CannotFuse
 from pyfuse.executor import Executor, evaluate_inputs
-from pyfuse.graph.loop_plan import plan_text
+from pyfuse.graph.loop_plan import LoopPlan, plan_text
 from pyfuse.graph.text import graph_text
-from pyfuse.launch import call_geometry
 
 
 def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -28,10 +28,10 @@ def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[s
     if arguments is None:
         return f"{name} cannot be called with these arguments.\n"
     try:
-        specialization, source = _stages(executor, arguments, executor.config())
+        specialization, plan, source = _stages(executor, arguments, executor.config())
     except CannotFuse as refusal:
         return f"{name} runs as ordinary Python for these arguments.\n\n{refusal.diagnostic.draw()}\n"
-    return _explanation(name, prepared.binder.names, arguments, specialization, source)
+    return _explanation(name, prepared.binder.names, arguments, specialization, plan, source)
 
 
 def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -41,18 +41,25 @@ def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any
         CannotFuse: the call does not fuse.
         TypeError: the arguments do not match the parameters.
     """
-    return _stages(executor, executor.arguments(args, kwargs), executor.config())[1].text
+    return _stages(executor, executor.arguments(args, kwargs), executor.config())[2].text
 
 
-def _stages(executor: Executor, arguments: Sequence[Any], config: Config) -> tuple[Specialization, KernelSource]:
+def _stages(
+    executor: Executor, arguments: Sequence[Any], config: Config
+) -> tuple[Specialization, LoopPlan, KernelSource]:
     specialization = executor.specialization(arguments, config)
     inputs, extents = evaluate_inputs(specialization, arguments)
     geometry = call_geometry(specialization, inputs, extents)
-    return specialization, write_source(specialization, tuple(nest.layout for nest in geometry.nests))
+    return specialization, geometry.plan, write_source(specialization, geometry.forms, geometry.layouts)
 
 
 def _explanation(
-    name: str, names: Sequence[str], arguments: Sequence[Any], specialization: Specialization, source: KernelSource
+    name: str,
+    names: Sequence[str],
+    arguments: Sequence[Any],
+    specialization: Specialization,
+    plan: LoopPlan,
+    source: KernelSource,
 ) -> str:
     guards = "".join(f"  {guard.text}\n" for guard in specialization.guards) or "  nothing beyond the signature\n"
     return (
@@ -61,7 +68,7 @@ def _explanation(
         f"\nIt relies on\n{guards}"
         f"\nGraph as traced\n{specialization.traced_text}"
         f"\nGraph after all passes\n{graph_text(specialization.graph)}"
-        f"\nLoop plan\n{plan_text(specialization.plan)}"
+        f"\nLoop plan\n{plan_text(plan)}"
         f"\nKernel\n{source.text}"
     )
 

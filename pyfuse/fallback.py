@@ -20,6 +20,7 @@ NUMPYS_OWN = frozenset(
     {
         Code.NUMPY_RAISES,
         Code.SHAPE_MISMATCH,
+        Code.EMPTY_REDUCTION,
         Code.SCALAR_RANGE,
         Code.HOST_ERROR,
         Code.FLOATING_POINT_REPORT,

@@ -62,6 +62,49 @@ class HostCall(HostExpression):
         return self.function(*[operand.evaluate(arguments) for operand in self.operands])
 
 
+def evaluation_of(expressions: Sequence[HostExpression]) -> Callable[[Sequence[Any]], list[Any]]:
+    """A function of a call's arguments: the values of all expressions, where a part of several is computed once.
+
+    It raises what Python raises.
+    """
+    constants: list[Any] = []
+    indices: list[int] = []
+    calls: list[tuple[Callable[..., Any], list[tuple[int, int]]]] = []
+    places: dict[int, tuple[int, int]] = {}  # by id of an expression: constant, argument or call, and which
+
+    def place(expression: HostExpression) -> tuple[int, int]:
+        if id(expression) in places:
+            return places[id(expression)]
+        match expression:
+            case HostConstant(value=value):
+                constants.append(value)
+                found = (0, len(constants) - 1)
+            case HostArgument(index=index):
+                indices.append(index)
+                found = (1, len(indices) - 1)
+            case HostCall(function=function, operands=operands):
+                needed = [place(operand) for operand in operands]
+                calls.append((function, needed))
+                found = (2, len(calls) - 1)
+            case _:
+                raise AssertionError(f"{expression!r} does not say how it is evaluated")
+        places[id(expression)] = found
+        return found
+
+    wanted = [place(expression) for expression in expressions]
+    first = (0, len(constants), len(constants) + len(indices))
+    steps = [(function, [first[kind] + number for kind, number in needed]) for function, needed in calls]
+    results = [first[kind] + number for kind, number in wanted]
+
+    def evaluate(arguments: Sequence[Any]) -> list[Any]:
+        values = [*constants, *[arguments[index] for index in indices]]
+        for function, operands in steps:
+            values.append(function(*[values[operand] for operand in operands]))
+        return [values[result] for result in results]
+
+    return evaluate
+
+
 @dataclass(frozen=True, kw_only=True)
 class Guard:
     """A fact that a specialisation relies on.
@@ -70,11 +113,13 @@ class Guard:
         expression: what to look at.
         holds_for: whether the fact holds of its value now.
         text: the fact, for explanations.
+        is_of_form: whether arrays of the same exact form (``call_signature.exact_key``) agree in it.
     """
 
     expression: HostExpression
     holds_for: Callable[[Any], bool]
     text: str
+    is_of_form: bool = False
 
     def holds(self, arguments: Sequence[Any]) -> bool:
         """Whether the fact holds for a call; a value that cannot be had does not hold."""
@@ -82,6 +127,25 @@ class Guard:
             return self.holds_for(self.expression.evaluate(arguments))
         except Exception:
             return False
+
+
+def view_of(array: np.ndarray, axes: Sequence[int | None], part: str | None = None) -> Any:
+    """A NumPy view: of the real or imaginary part, or under other axes; a new object even where they stay as they are.
+
+    Args:
+        array: whose elements.
+        axes: for each axis of the view that of the array, or None for a new one; axes left out have extent one.
+        part: ``real`` or ``imag``, and then ``axes`` do not count.
+    """
+    if part is not None:
+        return getattr(array, part)
+    kept = [axis for axis in axes if axis is not None]
+    if len(kept) < array.ndim:
+        array = array.squeeze(tuple([axis for axis in range(array.ndim) if axis not in kept]))
+        places = sorted(kept)
+        kept = [places.index(axis) for axis in kept]
+    moved = array.transpose(kept)
+    return moved[tuple([np.newaxis if axis is None else slice(None) for axis in axes])] if None in axes else moved
 
 
 def identity_guard(expression: HostExpression, value: Any) -> Guard:
@@ -116,6 +180,7 @@ def array_guard(expression: HostExpression, array: np.ndarray) -> Guard:
         expression=expression,
         holds_for=lambda now: type(now) is np.ndarray and array_facts(now) == facts,
         text=f"{expression.text} is an array of {array.dtype}, rank {array.ndim}",
+        is_of_form=True,
     )
 
 
@@ -144,6 +209,8 @@ def freeze(value: Any) -> Any:
         return (dict, tuple((freeze(key), freeze(item)) for key, item in value.items()))
     if isinstance(value, np.dtype):
         return (np.dtype, value)
+    if kind is slice:
+        return (slice, freeze((value.start, value.stop, value.step)))
     return (kind, id(value))
 
 

@@ -16,7 +16,9 @@ from pyfuse.records import dataclass
 MAX_VARIANTS = 8  # of one signature, by values that the function's form depends on
 
 # Refusals that hold of one call only, and are not remembered.
-PASSING_CODES = frozenset({Code.SCALAR_RANGE, Code.HOST_ERROR, Code.SHAPE_MISMATCH, Code.FLOATING_POINT_REPORT})
+PASSING_CODES = frozenset(
+    {Code.SCALAR_RANGE, Code.HOST_ERROR, Code.SHAPE_MISMATCH, Code.FLOATING_POINT_REPORT, Code.EMPTY_REDUCTION}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

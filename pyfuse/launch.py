@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.array_layout import NestGeometry, merge_dims
 from pyfuse.backend.interface import Kernel, NestLaunch, PreparedLaunch
+from pyfuse.call_geometry import CallGeometry, part_count
 from pyfuse.compiler import LoadedKernel, Specialization
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend.build_graph import ContainerRecipe, HostRecipe, OutputRecipe, Recipe, ViewRecipe
-from pyfuse.graph.drop_unused_values import may_report
-from pyfuse.graph.loop_plan import Load, Nest, Store
-from pyfuse.graph.nodes import ONE, Apply, Graph, Input, InputExtent, View, code_of
-from pyfuse.graph.output_layouts import AxisOrder, miniatures, output_orders
-from pyfuse.host_values import HostArgument, HostExpression
+from pyfuse.frontend.build_graph import ContainerRecipe, HostRecipe, NumberRecipe, OutputRecipe, Recipe, ViewRecipe
+from pyfuse.graph.loop_plan import Nest, Style
+from pyfuse.graph.nodes import Apply, code_of
+from pyfuse.graph.output_layouts import AxisOrder
+from pyfuse.host_values import HostArgument, HostCall, HostExpression, view_of
 from pyfuse.records import dataclass
 
 # How each dtype is packed into a 16-byte scalar slot. struct raises for a number that does not fit, as NumPy would.
@@ -42,6 +41,8 @@ class Launch:
         input_indices: parameters that are the inputs, or None where inputs must be evaluated.
         scalar_indices: likewise of the scalars.
         allocate: makes each output.
+        temporaries: make the kernel's own arrays.
+        has_pieces: whether results depend on the size of NumPy's buffers.
         pack: addresses and scalars to bytes.
         replay_bits: status bits that mean "the original must run" whatever errstate says.
     """
@@ -53,6 +54,8 @@ class Launch:
     scalar_indices: tuple[int, ...] | None
     has_complex_scalars: bool
     allocate: tuple[Allocate, ...]
+    temporaries: tuple[Allocate, ...]
+    has_pieces: bool
     pack: Callable[..., bytes]
     finish: Callable[[Sequence[Any], Sequence[Any]], Any]
     replay_bits: int
@@ -72,61 +75,22 @@ class Launch:
         return flat
 
 
-@dataclass(frozen=True, kw_only=True)
-class CallGeometry:
-    """Shapes and strides of a call's arrays, and how its outputs will lie."""
-
-    extents: tuple[int, ...]  # of each dimension of the graph
-    shapes: tuple[tuple[int, ...], ...]  # of each output
-    orders: tuple[AxisOrder, ...]
-    nests: tuple[NestGeometry, ...]
-
-
-def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> CallGeometry:
-    """Check the shapes of a call against each other, and lay out its outputs and loop nests.
-
-    Raises:
-        CannotFuse: shapes do not match (NumPy raises its own error), or the rank is too high.
-    """
-    graph = specialization.graph
-    dims = _dim_extents(graph, inputs, extents)
-    shapes = tuple(
-        tuple(1 if dim == ONE else dims[dim] for dim in graph.nodes[output.node].dims) for output in graph.outputs
-    )
-    if 0 in dims and _computes_outside_loops(graph, dims):
-        raise refuse(
-            Code.FLOATING_POINT_REPORT,
-            "the result is empty, but NumPy computes other values on the way to it and may report an error of theirs",
-        )
-    _refuse_backward_products(graph, inputs)
-    small = miniatures(inputs)
-    key = (small, tuple([min(extent, 2) for extent in extents]))
-    if key not in specialization.orders:
-        specialization.orders[key] = output_orders(graph, small, extents)
-    orders = specialization.orders[key]
-    dtypes = specialization.output_dtypes
-    strides = [
-        _strides(shape, order, dtype.itemsize) for shape, order, dtype in zip(shapes, orders, dtypes, strict=True)
-    ]
-    nests = tuple(_nest_geometry(nest, dims, inputs, strides) for nest in specialization.plan.nests)
-    return CallGeometry(extents=dims, shapes=shapes, orders=orders, nests=nests)
-
-
 def make_launch(
     specialization: Specialization, loaded: LoadedKernel, geometry: CallGeometry, thread_limit: int
 ) -> Launch:
     """Everything that a call of this form needs, computed once."""
     graph = specialization.graph
-    nests = [
-        NestLaunch(geometry=nest_geometry, element_cost=nest.element_cost)
-        for nest_geometry, nest in zip(geometry.nests, specialization.plan.nests, strict=True)
-    ]
-    count = graph.input_count + len(graph.outputs)
+    count = graph.input_count + len(graph.outputs) + len(geometry.temporaries)
     dtypes = specialization.output_dtypes
     allocate = tuple(
         allocator(shape, order, dtype)
         for shape, order, dtype in zip(geometry.shapes, geometry.orders, dtypes, strict=True)
     )
+    temporaries = tuple(
+        allocator((size,), (0,), temporary.dtype)
+        for size, temporary in zip(geometry.temporaries, geometry.plan.temporaries, strict=True)
+    )
+    nests = nest_launches(geometry)
     scalar_format = "".join(_PACKED[code_of(dtype)] for dtype in graph.scalar_dtypes)
     is_cast_to_integer = any(
         isinstance(node, Apply)
@@ -143,6 +107,8 @@ def make_launch(
         scalar_indices=_indices(specialization.scalars),
         has_complex_scalars=any(dtype.kind == "c" for dtype in graph.scalar_dtypes),
         allocate=allocate,
+        temporaries=temporaries,
+        has_pieces=geometry.has_pieces,
         pack=struct.Struct(f"={count}Q{scalar_format}").pack,
         finish=_finisher(specialization),
         # 16: the kernel asks for it. 8, where a float becomes an integer: NumPy's value of an invalid cast depends on
@@ -162,80 +128,36 @@ def allocator(shape: tuple[int, ...], order: AxisOrder, dtype: np.dtype) -> Allo
     return lambda: np.empty(permuted, dtype).transpose(inverse)
 
 
-def _computes_outside_loops(graph: Graph, dims: Sequence[int]) -> bool:
-    """Whether a value that may report a floating-point error has elements though a dimension of the call is empty.
-
-    Such a value is computed inside the loop over its consumer, which then does not run.
-    """
-    return any(
-        may_report(graph, node) and all(dim == ONE or dims[dim] != 0 for dim in node.dims) for node in graph.nodes
-    )
-
-
-def _refuse_backward_products(graph: Graph, inputs: Sequence[np.ndarray]) -> None:
-    """NumPy 2.4 rounds products of complex64 once where it walks forwards, twice where an operand runs backwards.
-
-    Kernels round as it does forwards; backwards the original runs. Found by fuzzing; complex128 has no such difference.
-    """
-    for node in graph.nodes:
-        if isinstance(node, Apply) and node.operation in ("multiply", "square") and node.dtype == np.dtype("c8"):
-            for operand in node.operands:
-                source = graph.nodes[operand]
-                while isinstance(source, View):
-                    source = graph.nodes[source.operand]
-                if isinstance(source, Input) and _runs_backwards(inputs[source.index]):
-                    raise refuse(
-                        Code.UNSUPPORTED_ARRAY,
-                        "NumPy rounds products of complex64 arrays in a way of its own where one runs backwards",
-                    )
-
-
-def _runs_backwards(array: np.ndarray) -> bool:
-    return any(stride < 0 and extent > 1 for stride, extent in zip(array.strides, array.shape, strict=True))
-
-
-def _dim_extents(graph: Graph, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> tuple[int, ...]:
-    dims = []
-    for sources in graph.dims:
-        found = [
-            inputs[source.index].shape[source.axis] if isinstance(source, InputExtent) else extents[source.slot]
-            for source in sources
+def nest_launches(geometry: CallGeometry) -> list[NestLaunch]:
+    """The nests of a kernel in numbers; a row in parts is two of them."""
+    launches = []
+    for nest, laid in zip(geometry.plan.nests, geometry.nests, strict=True):
+        strides = [stride for strides in laid.strides for stride in strides]
+        cost = nest.element_cost
+        if isinstance(nest, Nest):
+            *outer, inner = laid.extents
+            numbers = (*outer, *strides, *laid.starts)
+            launches.append(
+                NestLaunch(geometry=numbers, outer=math.prod(outer), inner=inner, depth=1, element_cost=cost)
+            )
+            continue
+        numbers = (*laid.extents, *strides, *laid.starts, *laid.parameters)
+        layout = laid.layout
+        length = math.prod(laid.extents[len(laid.extents) - layout.row_rank - layout.lead_rank :])
+        outer_count = math.prod(laid.extents[: layout.outer_rank])
+        match nest.style:
+            case Style.ROWS:
+                made = [(outer_count, 1, length)]
+            case Style.COLUMNS:
+                made = [(outer_count, laid.extents[layout.outer_rank], length)]
+            case Style.PARTS:
+                parts = part_count(laid)
+                made = [(parts, 1, max(1, length // parts)), (1, 1, 1)]
+        launches += [
+            NestLaunch(geometry=numbers, outer=rows, inner=cells, depth=depth, element_cost=cost)
+            for rows, cells, depth in made
         ]
-        if any(extent != found[0] for extent in found):
-            raise refuse(Code.SHAPE_MISMATCH, "shapes do not match: NumPy raises its own error")
-        dims.append(found[0])
-    return tuple(dims)
-
-
-def _strides(shape: tuple[int, ...], order: AxisOrder, itemsize: int) -> tuple[int, ...]:
-    strides = [0] * len(shape)
-    step = itemsize
-    for axis in reversed(order):
-        strides[axis] = step
-        step *= max(shape[axis], 1)
-    return tuple(strides)
-
-
-def _nest_geometry(
-    nest: Nest, dims: Sequence[int], inputs: Sequence[np.ndarray], output_strides: Sequence[tuple[int, ...]]
-) -> NestGeometry:
-    operands: list[Store | Load] = [*nest.stores, *nest.loads]
-    strides = [
-        _by_loop_axis(
-            operand, output_strides[operand.output] if isinstance(operand, Store) else inputs[operand.index].strides
-        )
-        for operand in operands
-    ]
-    return merge_dims(
-        [dims[dim] for dim in nest.dims],
-        strides,
-        [operand.dtype.itemsize for operand in operands],
-        [isinstance(operand, Store) or inputs[operand.index].flags.aligned for operand in operands],
-    )
-
-
-def _by_loop_axis(operand: Store | Load, strides: Sequence[int]) -> tuple[int, ...]:
-    return tuple(0 if axis is None else strides[axis] for axis in operand.axes)
+    return launches
 
 
 def _indices(expressions: Sequence[HostExpression]) -> tuple[int, ...] | None:
@@ -253,7 +175,12 @@ def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequen
 
     def finish(made: Sequence[Any], arguments: Sequence[Any]) -> Any:
         arrays = [array[()] if output.is_scalar else array for array, output in zip(made, outputs, strict=True)]
-        return _built(recipe, arrays, arguments, {})
+        try:
+            return _built(recipe, arrays, arguments, {})
+        except MemoryError:
+            raise
+        except Exception as error:  # an index out of range, or a number's own: the original raises it again, in order
+            raise refuse(Code.HOST_ERROR, "computing a result raises", notes=(str(error),)) from error
 
     return finish
 
@@ -269,18 +196,22 @@ def _build(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], know
     match recipe:
         case OutputRecipe(index=index):
             return arrays[index]
+        case NumberRecipe(index=index):
+            return arrays[index].item()
         case HostRecipe(expression=expression):
-            return expression.evaluate(arguments)
+            return _evaluated(expression, arguments, known)
         case ViewRecipe(base=base, axes=axes, part=part):
-            return _view(_built(base, arrays, arguments, known), axes, part)
+            return view_of(_built(base, arrays, arguments, known), axes, part)
         case ContainerRecipe(kind=kind, items=items, keys=keys):
             values = [_built(item, arrays, arguments, known) for item in items]
             return dict(zip(keys, values, strict=True)) if kind is dict else kind(values)
 
 
-def _view(array: np.ndarray, axes: tuple[int | None, ...], part: str | None) -> Any:
-    """A view, a new object even where the axes stay as they are."""
-    if part is not None:
-        return getattr(array, part)
-    moved = array.transpose([axis for axis in axes if axis is not None])
-    return moved[tuple([np.newaxis if axis is None else slice(None) for axis in axes])] if None in axes else moved
+def _evaluated(expression: HostExpression, arguments: Sequence[Any], known: dict[int, Any]) -> Any:
+    """The value of an expression; a part of several results is computed once, so that they share its memory."""
+    if not isinstance(expression, HostCall):
+        return expression.evaluate(arguments)
+    if id(expression) not in known:
+        operands = [_evaluated(operand, arguments, known) for operand in expression.operands]
+        known[id(expression)] = expression.function(*operands)
+    return known[id(expression)]

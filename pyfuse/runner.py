@@ -8,12 +8,13 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from pyfuse.call_signature import exact_key
-from pyfuse.compiler import Specialization
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.build_graph import OutputRecipe
-from pyfuse.host_values import Guard, HostCall, HostConstant
+from pyfuse.host_values import Guard, HostCall, HostConstant, evaluation_of
 from pyfuse.launch import Launch
 from pyfuse.records import dataclass
 
@@ -65,10 +66,19 @@ def make_runner(launch: Launch, address: Address, arguments: Arguments) -> Runne
 
 def _check(launch: Launch, arguments: Arguments) -> Check | None:
     """Whether the launch suits another call whose arguments have the same exact form."""
-    checks = _guard_checks(launch.specialization.guards)
-    if launch.input_indices is None or launch.specialization.extents:
-        read_form = partial(_form, launch.specialization)
+    specialization = launch.specialization
+    if launch.input_indices is not None and not specialization.extents:
+        checks = _guard_checks(specialization.guards)
+    else:
+        compared = {id(expression) for expression in specialization.inputs}
+        checks = _guard_checks(
+            [guard for guard in specialization.guards if not (guard.is_of_form and id(guard.expression) in compared)]
+        )
+        evaluate = evaluation_of([*specialization.inputs, *specialization.extents])
+        read_form = partial(_form, evaluate, len(specialization.inputs))
         checks.append((read_form, partial(operator.eq, read_form(arguments))))
+    if launch.has_pieces:
+        checks.append((lambda _: np.getbufsize(), partial(operator.eq, np.getbufsize())))
     return _all_hold(checks) if checks else None
 
 
@@ -76,14 +86,14 @@ def _guard_checks(guards: Sequence[Guard]) -> list[Looked]:
     return [(_reader(guard), guard.holds_for) for guard in guards]
 
 
-def _form(specialization: Specialization, arguments: Arguments) -> tuple[Any, ...]:
-    """The exact form of arrays that are no arguments (attributes, globals), and of computed extents."""
-    inputs = [expression.evaluate(arguments) for expression in specialization.inputs]
-    return (*exact_key(inputs), *[int(expression.evaluate(arguments)) for expression in specialization.extents])
+def _form(evaluate: Callable[[Arguments], list[Any]], count: int, arguments: Arguments) -> tuple[Any, ...]:
+    """The exact form of arrays that are no arguments (attributes, globals, views), and computed extents."""
+    values = evaluate(arguments)
+    return (*exact_key(values[:count]), *map(int, values[count:]))
 
 
 def _run(launch: Launch, address: Address) -> Run:
-    if launch.input_indices is None or len(launch.allocate) != 1:
+    if launch.input_indices is None or len(launch.allocate) != 1 or launch.temporaries:
         return _run_of_anything(launch, address)
     if not launch.specialization.scalars:
         return _run_of_arrays(launch, address)
@@ -151,17 +161,19 @@ def _is_the_result(launch: Launch) -> bool:
 def _run_of_anything(launch: Launch, address: Address) -> Run:
     specialization, indices = launch.specialization, launch.input_indices
     start, pack, finish, allocations = launch.prepared.start, launch.pack, launch.finish, launch.allocate
-    has_scalars = bool(specialization.scalars)
+    evaluate = evaluation_of(specialization.inputs)
+    temporaries, has_scalars = launch.temporaries, bool(specialization.scalars)
 
     def run(arguments: Arguments) -> tuple[Any, int]:
         if indices is not None:
             inputs = [arguments[index] for index in indices]
         else:
-            inputs = [expression.evaluate(arguments) for expression in specialization.inputs]
+            inputs = evaluate(arguments)
         outputs = [allocate() for allocate in allocations]
+        own = [allocate() for allocate in temporaries]
         try:
             scalars = launch.scalars(arguments) if has_scalars else ()
-            packed = pack(*map(address, inputs), *map(address, outputs), *scalars)
+            packed = pack(*map(address, inputs), *map(address, outputs), *map(address, own), *scalars)
         except MemoryError:
             raise
         except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again

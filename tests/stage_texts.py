@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pyfuse.backend.registry import backend_named
+from pyfuse.call_geometry import call_geometry
 from pyfuse.compiler import Specialization, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
 from pyfuse.executor import evaluate_inputs
 from pyfuse.graph.loop_plan import plan_text
 from pyfuse.graph.text import graph_text
-from pyfuse.launch import call_geometry
 from pyfuse.prepared_function import prepare
 
 _FIRST_NEST = "static inline __attribute__((always_inline)) unsigned nest_0_body("
@@ -51,12 +51,13 @@ def stage_texts(function: Callable[..., Any], *arguments: Any) -> StageTexts:
     """The texts of a call with positional arguments; nothing is built. Raises CannotFuse as the compiler does."""
     specialization = specialization_of(function, *arguments)
     inputs, extents = evaluate_inputs(specialization, arguments)
-    layouts = tuple(nest.layout for nest in call_geometry(specialization, inputs, extents).nests)
-    source = backend_named("source_only").write(specialization.plan, layouts, specialization.graph.input_count)
+    geometry = call_geometry(specialization, inputs, extents)
+    layouts = geometry.layouts
+    source = backend_named("source_only").write(geometry.plan, layouts)
     return StageTexts(
         traced=specialization.traced_text,
         graph=graph_text(specialization.graph),
-        plan=plan_text(specialization.plan),
+        plan=plan_text(geometry.plan),
         layouts="".join(f"nest {number} {layout}\n" for number, layout in enumerate(layouts)),
         kernel=source.text,
     )

@@ -79,8 +79,8 @@ def application(
     if operation_name == "cast":
         return cast(operands[0], dtypes[0], result_dtype)
     operation = by_name(operation_name)
-    if operation_name == "select":
-        return _call(f"pf_select_{code_of(result_dtype)}", operands)
+    if operation_name in ("select", "replay_if"):
+        return _call(f"pf_{operation_name}_{code_of(result_dtype)}", operands)
     if dtypes[0] == HALF or (result_dtype == HALF and len(dtypes) > 1):
         return _half(operation, operands, dtypes, result_dtype)
     return _native(operation, operands, dtypes, result_dtype)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from pyfuse.array_layout import NestGeometry, NestLayout
+from pyfuse.array_layout import NestLayout
 from pyfuse.config import Config
 from pyfuse.graph.loop_plan import LoopPlan
 from pyfuse.records import dataclass
@@ -44,9 +44,19 @@ class BuiltKernel:
 
 @dataclass(frozen=True, kw_only=True)
 class NestLaunch:
-    """Geometry and estimated cost of one nest of a launch."""
+    """One nest of a launch, in numbers.
 
-    geometry: NestGeometry
+    Attributes:
+        geometry: what the kernel's text reads of extents, strides and places, in its order.
+        outer, inner: rows, and cells in each; threads share them.
+        depth: elements behind each cell.
+        element_cost: estimated picoseconds for one element on one core.
+    """
+
+    geometry: tuple[int, ...]
+    outer: int
+    inner: int
+    depth: int
     element_cost: int
 
 
@@ -86,7 +96,7 @@ class Backend(Protocol):
 
     name: str
 
-    def write(self, plan: LoopPlan, layouts: Sequence[NestLayout], input_count: int) -> KernelSource:
+    def write(self, plan: LoopPlan, layouts: Sequence[NestLayout]) -> KernelSource:
         """The text of a kernel. Raises CannotFuse for an operation that the backend has no text for."""
 
     def build(self, source: KernelSource, config: Config) -> BuiltKernel:

@@ -15,9 +15,9 @@ from pyfuse.graph.loop_plan import LoopPlan
 name = "source_only"
 
 
-def write(plan: LoopPlan, layouts: Sequence[NestLayout], input_count: int) -> KernelSource:
+def write(plan: LoopPlan, layouts: Sequence[NestLayout]) -> KernelSource:
     """The C text of a kernel, as the CPU backend writes it. Raises CannotFuse for an operation without C text."""
-    return codegen.write(plan, layouts, input_count)
+    return codegen.write(plan, layouts)
 
 
 def build(source: KernelSource, config: Config) -> NoReturn:  # noqa: ARG001  as in the other backends

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.frontend import products, reductions, repeating, scans, statistics
 from pyfuse.frontend.array_makers import copy_array
-from pyfuse.frontend.axis_calls import permuted
+from pyfuse.frontend.axis_calls import permuted, squeeze
 from pyfuse.frontend.choosing import clip_between
+from pyfuse.frontend.input_views import METHODS, flatten, selected, view_method
 from pyfuse.frontend.known_arguments import as_dtype, axis_number, static, whole_number
 from pyfuse.frontend.rounding import round_array
 from pyfuse.frontend.tracer import Tracer
@@ -152,28 +154,44 @@ _METHODS: dict[str, Callable[..., Value]] = {
     "round": _round,
     "transpose": _transpose,
     "swapaxes": _swapaxes,
+    "squeeze": squeeze,
+    "flatten": flatten,
+    **{name: view_method(name) for name in METHODS},
+    "sum": reductions.summing("add"),
+    "prod": reductions.summing("multiply"),
+    "min": reductions.extreme("minimum"),
+    "max": reductions.extreme("maximum"),
+    "any": reductions.truth_of("logical_or"),
+    "all": reductions.truth_of("logical_and"),
+    "argmin": reductions.index_of("argmin"),
+    "argmax": reductions.index_of("argmax"),
+    "mean": statistics.mean,
+    "var": statistics.var,
+    "std": statistics.std,
+    "cumsum": scans.scanning("add"),
+    "cumprod": scans.scanning("multiply"),
+    "repeat": repeating.repeat,
+    "dot": products.product("dot"),
+    "trace": products.trace,
 }
 
 
 def subscript(tracer: Tracer, array: ArrayValue, index: Value) -> Value:
-    """``array[index]`` where the index only adds axes or keeps whole ones: ``[:, None]``, ``[..., np.newaxis]``.
+    """``array[index]``: under new axes (``[:, None]``), or a part of an array that the call gives.
 
     Raises:
-        CannotFuse: the index selects elements.
+        CannotFuse: the index selects elements in another way.
     """
     if array.is_scalar:
         raise refuse(Code.UNSUPPORTED_OPERATION, "a NumPy scalar is indexed", tracer.span)
     items = list(index) if isinstance(index, tuple) else [index]
+    if not items and not tracer.rank(array):
+        return ArrayValue(node=tracer.node_of(array), is_scalar=True)  # x[()] of a 0-d array is a NumPy scalar
     entries: list[Any] = [
         entry.value if isinstance(entry, HostValue) and entry.is_constant else Ellipsis for entry in items
     ]
     if not all(_keeps_everything(item) for item in items) or sum(entry is Ellipsis for entry in entries) > 1:
-        raise refuse(
-            Code.UNSUPPORTED_OPERATION,
-            "indexing that selects elements is not fused yet",
-            tracer.span,
-            hints=("take the slice before the call, and pass it as an argument",),
-        )
+        return selected(tracer, array, items)
     rank = tracer.rank(array)
     kept = sum(isinstance(entry, slice) for entry in entries)
     if kept > rank:

@@ -12,7 +12,7 @@ from pyfuse.frontend.interpret import Frame
 from pyfuse.frontend.names import Scope
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value
-from pyfuse.graph.nodes import Graph, Output
+from pyfuse.graph.nodes import Graph, Output, Slice
 from pyfuse.host_values import Guard, HostArgument, HostExpression
 from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource
@@ -21,6 +21,13 @@ from pyfuse.source import FunctionSource
 @dataclass(frozen=True, kw_only=True)
 class OutputRecipe:
     """Kernel output number ``index``."""
+
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberRecipe:
+    """The Python number in kernel output number ``index``."""
 
     index: int
 
@@ -50,7 +57,7 @@ class ContainerRecipe:
     keys: tuple[Any, ...] = ()
 
 
-Recipe = OutputRecipe | HostRecipe | ViewRecipe | ContainerRecipe
+Recipe = OutputRecipe | NumberRecipe | HostRecipe | ViewRecipe | ContainerRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,5 +153,13 @@ class _RecipeWriter:
             return ViewRecipe(base=self.recipe(value.base), axes=value.axes, part=value.part)
         if value.argument is not None:
             return HostRecipe(expression=value.argument)
+        if isinstance(self._tracer.node(value), Slice):
+            raise refuse(
+                Code.UNSUPPORTED_OPERATION,
+                "a part of an array that the function makes is returned: NumPy returns a view of it",
+                self._tracer.span,
+                hints=("return a copy of it",),
+            )
         self.outputs.append(Output(node=self._tracer.node_of(value), is_scalar=value.is_scalar))
-        return OutputRecipe(index=len(self.outputs) - 1)
+        index = len(self.outputs) - 1
+        return NumberRecipe(index=index) if value.weak else OutputRecipe(index=index)

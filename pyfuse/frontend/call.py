@@ -92,6 +92,8 @@ class Caller:
             return self._tracer.host_call(functools.partial(_get, name=name), [owner], f"attribute {name}")
         if isinstance(value, ModuleType):
             return self._module_attribute(owner, value, name)
+        if isinstance(value, np.ufunc) and hasattr(value, name):
+            return constant(getattr(self._tracer.pin(owner), name), f"{owner.expression.text}.{name}")
         return self._object_attribute(owner, value, name)
 
     def _module_attribute(self, owner: HostValue, module: ModuleType, name: str) -> Value:

@@ -83,6 +83,8 @@ def _members(frame: Frame, value: Value) -> list[Value]:
 
 
 def _is(frame: Frame, left: Value, right: Value) -> HostValue:
+    if left is right:
+        return constant(True)
     objects = [frame.tracer.identity(value) for value in (left, right)]
     given = [value for value in objects if value is not None]
     if len(given) == 2:
@@ -186,11 +188,11 @@ def _subscript(frame: Frame, node: ast.Subscript) -> Value:
 
 
 def _slice(frame: Frame, node: ast.Slice) -> Value:
-    parts = [
-        None if part is None else python_calls.known(frame.tracer, frame.evaluate(part))
-        for part in (node.lower, node.upper, node.step)
+    parts = [constant(None) if part is None else frame.evaluate(part) for part in (node.lower, node.upper, node.step)]
+    numbers = [
+        part if isinstance(part, HostValue) else constant(python_calls.known(frame.tracer, part)) for part in parts
     ]
-    return constant(slice(*parts))
+    return frame.tracer.host_call(slice, numbers, "slice")
 
 
 def _lambda(frame: Frame, node: ast.Lambda) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ class Lifter:
         self.inputs: list[ArrayInput] = []
         self.span: Span | None = None
         self._input_values: dict[int, ArrayValue] = {}
+        self._view_values: dict[Hashable, ArrayValue] = {}
         self._given: dict[int, tuple[Value, HostExpression]] = {}  # containers of the caller, by id of the value
         self._guarded: set[tuple[str, Any]] = set()
 
@@ -122,8 +123,7 @@ class Lifter:
         if isinstance(value, HostValue):
             return value
         if isinstance(value, ArrayValue) and value.argument is not None:
-            given = next(given for given in self.inputs if given.expression is value.argument)
-            return HostValue(expression=given.expression, value=given.example)
+            return HostValue(expression=value.argument, value=value.example)
         return None
 
     def _lift_array(self, expression: HostExpression, array: np.ndarray, *, is_guarded: bool) -> ArrayValue:
@@ -139,14 +139,33 @@ class Lifter:
             )
         if id(array) in self._input_values and self._input_values[id(array)].argument is expression:
             return self._input_values[id(array)]
+        value = self._add_input(expression, array, is_guarded=is_guarded)
+        self._input_values[id(array)] = value
+        return value
+
+    def lift_view(self, expression: HostExpression, view: np.ndarray, key: Hashable) -> ArrayValue:
+        """A view that NumPy makes, at each call, of an array of the call: one more input of the kernel.
+
+        Args:
+            expression: how it is made; it holds all that ``key`` knows by identity.
+            view: the one at hand.
+            key: equal for views that show the same elements: the kernel reads them as one input, while each is an
+                object of its own for the user.
+        """
+        known = self._view_values.get(key)
+        if known is not None:
+            return ArrayValue(node=known.node, argument=expression, example=view)
+        value = self._add_input(expression, view, is_guarded=False)
+        self._view_values[key] = value
+        return value
+
+    def _add_input(self, expression: HostExpression, array: np.ndarray, *, is_guarded: bool) -> ArrayValue:
         if not is_guarded:
             self.add_guard(array_guard(expression, array))
         origin = Origin(name=expression.text if expression.text.isidentifier() else "", span=self.span)
         node = self.draft.add_input(array.dtype, [extent == 1 for extent in array.shape], origin)
         self.inputs.append(ArrayInput(expression=expression, example=array))
-        value = ArrayValue(node=node, argument=expression)
-        self._input_values[id(array)] = value
-        return value
+        return ArrayValue(node=node, argument=expression, example=array)
 
     def add_guard(self, guard: Guard) -> None:
         """Rely on a fact; the same fact is kept once."""

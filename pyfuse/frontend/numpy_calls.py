@@ -7,7 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.frontend import array_facts, array_makers, axis_calls, choosing
+from pyfuse.frontend import (
+    array_facts,
+    array_makers,
+    axis_calls,
+    choosing,
+    differences,
+    input_views,
+    joining,
+    nan_reductions,
+    norms,
+    products,
+    reductions,
+    repeating,
+    scans,
+    splitting,
+    statistics,
+    ufunc_methods,
+)
 from pyfuse.frontend.rounding import round_array
 from pyfuse.frontend.values import Value
 
@@ -17,7 +34,7 @@ Handler = Callable[..., Value]
 def handler_of(function: object) -> Handler | None:
     """The handler ``(tracer, *arguments, **keywords)`` of a NumPy function, or None."""
     try:
-        return _HANDLERS.get(function)
+        return _HANDLERS.get(function) or ufunc_methods.handler_of(function)
     except TypeError:  # unhashable callable
         return None
 
@@ -45,6 +62,11 @@ _HANDLERS: dict[Any, Handler] = {
     np.expand_dims: axis_calls.expand_dims,
     np.moveaxis: axis_calls.moveaxis,
     np.swapaxes: axis_calls.swapaxes,
+    np.rollaxis: axis_calls.rollaxis,
+    np.squeeze: axis_calls.squeeze,
+    np.atleast_1d: axis_calls.at_least(1),
+    np.atleast_2d: axis_calls.at_least(2),
+    np.atleast_3d: axis_calls.at_least(3),
     np.shape: array_facts.shape,
     np.ndim: array_facts.ndim,
     np.size: array_facts.size,
@@ -54,4 +76,63 @@ _HANDLERS: dict[Any, Handler] = {
     np.isscalar: array_facts.isscalar,
     np.real: array_facts.real_of,
     np.imag: array_facts.imag_of,
+    **{function: input_views.view_function(function) for function in input_views.FUNCTIONS},
+    np.sum: reductions.summing("add"),
+    np.prod: reductions.summing("multiply"),
+    np.min: reductions.extreme("minimum"),
+    np.max: reductions.extreme("maximum"),
+    np.amin: reductions.extreme("minimum"),
+    np.amax: reductions.extreme("maximum"),
+    np.any: reductions.truth_of("logical_or"),
+    np.all: reductions.truth_of("logical_and"),
+    np.count_nonzero: reductions.count_nonzero,
+    np.ptp: reductions.ptp,
+    np.argmin: reductions.index_of("argmin"),
+    np.argmax: reductions.index_of("argmax"),
+    np.mean: statistics.mean,
+    np.var: statistics.var,
+    np.std: statistics.std,
+    np.average: statistics.average,
+    np.nansum: nan_reductions.nan_summing("add"),
+    np.nanprod: nan_reductions.nan_summing("multiply"),
+    np.nanmin: nan_reductions.nan_extreme("fmin"),
+    np.nanmax: nan_reductions.nan_extreme("fmax"),
+    np.nanargmin: nan_reductions.nan_index_of("argmin"),
+    np.nanargmax: nan_reductions.nan_index_of("argmax"),
+    np.nanmean: nan_reductions.nanmean,
+    np.nanvar: nan_reductions.nanvar,
+    np.nanstd: nan_reductions.nanstd,
+    np.nancumsum: nan_reductions.nan_scanning("add"),
+    np.nancumprod: nan_reductions.nan_scanning("multiply"),
+    np.cumsum: scans.scanning("add"),
+    np.cumprod: scans.scanning("multiply"),
+    np.cumulative_sum: scans.cumulative("add"),
+    np.cumulative_prod: scans.cumulative("multiply"),
+    np.diff: differences.diff,
+    np.gradient: differences.gradient,
+    np.concatenate: joining.concatenate,
+    np.stack: joining.stack,
+    np.hstack: joining.stacking(1, 1),
+    np.vstack: joining.stacking(2, 0),
+    np.dstack: joining.dstack,
+    np.column_stack: joining.column_stack,
+    np.append: joining.append,
+    np.tile: repeating.tile,
+    np.repeat: repeating.repeat,
+    np.roll: repeating.roll,
+    np.split: splitting.splitting(np.split, 0, None),
+    np.array_split: splitting.splitting(np.array_split, 0, None),
+    np.hsplit: splitting.splitting(np.hsplit, 1, 1),
+    np.vsplit: splitting.splitting(np.vsplit, 2, 0),
+    np.dsplit: splitting.splitting(np.dsplit, 3, 2),
+    np.unstack: splitting.unstack,
+    np.dot: products.product("dot"),
+    np.matmul: products.product("matmul"),
+    np.inner: products.product("inner"),
+    np.vdot: products.product("vdot"),
+    np.einsum: products.einsum,
+    np.trace: products.trace,
+    np.linalg.trace: products.linalg_trace,
+    np.linalg.norm: norms.norm,
+    np.linalg.vector_norm: norms.vector_norm,
 }

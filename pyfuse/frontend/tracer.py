@@ -12,9 +12,9 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.lifting import Lifter
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant, is_container
-from pyfuse.graph.infer import OperandType, is_fused_dtype, resolve
-from pyfuse.graph.nodes import ONE, Constant, Graph, InputExtent, Node, Number, Origin, Output
-from pyfuse.graph.ops import Operation, by_name
+from pyfuse.graph.infer import OperandType, is_fused_dtype, resolve, resolve_reduction
+from pyfuse.graph.nodes import ONE, Constant, Graph, HostExtent, InputExtent, Node, Number, Origin, Output
+from pyfuse.graph.ops import Fold, Operation, by_name
 from pyfuse.host_values import HostCall, HostConstant, HostExpression
 
 WEAK_TYPES = (int, float, complex)
@@ -107,9 +107,19 @@ class Tracer(Lifter):
             raise refuse(Code.NUMPY_RAISES, f"{extent.value!r} is no extent of an array", self.span)
         if self.truth(self.host_call(_is_one, [extent], "is one")):
             return ONE
-        self.extents.append(extent.expression)
-        self._extent_values.append(int(extent.value))
+        self._keep_number(extent)
         return self.draft.add_extent()
+
+    def number(self, value: HostValue) -> int | HostExtent:
+        """A whole number that is no extent: itself where it is known, else its slot among what the call computes."""
+        if value.is_constant:
+            return int(value.value)
+        self._keep_number(value)
+        return self.draft.add_host_number()
+
+    def _keep_number(self, value: HostValue) -> None:
+        self.extents.append(value.expression)
+        self._extent_values.append(int(value.value))
 
     # --- operations -----------------------------------------------------------------------------------------------
 
@@ -120,7 +130,7 @@ class Tracer(Lifter):
             CannotFuse: it is no number and no array.
         """
         if isinstance(value, ArrayValue):
-            return self.dtype(value)
+            return value.weak or self.dtype(value)
         if isinstance(value, HostValue):
             number = value.value
             if type(number) in WEAK_TYPES:
@@ -141,6 +151,8 @@ class Tracer(Lifter):
     def operand(self, value: Value, dtype: np.dtype) -> int:
         """The node of an operand, as the loop's dtype."""
         if isinstance(value, ArrayValue):
+            if value.weak and dtype.kind not in "fc" and dtype != self.dtype(value):
+                raise refuse(Code.SCALAR_RANGE, f"a Python number may not fit {dtype}; NumPy says so itself", self.span)
             return self.draft.cast(self.node_of(value), dtype, self.origin(), is_implicit=True)
         assert isinstance(value, HostValue)
         if value.is_constant:
@@ -186,6 +198,12 @@ class Tracer(Lifter):
         Raises:
             CannotFuse: NumPy has no loop for the types, or it is not fused.
         """
+        if all(
+            isinstance(value, HostValue) or value.weak
+            for value in operands
+            if isinstance(value, HostValue | ArrayValue)
+        ):
+            raise refuse(Code.UNSUPPORTED_OPERATION, "Python computes with a number that NumPy has counted", self.span)
         loop, results = resolve(
             operation, [self.operand_type(value) for value in operands], dtype=dtype, casting=casting
         )
@@ -201,6 +219,98 @@ class Tracer(Lifter):
         """An operation on nodes that already have its dtypes."""
         (node,) = self.draft.apply(name, operands, (dtype,), self.origin())
         return ArrayValue(node=node, is_scalar=not self.draft[node].dims)
+
+    def reduce(
+        self,
+        name: str,
+        array: ArrayValue,
+        axes: Sequence[int],
+        *,
+        dtype: np.dtype | None = None,
+        keepdims: bool = False,
+        initial: Value | None = None,
+    ) -> ArrayValue:
+        """``ufunc.reduce``, or ``argmax`` and ``argmin``: one result for all elements along ``axes``.
+
+        Args:
+            name: of the operation.
+            array: of rank one at least.
+            axes: at least one, each from 0 to the rank, none twice.
+            dtype: the ``dtype=`` of the call, or None for that which NumPy chooses.
+            keepdims: as in NumPy.
+            initial: a number that comes before the first element.
+
+        Raises:
+            CannotFuse: NumPy has no such loop, or it is not fused.
+        """
+        operation = by_name(name)
+        origin = self.origin()
+        if operation.finds_an_index:
+            node = self.draft.reduce(name, self.node_of(array), axes, np.dtype(np.intp), origin, keepdims=keepdims)
+        else:
+            loop = self._reduction_dtype(operation, array, dtype)
+            start = None if initial is None else self.operand(initial, loop)
+            operand = self.draft.cast(self.node_of(array), loop, origin, is_implicit=True)
+            node = self.draft.reduce(name, operand, axes, loop, origin, keepdims=keepdims, initial=start)
+        return ArrayValue(node=node, is_scalar=not self.draft[node].dims)
+
+    def scan(self, name: str, array: ArrayValue, axis: int, dtype: np.dtype | None = None) -> ArrayValue:
+        """``ufunc.accumulate`` along one axis. Raises CannotFuse as ``reduce`` does."""
+        loop = self._reduction_dtype(by_name(name), array, dtype)
+        operand = self.draft.cast(self.node_of(array), loop, self.origin(), is_implicit=True)
+        return ArrayValue(node=self.draft.scan(name, operand, axis, self.origin()))
+
+    def _reduction_dtype(self, operation: Operation, array: ArrayValue, dtype: np.dtype | None) -> np.dtype:
+        loop = resolve_reduction(operation, self.dtype(array), dtype)
+        if operation.fold(loop) is Fold.OWN_WAY:
+            raise refuse(
+                Code.UNSUPPORTED_OPERATION, f"NumPy reduces {loop} by '{operation.name}' in a way of its own", self.span
+            )
+        return loop
+
+    def slice(
+        self, array: ArrayValue, axis: int, start: HostValue, extent: HostValue, *, step: int = 1, siblings: int = 0
+    ) -> ArrayValue:
+        """Elements ``start``, ``start + step``, ... along an axis of a value that the kernel computes, to be read only.
+
+        ``siblings`` slices of the array along the axis, this one among them, hold all its elements (0: unknown).
+        """
+        node = self.draft.slice(
+            self.node_of(array),
+            axis,
+            self.number(start),
+            self.dim(extent),
+            self.origin(),
+            step=step,
+            siblings=siblings,
+        )
+        return ArrayValue(node=node)
+
+    def assemble(
+        self,
+        pieces: Sequence[ArrayValue],
+        axis: int,
+        starts: Sequence[HostValue],
+        extent: HostValue,
+        *,
+        step: int = 1,
+        layout: int | str = "C",
+    ) -> ArrayValue:
+        """A new array of pieces of one dtype and rank; ``starts`` says where each one's first element goes.
+
+        Raises:
+            CannotFuse: their shapes are known to differ (NumPy raises its own error).
+        """
+        node = self.draft.assemble(
+            [self.node_of(piece) for piece in pieces],
+            axis,
+            [self.number(start) for start in starts],
+            self.dim(extent),
+            self.origin(),
+            step=step,
+            layout=layout,
+        )
+        return ArrayValue(node=node)
 
     def cast(self, array: ArrayValue, dtype: np.dtype) -> ArrayValue:
         """A new array of another (or the same) dtype, as ``astype`` makes it."""

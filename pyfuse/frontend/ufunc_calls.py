@@ -79,8 +79,11 @@ def _choose(tracer: Tracer, condition: ArrayValue, value: ArrayValue, other: Arr
 
 
 def power(tracer: Tracer, base: Value, exponent: Value) -> ArrayValue:
-    """``base ** exponent``, with NumPy's shortcuts for the exponents -1, 0.5, 1 and 2."""
-    if isinstance(exponent, HostValue) and isinstance(base, ArrayValue):
+    """``base ** exponent``, with NumPy's shortcuts for the exponents -1, 0.5, 1 and 2.
+
+    NumPy scalars take none (numpy/_core/src/umath/scalarmath.c.src, ``@name@_power``): sqrt(-0.0) is not (-0.0)**0.5.
+    """
+    if isinstance(exponent, HostValue) and isinstance(base, ArrayValue) and not base.is_scalar:
         if tracer.dtype(base).kind == "b":
             raise refuse(Code.UNSUPPORTED_OPERATION, "powers of boolean arrays are not fused", tracer.span)
         shortcut = tracer.pin(tracer.host_call(_fast_power, [exponent], "power shortcut"))

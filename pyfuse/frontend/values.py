@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+import numpy as np
+
 from pyfuse.host_values import HostConstant, HostExpression
 from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource
@@ -40,18 +42,22 @@ class ArrayValue:
     Attributes:
         node: its value now; a store into the array replaces it. Of a view: what it was when last read.
         is_scalar: a NumPy scalar (immutable), not an array.
-        argument: where the array came from, if it is one that the caller or a global holds.
+        argument: where the array came from, if it is one that the caller or a global holds, or NumPy's view of one.
+        example: that array at the call that is being specialised.
         base: the array that this is a view of.
         axes: of a view under other axes, as in ``nodes.View``.
         part: ``real`` or ``imag``, of a view of one part of a complex array.
+        weak: the Python type of a number that is no NumPy scalar (``np.count_nonzero`` gives an int).
     """
 
     node: int
     is_scalar: bool = False
     argument: HostExpression | None = None
+    example: np.ndarray | None = None
     base: ArrayValue | None = None
     axes: tuple[int | None, ...] = ()
     part: str | None = None
+    weak: type | None = None
     base_node: int = dataclasses.field(default=-1)
 
 

@@ -11,6 +11,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.nodes import (
     ONE,
     Apply,
+    Assemble,
     Constant,
     Dims,
     Extent,
@@ -22,7 +23,10 @@ from pyfuse.graph.nodes import (
     Number,
     Origin,
     Output,
+    Reduce,
     Scalar,
+    Scan,
+    Slice,
     View,
 )
 
@@ -71,8 +75,12 @@ class GraphDraft:
 
     def add_extent(self) -> int:
         """A dimension whose extent, not one, the call computes; each needs its own slot, in order of these calls."""
+        return self._new_dim(self.add_host_number())
+
+    def add_host_number(self) -> HostExtent:
+        """A whole number that the call computes, such as where a slice starts; it takes a slot as extents do."""
         self._extent_count += 1
-        return self._new_dim(HostExtent(slot=self._extent_count - 1))
+        return HostExtent(slot=self._extent_count - 1)
 
     def apply(
         self,
@@ -147,6 +155,102 @@ class GraphDraft:
         dims = self.dims(operand)
         viewed = tuple(ONE if axis is None else dims[axis] for axis in axes)
         node = View(dtype=self._nodes[operand].dtype, dims=viewed, operand=operand, axes=tuple(axes), origin=origin)
+        return self._append(node)
+
+    def reduce(
+        self,
+        operation: str,
+        operand: int,
+        axes: Sequence[int],
+        dtype: np.dtype,
+        origin: Origin,
+        *,
+        keepdims: bool = False,
+        initial: int | None = None,
+    ) -> int:
+        """One result for all elements along ``axes`` (see ``Reduce``)."""
+        reduced = set(axes)
+        dims = [ONE if axis in reduced else dim for axis, dim in enumerate(self.dims(operand))]
+        kept = dims if keepdims else [dim for axis, dim in enumerate(dims) if axis not in reduced]
+        node = Reduce(
+            dtype=dtype,
+            dims=tuple(kept),
+            operation=operation,
+            operand=operand,
+            axes=tuple(sorted(reduced)),
+            keepdims=keepdims,
+            initial=initial,
+            origin=origin,
+        )
+        return self._append(node)
+
+    def scan(self, operation: str, operand: int, axis: int, origin: Origin) -> int:
+        """All results along ``axis`` (see ``Scan``)."""
+        dtype, dims = self._nodes[operand].dtype, self.dims(operand)
+        return self._append(
+            Scan(dtype=dtype, dims=dims, operation=operation, operand=operand, axis=axis, origin=origin)
+        )
+
+    def slice(
+        self,
+        operand: int,
+        axis: int,
+        start: int | HostExtent,
+        dim: int,
+        origin: Origin,
+        *,
+        step: int = 1,
+        siblings: int = 0,
+    ) -> int:
+        """Some elements along ``axis``; ``dim`` is their number's dimension (see ``Slice``)."""
+        node = Slice(
+            dtype=self._nodes[operand].dtype,
+            dims=tuple(dim if place == axis else own for place, own in enumerate(self.dims(operand))),
+            operand=operand,
+            axis=axis,
+            start=start,
+            step=step,
+            siblings=siblings,
+            origin=origin,
+        )
+        return self._append(node)
+
+    def assemble(
+        self,
+        pieces: Sequence[int],
+        axis: int,
+        starts: Sequence[int | HostExtent],
+        dim: int,
+        origin: Origin,
+        *,
+        step: int = 1,
+        layout: int | str = "C",
+    ) -> int:
+        """A new array of pieces along ``axis``, whose extent is ``dim`` (see ``Assemble``).
+
+        Raises:
+            CannotFuse: two pieces differ in another extent, where one is known to be one (NumPy raises its own error).
+        """
+        dims = list(self.dims(pieces[0]))
+        for piece in pieces[1:]:
+            for place, other in enumerate(self.dims(piece)):
+                if place == axis:
+                    continue
+                if (dims[place] == ONE) != (other == ONE):
+                    raise refuse(Code.NUMPY_RAISES, "pieces of different shapes are joined: NumPy raises its own error")
+                if other != ONE:
+                    self._unify(dims[place], other)
+        dims[axis] = dim
+        node = Assemble(
+            dtype=self._nodes[pieces[0]].dtype,
+            dims=tuple(self._root(own) for own in dims),
+            pieces=tuple(pieces),
+            axis=axis,
+            starts=tuple(starts),
+            step=step,
+            layout=layout,
+            origin=origin,
+        )
         return self._append(node)
 
     def broadcast(self, shapes: Sequence[Dims]) -> Dims:

@@ -6,7 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from pyfuse.graph.nodes import Apply, Graph, Input, Node, Output, Scalar, View, operands_of
+from pyfuse.graph.nodes import (
+    Apply,
+    Graph,
+    Input,
+    Node,
+    Output,
+    Reduce,
+    Scalar,
+    Scan,
+    Slice,
+    layout_node,
+    operands_of,
+    renumbered,
+)
 from pyfuse.graph.ops import by_name
 
 
@@ -15,7 +28,7 @@ def keep_reporting_values(graph: Graph) -> Graph:
 
     NumPy computes them and warns; a kernel that left them out would lose the warning.
     """
-    used = _reachable(graph, through_layouts=False)
+    used = _reachable(graph, for_reports=True)
     users: set[int] = {operand for node in graph.nodes for operand in operands_of(node)}
     discarded = [
         Output(node=index, is_discarded=True)
@@ -30,31 +43,45 @@ def keep_reporting_values(graph: Graph) -> Graph:
 
 def drop_unused_values(graph: Graph) -> Graph:
     """Nodes that no output reaches are left out; inputs and scalars stay, they are the kernel's parameters."""
-    used = _reachable(graph, through_layouts=True)
+    used = _reachable(graph, for_reports=False)
     kept = [index for index, node in enumerate(graph.nodes) if index in used or isinstance(node, Input | Scalar)]
     number = {index: position for position, index in enumerate(kept)}
-    nodes = tuple(_renumbered(graph.nodes[index], number) for index in kept)
+    nodes = tuple(renumbered(graph.nodes[index], number) for index in kept)
     outputs = tuple(replace(output, node=number[output.node]) for output in graph.outputs)
     return replace(graph, nodes=nodes, outputs=outputs)
 
 
-def _reachable(graph: Graph, *, through_layouts: bool) -> set[int]:
-    """Nodes whose values outputs need; ``through_layouts``: also those whose memory order only is needed."""
+def _reachable(graph: Graph, *, for_reports: bool) -> set[int]:
+    """Nodes that outputs need.
+
+    Args:
+        graph: of a kernel.
+        for_reports: only those all of whose elements are computed. Else also those whose memory order is needed.
+    """
     pending = [output.node for output in graph.outputs]
     seen: set[int] = set()
+    slices: dict[tuple[int, int, int], set[int]] = {}
     while pending:
         index = pending.pop()
         if index in seen:
             continue
         seen.add(index)
         node = graph.nodes[index]
+        if for_reports and isinstance(node, Slice):
+            siblings = slices.setdefault((node.operand, node.axis, node.siblings), set())
+            siblings.add(index)
+            if not node.siblings or len(siblings) < node.siblings:
+                continue
         pending += operands_of(node)
-        if through_layouts and isinstance(node, Apply) and node.kept_layout is not None:
-            pending.append(node.kept_layout)
+        layout = layout_node(node)
+        if not for_reports and layout is not None:
+            pending.append(layout)
     return seen
 
 
-_REPORTING_INTEGER_OPERATIONS = frozenset({"floor_divide", "remainder", "fmod", "divmod", "power", "reciprocal"})
+_REPORTING_INTEGER_OPERATIONS = frozenset(
+    {"floor_divide", "remainder", "fmod", "divmod", "power", "reciprocal", "replay_if"}
+)
 
 
 def may_report(graph: Graph, node: Node) -> bool:
@@ -62,6 +89,8 @@ def may_report(graph: Graph, node: Node) -> bool:
 
     Floating or complex arithmetic, an integer division, and a cast that may not fit can.
     """
+    if isinstance(node, Reduce | Scan):
+        return by_name(node.operation).may_raise_flags and graph.nodes[node.operand].dtype.kind in "fc"
     if not isinstance(node, Apply):
         return False
     kinds = {graph.nodes[operand].dtype.kind for operand in node.operands}
@@ -77,24 +106,16 @@ def may_report(graph: Graph, node: Node) -> bool:
 
 def _is_part_of_used(graph: Graph, node: Node, used: set[int]) -> bool:
     """Another result of the same application is used: the computation happens anyway."""
-    assert isinstance(node, Apply)
-    return by_name(node.operation).result_count > 1 and any(
-        isinstance(other, Apply) and other.operation == node.operation and other.operands == node.operands
-        for other in (graph.nodes[index] for index in used)
+    return (
+        isinstance(node, Apply)
+        and by_name(node.operation).result_count > 1
+        and any(
+            isinstance(other, Apply) and other.operation == node.operation and other.operands == node.operands
+            for other in (graph.nodes[index] for index in used)
+        )
     )
 
 
 def _all_users_report(graph: Graph, index: int) -> bool:
     """A value that only feeds other kept values need not be an output itself."""
     return all(may_report(graph, node) for node in graph.nodes if index in operands_of(node))
-
-
-def _renumbered(node: Node, number: dict[int, int]) -> Node:
-    match node:
-        case Apply():
-            kept = None if node.kept_layout is None else number[node.kept_layout]
-            return replace(node, operands=tuple(number[i] for i in node.operands), kept_layout=kept)
-        case View():
-            return replace(node, operand=number[node.operand])
-        case _:
-            return node

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 
 from pyfuse.graph.nodes import (
+    CONCATENATED,
     ONE,
     Apply,
+    Assemble,
     Constant,
     Graph,
+    HostExtent,
     Input,
     InputExtent,
     Node,
+    Reduce,
     Scalar,
+    Scan,
+    Slice,
     View,
 )
 from pyfuse.graph.ops import by_name, callable_of
@@ -35,10 +41,29 @@ def evaluate(
     Returns:
         One array or NumPy scalar for each output, discarded ones included.
     """
+    values = evaluate_nodes(graph, inputs, scalars, extents)
+    return [values[output.node] for output in graph.outputs]
+
+
+def evaluate_nodes(
+    graph: Graph,
+    inputs: Sequence[np.ndarray],
+    scalars: Sequence[Any] = (),
+    extents: Sequence[int] = (),
+    *,
+    is_miniature: bool = False,
+) -> list[Any]:
+    """The value of every node, as ``evaluate``.
+
+    Args:
+        graph, inputs, scalars, extents: as for ``evaluate``.
+        is_miniature: extents are at most two, so that slices start at the first element, and pieces that are put
+            together need not fit: only the memory order of the values means something.
+    """
     values: list[Any] = []
     for node in graph.nodes:
-        values.append(_value(graph, node, values, inputs, scalars, extents))
-    return [values[output.node] for output in graph.outputs]
+        values.append(_value(graph, node, values, inputs, scalars, extents, is_miniature))
+    return values
 
 
 def _value(
@@ -48,6 +73,7 @@ def _value(
     inputs: Sequence[np.ndarray],
     scalars: Sequence[Any],
     extents: Sequence[int],
+    is_miniature: bool,
 ) -> Any:
     match node:
         case Input(index=index):
@@ -62,6 +88,19 @@ def _value(
             return _view(values[node.operand], node)
         case Apply():
             return _apply(graph, node, values)
+        case Reduce():
+            return _reduce(node, values)
+        case Scan():
+            ufunc: Any = callable_of(by_name(node.operation))
+            return ufunc.accumulate(values[node.operand], axis=node.axis, dtype=node.dtype)
+        case Slice():
+            extent = _shape(graph, node, inputs, extents)[node.axis]
+            if is_miniature:
+                return _miniature_slice(node, values[node.operand], extent)
+            return _slice(node, values, extent, extents)
+        case Assemble():
+            result = _empty_assembly(node, values, _shape(graph, node, inputs, extents))
+            return result if is_miniature else _assemble(node, values, result, extents)
         case _:
             raise AssertionError(f"unknown node {node!r}")
 
@@ -107,6 +146,52 @@ def _view(operand: Any, node: View) -> Any:
     moved = moved.transpose([rank[axis] for axis in kept])
     index = tuple(np.newaxis if axis is None else slice(None) for axis in node.axes)
     return moved[index]
+
+
+def _reduce(node: Reduce, values: list[Any]) -> Any:
+    operation, operand = by_name(node.operation), values[node.operand]
+    function: Any = callable_of(operation)
+    if operation.finds_an_index:
+        axis = None if len(node.axes) == operand.ndim else node.axes[0]
+        return function(operand, axis=axis, keepdims=node.keepdims)
+    options = {} if node.initial is None else {"initial": values[node.initial]}
+    return function.reduce(operand, axis=node.axes, dtype=node.dtype, keepdims=node.keepdims, **options)
+
+
+def _slice(node: Slice, values: list[Any], extent: int, extents: Sequence[int]) -> Any:
+    start = number_at(node.start, extents)
+    stop: int | None = start + extent * node.step
+    if node.step < 0 and stop is not None and stop < 0:
+        stop = None
+    operand = values[node.operand]
+    return operand[(slice(None),) * node.axis + (slice(start, stop, node.step),)]
+
+
+def _miniature_slice(node: Slice, operand: Any, extent: int) -> Any:
+    chosen = operand[(slice(None),) * node.axis + (slice(0, extent),)]
+    return chosen if node.step > 0 else np.flip(chosen, node.axis)
+
+
+def _empty_assembly(node: Assemble, values: list[Any], shape: tuple[int, ...]) -> Any:
+    if node.layout == CONCATENATED:
+        like = np.concatenate([values[piece] for piece in node.pieces], node.axis)
+        return np.ones_like(like, dtype=node.dtype, shape=shape)
+    if isinstance(node.layout, int):
+        return np.ones_like(values[node.layout], dtype=node.dtype, shape=shape)
+    return np.ones(shape, node.dtype)
+
+
+def _assemble(node: Assemble, values: list[Any], result: Any, extents: Sequence[int]) -> Any:
+    for piece, first in zip(node.pieces, node.starts, strict=True):
+        start = number_at(first, extents)
+        count = values[piece].shape[node.axis]
+        result[(slice(None),) * node.axis + (slice(start, start + count * node.step, node.step),)] = values[piece]
+    return result
+
+
+def number_at(number: int | HostExtent, extents: Sequence[int]) -> int:
+    """A whole number that is known, or that the call has computed."""
+    return number if isinstance(number, int) else extents[number.slot]
 
 
 def _shape(graph: Graph, node: Node, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> tuple[int, ...]:

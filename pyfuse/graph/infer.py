@@ -63,6 +63,35 @@ def resolve(
     return tuple(loop[: operation.operand_count]), tuple(loop[operation.operand_count :])
 
 
+def resolve_reduction(operation: Operation, operand: np.dtype, dtype: np.dtype | None = None) -> np.dtype:
+    """The dtype in which NumPy reduces or accumulates: of the loop's operands and of the result.
+
+    Args:
+        operation: a ufunc of two operands.
+        operand: the array's dtype.
+        dtype: the ``dtype=`` argument of the call.
+
+    Raises:
+        CannotFuse: NumPy has no such loop, or it is not fused.
+
+    Source: ``numpy.ufunc.resolve_dtypes`` with ``reduction=True``.
+    """
+    ufunc: Any = callable_of(operation)
+    asked: dict[str, Any] = {} if dtype is None else {"signature": (dtype, None, None)}
+    try:
+        loop = ufunc.resolve_dtypes((None, operand, None), reduction=True, casting="unsafe", **asked)
+    except (TypeError, ValueError) as error:
+        raise refuse(
+            Code.NUMPY_RAISES,
+            f"NumPy cannot reduce {operand} by '{operation.name}' and raises its own error",
+            notes=(str(error),),
+        ) from error
+    if len(set(loop)) > 1 or not is_fused_dtype(loop[0]):
+        raise refuse(Code.UNSUPPORTED_DTYPE, f"'{operation.name}' reduces in {loop[0]}, which stays with NumPy")
+    found: np.dtype = loop[0]
+    return found
+
+
 def result_type(operands: Sequence[OperandType]) -> np.dtype:
     """``np.result_type`` of dtypes and weak Python scalar types.
 

@@ -1,46 +1,67 @@
-"""What becomes which loop nest: outputs of one shape are computed together, everything else is inlined into them."""
+"""The records of a loop plan: what becomes which loop nest; and the plan as text."""
 
 from __future__ import annotations
 
+import enum
+
 import numpy as np
 
-from pyfuse.graph.nodes import (
-    ONE,
-    Apply,
-    Constant,
-    Dims,
-    Graph,
-    Input,
-    Node,
-    Number,
-    Scalar,
-    View,
-    code_of,
-)
-from pyfuse.graph.ops import by_name
+from pyfuse.graph.nodes import Dims, HostExtent, Number, code_of
+from pyfuse.graph.reduction_forms import ReductionForm
 from pyfuse.records import dataclass
 
-# For each axis of a value, the loop axis that walks it, or None where its extent is one.
-AxisMap = tuple[int | None, ...]
+# A whole number that the call computes: the sum of each number or slot times a factor.
+Sum = tuple[tuple[int, int | HostExtent], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offset:
+    """Where an operand's elements along one of its axes are, if not at the loop's index.
+
+    Attributes:
+        axis: of the array.
+        start: the element at loop index 0.
+        step: how far neighbours lie apart.
+    """
+
+    axis: int
+    start: Sum
+    step: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """An input array as a nest reads it: ``axes`` gives for each loop axis the array's axis, or None (broadcast)."""
+    """An array as a nest reads it.
+
+    Attributes:
+        index: of the array among the kernel's operands: inputs, then outputs, then temporaries.
+        dtype: of its elements.
+        axes: for each loop axis the array's axis, or None (broadcast).
+        offsets: of array axes that are not simply walked from their first element.
+    """
 
     index: int
     dtype: np.dtype
     axes: tuple[int | None, ...]
+    offsets: tuple[Offset, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """An output as a nest writes it: ``step`` is the value; ``axes`` as in ``Load``."""
+    """An output or temporary as a nest writes it.
+
+    Attributes:
+        output: its number among outputs, then temporaries.
+        dtype: of its elements.
+        step: the value.
+        axes, offsets: as in ``Load``.
+    """
 
     output: int
     dtype: np.dtype
     step: int
     axes: tuple[int | None, ...]
+    offsets: tuple[Offset, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +72,13 @@ class Step:
         dtype: of the value.
         varies_along: loop axes on which the value depends.
         name: the user's name for it, or an empty string.
-        source: what it is: a load, a scalar slot, a constant, or an operation.
+        source: what it is: a load, a scalar slot, a constant, an operation, or the result of a reduction.
     """
 
     dtype: np.dtype
     varies_along: frozenset[int]
     name: str
-    source: LoadStep | ScalarStep | ConstantStep | ApplyStep
+    source: LoadStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +112,15 @@ class ApplyStep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReducedStep:
+    """The result of the nest's accumulation number ``accumulation``."""
+
+    accumulation: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Nest:
-    """One loop nest.
+    """A loop nest over elements that do not depend on each other.
 
     Attributes:
         dims: the graph's dimension of each loop axis, outermost first.
@@ -110,158 +138,191 @@ class Nest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Accumulation:
+    """One reduction or scan of a nest.
+
+    Attributes:
+        node: of the graph: whose piece length a launch looks up.
+        operation: name in the operation table.
+        step: the values that are combined.
+        dtype: of the values; the result's too, unless it is an index.
+        initial: the step of a number that comes first, or None.
+        phase: the pass over the row in which it is computed.
+        form: the order.
+        is_scan: whether every partial result is stored, by store number ``scan_store``.
+    """
+
+    node: int
+    operation: str
+    step: int
+    dtype: np.dtype
+    initial: int | None
+    phase: int
+    form: ReductionForm
+    scan_store: int | None = None
+
+
+class Style(enum.Enum):
+    """How the loops of a nest with reductions lie."""
+
+    ROWS = "rows"  # a row of reduced elements for each element of the result: passes over a row that stays in cache
+    COLUMNS = "columns"  # neighbouring elements of the result together, from reduced element to reduced element
+    PARTS = "parts"  # one result for all: parts of the only row, then their combination
+
+
+EPILOGUE = -1  # the phase of a store that comes after all passes over a row
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReductionNest:
+    """A loop nest with reductions; its loop axes are ``kept``, then ``lead``, then ``row``.
+
+    Attributes:
+        style: how its loops lie.
+        kept: dimensions of the results.
+        lead: dimensions walked around the row, in this order.
+        row: dimensions that make a row, in this order.
+        stores: what it writes.
+        store_phases: for each store the pass over the row in which it happens, or ``EPILOGUE``.
+        loads, steps, element_cost: as in ``Nest``; an element is one of a row.
+        accumulations: the reductions.
+        partials: of PARTS, for each accumulation the temporaries that hold the parts' results.
+    """
+
+    style: Style
+    kept: Dims
+    lead: Dims
+    row: Dims
+    stores: tuple[Store, ...]
+    store_phases: tuple[int, ...]
+    loads: tuple[Load, ...]
+    steps: tuple[Step, ...]
+    accumulations: tuple[Accumulation, ...]
+    element_cost: int
+    partials: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def dims(self) -> Dims:
+        """The graph's dimension of each loop axis."""
+        return self.kept + self.lead + self.row
+
+    @property
+    def phase_count(self) -> int:
+        """Passes over a row."""
+        return 1 + max([accumulation.phase for accumulation in self.accumulations] + list(self.store_phases))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Temporary:
+    """Memory for values that one nest writes and later ones read.
+
+    Attributes:
+        dtype: of its elements.
+        dims: its axes; it is in C order. None: one element for each part of a nest.
+    """
+
+    dtype: np.dtype
+    dims: Dims | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoopPlan:
     """All nests of a kernel, in the order in which they run."""
 
-    nests: tuple[Nest, ...]
+    nests: tuple[Nest | ReductionNest, ...]
     scalar_dtypes: tuple[np.dtype, ...]
+    input_count: int
     output_count: int
-
-
-PICOSECONDS_PER_BYTE = 12  # one core streams about 40 bytes in 1 ns from memory; a third of that is hidden by caches
-
-
-def plan_loops(graph: Graph) -> LoopPlan:
-    """Group outputs by the dimensions they are walked in, and flatten what each group computes."""
-    groups: dict[Dims, list[int]] = {}
-    for number, output in enumerate(graph.outputs):
-        groups.setdefault(tuple(dim for dim in graph.nodes[output.node].dims if dim != ONE), []).append(number)
-    nests = tuple(_NestWriter(graph, dims).write(outputs) for dims, outputs in groups.items())
-    return LoopPlan(nests=nests, scalar_dtypes=graph.scalar_dtypes, output_count=len(graph.outputs))
+    temporaries: tuple[Temporary, ...] = ()
 
 
 def plan_text(plan: LoopPlan) -> str:
     """The stable text form of a plan, ending in a newline."""
-    lines: list[str] = []
+    lines = [
+        f"tmp{number} : {code_of(temporary.dtype)}[{_dims_text(temporary.dims)}]"
+        for number, temporary in enumerate(plan.temporaries)
+    ]
     for number, nest in enumerate(plan.nests):
-        lines.append(
-            f"nest {number} over [{', '.join(f'd{dim}' for dim in nest.dims)}], {nest.element_cost} ps an element"
-        )
-        lines += [f"  {_step_text(position, step, nest)}" for position, step in enumerate(nest.steps)]
-        lines += [
-            f"  store t{store.step} to out{store.output} : {code_of(store.dtype)}{_axes_text(store.axes)}"
-            for store in nest.stores
-        ]
+        lines.append(f"nest {number} over {_loops_text(nest)}, {nest.element_cost} ps an element")
+        lines += [f"  {_step_text(position, step, nest, plan)}" for position, step in enumerate(nest.steps)]
+        lines += [f"  {_store_text(position, nest, plan)}" for position in range(len(nest.stores))]
     return "\n".join(lines) + "\n"
 
 
-class _NestWriter:
-    """Flattens the values of one nest; a value read under two axis maps becomes two steps."""
-
-    def __init__(self, graph: Graph, dims: Dims) -> None:
-        self._graph = graph
-        self._dims = dims
-        self._loads: list[Load] = []
-        self._steps: list[Step] = []
-        self._known: dict[tuple[int, AxisMap], int] = {}
-
-    def write(self, outputs: list[int]) -> Nest:
-        stores = []
-        for number in outputs:
-            index = self._graph.outputs[number].node
-            node = self._graph.nodes[index]
-            loop_axes = iter(range(len(self._dims)))
-            axes: AxisMap = tuple(None if dim == ONE else next(loop_axes) for dim in node.dims)
-            step = self._flatten(index, axes)
-            stores.append(Store(output=number, dtype=node.dtype, step=step, axes=self._by_loop_axis(axes)))
-        return Nest(
-            dims=self._dims,
-            stores=tuple(stores),
-            loads=tuple(self._loads),
-            steps=tuple(self._steps),
-            element_cost=self._cost(stores),
-        )
-
-    def _flatten(self, root: int, root_axes: AxisMap) -> int:
-        """The step of a node, its operands first; an explicit stack, because graphs may be thousands deep."""
-        pending = [(root, root_axes)]
-        while pending:
-            index, axes = pending[-1]
-            if (index, axes) in self._known:
-                pending.pop()
-                continue
-            needed = self._operand_maps(self._graph.nodes[index], axes)
-            missing = [need for need in needed if need not in self._known]
-            if missing:
-                pending += reversed(missing)
-                continue
-            pending.pop()
-            self._known[index, axes] = self._add_step(self._graph.nodes[index], axes, needed)
-        return self._known[root, root_axes]
-
-    def _operand_maps(self, node: Node, axes: AxisMap) -> list[tuple[int, AxisMap]]:
-        match node:
-            case View():
-                operand_rank = len(self._graph.nodes[node.operand].dims)
-                where = {axis: axes[position] for position, axis in enumerate(node.axes) if axis is not None}
-                return [(node.operand, self._normal(node.operand, tuple(where.get(i) for i in range(operand_rank))))]
-            case Apply():
-                return [
-                    (operand, self._normal(operand, axes[len(axes) - len(self._graph.nodes[operand].dims) :]))
-                    for operand in node.operands
-                ]
-            case _:
-                return []
-
-    def _normal(self, index: int, axes: AxisMap) -> AxisMap:
-        dims = self._graph.nodes[index].dims
-        return tuple(None if dim == ONE else axis for dim, axis in zip(dims, axes, strict=True))
-
-    def _add_step(self, node: Node, axes: AxisMap, needed: list[tuple[int, AxisMap]]) -> int:
-        operands = tuple(self._known[need] for need in needed)
-        source: LoadStep | ScalarStep | ConstantStep | ApplyStep
-        varies = frozenset(axis for operand in operands for axis in self._steps[operand].varies_along)
-        match node:
-            case View():
-                return operands[0]
-            case Input():
-                load = Load(index=node.index, dtype=node.dtype, axes=self._by_loop_axis(axes))
-                self._loads.append(load)
-                source = LoadStep(load=len(self._loads) - 1)
-                varies = frozenset(axis for axis in axes if axis is not None)
-            case Scalar():
-                source = ScalarStep(slot=node.slot)
-            case Constant():
-                source = ConstantStep(value=node.value)
-            case Apply():
-                source = ApplyStep(operation=node.operation, operands=operands, result=node.result)
-            case _:
-                raise AssertionError(f"unknown node {node!r}")
-        self._steps.append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=source))
-        return len(self._steps) - 1
-
-    def _by_loop_axis(self, axes: AxisMap) -> tuple[int | None, ...]:
-        where = {loop_axis: axis for axis, loop_axis in enumerate(axes) if loop_axis is not None}
-        return tuple(where.get(loop_axis) for loop_axis in range(len(self._dims)))
-
-    def _cost(self, stores: list[Store]) -> int:
-        arrays: list[Load | Store] = [*self._loads, *stores]
-        moved = sum(operand.dtype.itemsize for operand in arrays) * PICOSECONDS_PER_BYTE
-        applied = [step for step in self._steps if isinstance(step.source, ApplyStep)]
-        return moved + sum(_step_cost(step, len(self._dims)) for step in applied)
+def _loops_text(nest: Nest | ReductionNest) -> str:
+    if isinstance(nest, Nest):
+        return f"[{_dims_text(nest.dims)}]"
+    lead = f" lead [{_dims_text(nest.lead)}]" if nest.lead else ""
+    return f"[{_dims_text(nest.kept)}] {nest.style.value}{lead} [{_dims_text(nest.row)}]"
 
 
-def _step_cost(step: Step, rank: int) -> int:
-    """Picoseconds of one step; a value that is constant along the last axis is computed once a row."""
-    assert isinstance(step.source, ApplyStep)
-    if rank and rank - 1 not in step.varies_along:
-        return 0
-    return int(by_name(step.source.operation).cost) * (4 if step.dtype.kind == "c" else 1)
+def _dims_text(dims: Dims | None) -> str:
+    return "parts" if dims is None else ", ".join(f"d{dim}" for dim in dims)
 
 
-def _step_text(position: int, step: Step, nest: Nest) -> str:
+def _step_text(position: int, step: Step, nest: Nest | ReductionNest, plan: LoopPlan) -> str:
     match step.source:
         case LoadStep(load=load):
-            text = f"load a{nest.loads[load].index}{_axes_text(nest.loads[load].axes)}"
+            operand = nest.loads[load]
+            text = (
+                f"load {_operand_text(operand.index, plan)}{_axes_text(operand.axes)}{_offsets_text(operand.offsets)}"
+            )
         case ScalarStep(slot=slot):
             text = f"scalar s{slot}"
         case ConstantStep(value=value):
             text = f"constant {value!r}"
         case ApplyStep(operation=operation, operands=operands, result=result):
             text = f"{operation}{f'.{result}' if result else ''} {', '.join(f't{operand}' for operand in operands)}"
+        case ReducedStep(accumulation=number):
+            assert isinstance(nest, ReductionNest)
+            text = _accumulation_text(nest.accumulations[number])
     name = f"  # {step.name}" if step.name else ""
     return f"t{position} = {text} : {code_of(step.dtype)}{name}"
 
 
+def _accumulation_text(accumulation: Accumulation) -> str:
+    form = accumulation.form
+    notes = [
+        note
+        for note, holds in (("in pieces", form.is_chunked), ("short", form.is_short), ("along memory", form.is_inner))
+        if holds
+    ]
+    start = "" if accumulation.initial is None else f" from t{accumulation.initial}"
+    kind = "reduce" if accumulation.scan_store is None else "scan"
+    return (
+        f"{kind} {accumulation.operation} t{accumulation.step}{start} in pass {accumulation.phase} ({', '.join(notes)})"
+    )
+
+
+def _store_text(position: int, nest: Nest | ReductionNest, plan: LoopPlan) -> str:
+    store = nest.stores[position]
+    where = f"{_operand_text(plan.input_count + store.output, plan)} : {code_of(store.dtype)}{_axes_text(store.axes)}"
+    phase = ""
+    if isinstance(nest, ReductionNest):
+        number = nest.store_phases[position]
+        phase = " after all passes" if number == EPILOGUE else f" in pass {number}"
+    return f"store t{store.step} to {where}{_offsets_text(store.offsets)}{phase}"
+
+
+def _operand_text(index: int, plan: LoopPlan) -> str:
+    if index < plan.input_count:
+        return f"a{index}"
+    buffer = index - plan.input_count
+    return f"out{buffer}" if buffer < plan.output_count else f"tmp{buffer - plan.output_count}"
+
+
 def _axes_text(axes: tuple[int | None, ...]) -> str:
     return "[" + ", ".join("-" if axis is None else str(axis) for axis in axes) + "]"
+
+
+def _offsets_text(offsets: tuple[Offset, ...]) -> str:
+    return "".join(f" axis {offset.axis} from {sum_text(offset.start)} step {offset.step}" for offset in offsets)
+
+
+def sum_text(terms: Sum) -> str:
+    """A sum as text, such as ``2*n0 + 3``."""
+    parts = [
+        ("" if factor == 1 else f"{factor}*") + (f"n{number.slot}" if isinstance(number, HostExtent) else str(number))
+        for factor, number in terms
+    ]
+    return " + ".join(parts) or "0"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -94,6 +95,82 @@ class View(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reduce(Node):
+    """One result for all elements along some axes: ``ufunc.reduce``, ``argmax`` or ``argmin``.
+
+    Attributes:
+        operation: name in the operation table.
+        operand: index of an earlier node, of the loop's dtype: NumPy's cast inside the loop is an implicit cast.
+        axes: of the operand, ascending. The node's dimensions are those of the others; with ``keepdims`` these stay,
+            with extent one.
+        initial: index of a node of rank 0 that comes before the first element, in place of the ufunc's identity.
+    """
+
+    operation: str
+    operand: int
+    axes: tuple[int, ...]
+    keepdims: bool = False
+    initial: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan(Node):
+    """All results along one axis: ``ufunc.accumulate``.
+
+    Attributes:
+        operation: name of a ufunc in the operation table.
+        operand: index of an earlier node, of the node's dtype.
+        axis: along which.
+    """
+
+    operation: str
+    operand: int
+    axis: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice(Node):
+    """Some elements of an earlier node along one axis: ``operand[..., start : start + extent * step : step, ...]``.
+
+    Attributes:
+        operand: index of the node.
+        axis: which axis.
+        start: the first element, a number or the slot of one that the call computes.
+        step: distance of neighbours, negative when they run backwards.
+        siblings: how many slices of the operand along the axis, this one among them, together hold all its elements;
+            0 where that is not known. NumPy reports errors of elements that nobody looks at.
+    """
+
+    operand: int
+    axis: int
+    start: int | HostExtent
+    step: int = 1
+    siblings: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assemble(Node):
+    """A new array put together from pieces along one axis; each piece has its own extent there.
+
+    Attributes:
+        pieces: indices of earlier nodes, equal in dtype and in all other dimensions.
+        axis: along which the pieces lie.
+        starts: for each piece where its first element goes, a number or the slot of one that the call computes.
+        step: distance of neighbours of one piece.
+        layout: whose memory order the result has: that of ``np.concatenate``, that of a node, or C order.
+    """
+
+    pieces: tuple[int, ...]
+    axis: int
+    starts: tuple[int | HostExtent, ...]
+    step: int = 1
+    layout: int | str = "C"
+
+
+CONCATENATED = "concatenated"  # a layout of ``Assemble``: that which ``np.concatenate`` gives its result
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputExtent:
     """A dimension's extent: axis ``axis`` of input ``index``."""
 
@@ -152,10 +229,43 @@ def operands_of(node: Node) -> tuple[int, ...]:
     match node:
         case Apply(operands=operands):
             return operands
-        case View(operand=operand):
+        case View(operand=operand) | Scan(operand=operand) | Slice(operand=operand):
             return (operand,)
+        case Reduce(operand=operand, initial=initial):
+            return (operand,) if initial is None else (operand, initial)
+        case Assemble(pieces=pieces):
+            return pieces
         case _:
             return ()
+
+
+def layout_node(node: Node) -> int | None:
+    """The node whose memory order, not whose value, ``node`` needs."""
+    match node:
+        case Apply(kept_layout=kept):
+            return kept
+        case Assemble(layout=int() as kept):
+            return kept
+        case _:
+            return None
+
+
+def renumbered(node: Node, number: Mapping[int, int] | Sequence[int]) -> Node:
+    """The node with other indices for the nodes that it refers to."""
+    match node:
+        case Apply(kept_layout=kept):
+            moved = None if kept is None else number[kept]
+            return replace(node, operands=tuple(number[index] for index in node.operands), kept_layout=moved)
+        case View() | Scan() | Slice():
+            return replace(node, operand=number[node.operand])
+        case Reduce(initial=initial):
+            start = None if initial is None else number[initial]
+            return replace(node, operand=number[node.operand], initial=start)
+        case Assemble(layout=layout):
+            pieces = tuple(number[index] for index in node.pieces)
+            return replace(node, pieces=pieces, layout=number[layout] if isinstance(layout, int) else layout)
+        case _:
+            return node
 
 
 def code_of(dtype: np.dtype) -> str:

@@ -34,6 +34,18 @@ class Cost(enum.IntEnum):
     LIBRARY_CALL = 8000
 
 
+class Fold(enum.Enum):
+    """How NumPy's ``ufunc.reduce`` combines elements that lie along the innermost axis.
+
+    Along other axes it always goes from element to element in the order of memory.
+    """
+
+    ANY_ORDER = "the result does not depend on the order"
+    PAIRWISE = "NumPy's pairwise sum (numpy/_core/src/umath/loops_utils.h.src)"
+    IN_ORDER = "from element to element"
+    OWN_WAY = "in a way of NumPy's own that is not reproduced"
+
+
 # Kinds of C text: NumPy's dtype kinds, except that float16 is "e" because its arithmetic is emulated.
 INTEGERS = "iu"
 NUMBERS = "iuf"
@@ -53,6 +65,7 @@ class Operation:
             function of its own is computed in float32 and rounded.
         cuda_text: the same for CUDA where it differs from C.
         python_operator: name of the ``ast`` operator class that means this operation.
+        folds: by dtype kind, how a reduction by this operation may go; a kind that is missing stays with NumPy.
         may_raise_flags: whether NumPy can report a floating-point error from it.
         exactness: what the result promises.
         cost: of one element.
@@ -65,6 +78,7 @@ class Operation:
     c_text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     cuda_text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     python_operator: str | None = None
+    folds: Mapping[str, Fold] = field(default_factory=lambda: MappingProxyType({}))
     may_raise_flags: bool = True
     exactness: Exactness = Exactness.BITS
     cost: Cost = Cost.SIMPLE
@@ -73,6 +87,15 @@ class Operation:
     def is_ufunc(self) -> bool:
         """Whether dtypes follow ``ufunc.resolve_dtypes``."""
         return isinstance(self.callable, np.ufunc)
+
+    @property
+    def finds_an_index(self) -> bool:
+        """Whether it reduces to the index of an element: ``argmax`` and ``argmin``."""
+        return self.callable in (np.argmax, np.argmin)
+
+    def fold(self, dtype: np.dtype) -> Fold:
+        """How a reduction of elements of ``dtype`` may go."""
+        return self.folds.get(dtype.kind, Fold.OWN_WAY)
 
 
 def by_name(name: str) -> Operation:
@@ -133,9 +156,21 @@ def _in_c_or_fortran_order(x: Any) -> Any:
     return np.array(x, order="A")
 
 
+def _value_if(_: Any, value: Any) -> Any:
+    return value
+
+
 def _texts(**texts: str) -> Mapping[str, str]:
     """Expand ``iu="..."``-style keywords to one entry for each kind letter."""
     return MappingProxyType({kind: text for kinds, text in texts.items() for kind in kinds})
+
+
+def _folds(**folds: Fold) -> Mapping[str, Fold]:
+    """Expand ``iu=Fold...``-style keywords to one entry for each kind letter."""
+    return MappingProxyType({kind: fold for kinds, fold in folds.items() for kind in kinds})
+
+
+_ANY = Fold.ANY_ORDER
 
 
 def _ufunc(name: str, **facts: Any) -> Operation:
@@ -163,10 +198,31 @@ _CLIP: Any = np._core.umath.clip  # type: ignore[attr-defined]
 
 _ALL: tuple[Operation, ...] = (
     # arithmetic
-    _ufunc("add", c_text=_texts(iu=_wrapping % "+", f="{0} + {1}"), python_operator="Add"),
-    _ufunc("subtract", c_text=_texts(iu=_wrapping % "-", f="{0} - {1}"), python_operator="Sub"),
-    _ufunc("multiply", c_text=_texts(iu=_wrapping % "*", f="{0} * {1}"), python_operator="Mult"),
-    _ufunc("divide", c_text=_texts(f="{0} / {1}"), python_operator="Div", cost=Cost.DIVISION),
+    _ufunc(
+        "add",
+        c_text=_texts(iu=_wrapping % "+", f="{0} + {1}"),
+        python_operator="Add",
+        folds=_folds(iu=_ANY, fc=Fold.PAIRWISE),
+    ),
+    _ufunc(
+        "subtract",
+        c_text=_texts(iu=_wrapping % "-", f="{0} - {1}"),
+        python_operator="Sub",
+        folds=_folds(iufc=Fold.IN_ORDER),
+    ),
+    _ufunc(
+        "multiply",
+        c_text=_texts(iu=_wrapping % "*", f="{0} * {1}"),
+        python_operator="Mult",
+        folds=_folds(iu=_ANY, f=Fold.IN_ORDER),
+    ),
+    _ufunc(
+        "divide",
+        c_text=_texts(f="{0} / {1}"),
+        python_operator="Div",
+        cost=Cost.DIVISION,
+        folds=_folds(f=Fold.IN_ORDER),
+    ),
     _ufunc("floor_divide", python_operator="FloorDiv", cost=Cost.FUNCTION),
     _ufunc("remainder", python_operator="Mod", cost=Cost.FUNCTION),
     _ufunc("fmod", cost=Cost.FUNCTION),
@@ -231,9 +287,9 @@ _ALL: tuple[Operation, ...] = (
     _ufunc("radians"),
     _ufunc("deg2rad"),
     # bits
-    _quiet("bitwise_and", c_text=_texts(biu="{0} & {1}"), python_operator="BitAnd"),
-    _quiet("bitwise_or", c_text=_texts(biu="{0} | {1}"), python_operator="BitOr"),
-    _quiet("bitwise_xor", c_text=_texts(biu="{0} ^ {1}"), python_operator="BitXor"),
+    _quiet("bitwise_and", c_text=_texts(biu="{0} & {1}"), python_operator="BitAnd", folds=_folds(biu=_ANY)),
+    _quiet("bitwise_or", c_text=_texts(biu="{0} | {1}"), python_operator="BitOr", folds=_folds(biu=_ANY)),
+    _quiet("bitwise_xor", c_text=_texts(biu="{0} ^ {1}"), python_operator="BitXor", folds=_folds(biu=_ANY)),
     _quiet("invert", c_text=_texts(b="!{0}", iu="({T})~{0}"), python_operator="Invert"),
     _quiet("left_shift", python_operator="LShift"),
     _quiet("right_shift", python_operator="RShift"),
@@ -245,14 +301,14 @@ _ALL: tuple[Operation, ...] = (
     _quiet("greater_equal", c_text=_texts(biu="{0} >= {1}"), python_operator="GtE"),
     _quiet("equal", c_text=_texts(biuf="{0} == {1}"), python_operator="Eq"),
     _quiet("not_equal", c_text=_texts(biuf="{0} != {1}"), python_operator="NotEq"),
-    _quiet("logical_and"),
-    _quiet("logical_or"),
-    _quiet("logical_xor"),
+    _quiet("logical_and", folds=_folds(b=_ANY)),
+    _quiet("logical_or", folds=_folds(b=_ANY)),
+    _quiet("logical_xor", folds=_folds(b=_ANY)),
     _quiet("logical_not"),
-    _quiet("maximum"),
-    _quiet("minimum"),
-    _quiet("fmax"),
-    _quiet("fmin"),
+    _quiet("maximum", folds=_folds(biuf=_ANY, c=Fold.IN_ORDER)),
+    _quiet("minimum", folds=_folds(biuf=_ANY, c=Fold.IN_ORDER)),
+    _quiet("fmax", folds=_folds(biuf=_ANY, c=Fold.IN_ORDER)),
+    _quiet("fmin", folds=_folds(biuf=_ANY, c=Fold.IN_ORDER)),
     # not ufuncs, or ufuncs that NumPy keeps private
     Operation(name="cast", callable=None, operand_count=1),
     Operation(name="select", callable=np.where, operand_count=3, may_raise_flags=False),
@@ -275,6 +331,9 @@ _ALL: tuple[Operation, ...] = (
     ),
     Operation(name="real", callable=_real_part, operand_count=1, may_raise_flags=False, c_text=_texts(c="{0}.re")),
     Operation(name="imag", callable=_imaginary_part, operand_count=1, may_raise_flags=False, c_text=_texts(c="{0}.im")),
+    Operation(name="replay_if", callable=_value_if, operand_count=2),  # of a bool and a value: the value
+    Operation(name="argmax", callable=np.argmax, operand_count=1, may_raise_flags=False),
+    Operation(name="argmin", callable=np.argmin, operand_count=1, may_raise_flags=False),
     # scipy.special, when the user's function calls it
     _scipy("erf"),
     _scipy("erfc"),

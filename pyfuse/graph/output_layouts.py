@@ -1,4 +1,4 @@
-"""In which order the axes of each output lie in memory: NumPy is asked, with miniature arrays.
+"""In which order the axes of arrays lie in memory: NumPy is asked, with miniature arrays.
 
 NumPy decides the memory order of a result operation by operation (order 'K'), from the strides of the operands. Running
 the graph on arrays of at most two elements along each axis, whose strides stand in the same order as those of the call,
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.graph.evaluate import evaluate
-from pyfuse.graph.nodes import Graph
+from pyfuse.graph.evaluate import evaluate_nodes
+from pyfuse.graph.nodes import Graph, Input, View
 
 MAX_MINIATURE_RANK = 12  # 2**12 elements
 _GAP = 3  # miniature strides are powers of it: no two axes then merge or touch by accident
@@ -28,28 +28,32 @@ def miniatures(inputs: Sequence[np.ndarray]) -> tuple[Miniature, ...]:
     return tuple(_miniature(array) for array in inputs)
 
 
-def output_orders(graph: Graph, shapes: Sequence[Miniature], extents: Sequence[int]) -> tuple[AxisOrder, ...]:
-    """The axis order that NumPy would give each output.
+def node_orders(
+    graph: Graph, nodes: Sequence[int], shapes: Sequence[Miniature], extents: Sequence[int]
+) -> dict[int, AxisOrder]:
+    """The axis order that NumPy would give each of some nodes.
 
     Args:
         graph: a verified graph.
+        nodes: which.
         shapes: of the call's inputs, by ``miniatures``.
         extents: one whole number for each computed extent of the graph.
 
     Raises:
         CannotFuse: the rank is too high to ask NumPy.
     """
-    ranks = [len(graph.nodes[output.node].dims) for output in graph.outputs]
+    ranks = [len(graph.nodes[node].dims) for node in nodes]
     if all(_is_c_contiguous(shape, strides) for shape, strides in shapes) and not _moves_axes(graph):
-        return tuple(tuple(range(rank)) for rank in ranks)
+        return {node: tuple(range(rank)) for node, rank in zip(nodes, ranks, strict=True)}
     if max([*ranks, *(len(shape) for shape, _ in shapes)], default=0) > MAX_MINIATURE_RANK:
         raise refuse(Code.UNSUPPORTED_ARRAY, f"arrays of more than {MAX_MINIATURE_RANK} axes are fused in C order only")
-    types = {node.index: node.dtype for node in graph.nodes if hasattr(node, "index")}
+    types = {node.index: node.dtype for node in graph.nodes if isinstance(node, Input)}
     inputs = [_array(types.get(number, np.dtype("f8")), *shape) for number, shape in enumerate(shapes)]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = evaluate(graph, inputs, [1] * len(graph.scalar_dtypes), [min(extent, 2) for extent in extents])
-    return tuple(_order(np.asarray(result)) for result in results)
+        small = [min(extent, 2) for extent in extents]
+        values = evaluate_nodes(graph, inputs, [1] * len(graph.scalar_dtypes), small, is_miniature=True)
+    return {node: _order(np.asarray(values[node])) for node in nodes}
 
 
 def _miniature(array: np.ndarray) -> Miniature:
@@ -99,4 +103,4 @@ def _is_c_contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 def _moves_axes(graph: Graph) -> bool:
     """Whether an operand is seen with its axes moved: then C-ordered inputs need not give C-ordered outputs."""
-    return any(getattr(node, "axes", None) is not None for node in graph.nodes)
+    return any(isinstance(node, View) for node in graph.nodes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pyfuse.graph.nodes import Apply, Constant, Graph, Node, View
+from pyfuse.graph.nodes import Constant, Graph, Node, renumbered
 
 
 def share_equal_values(graph: Graph) -> Graph:
@@ -17,7 +17,7 @@ def share_equal_values(graph: Graph) -> Graph:
     stands_for: list[int] = []
     nodes: list[Node] = []
     for node in graph.nodes:
-        node = _with_operands(node, stands_for)
+        node = renumbered(node, stands_for)
         key = _key(node)
         if key in first:
             stands_for.append(first[key])
@@ -27,17 +27,6 @@ def share_equal_values(graph: Graph) -> Graph:
         nodes.append(node)
     outputs = tuple(replace(output, node=stands_for[output.node]) for output in graph.outputs)
     return replace(graph, nodes=tuple(nodes), outputs=outputs)
-
-
-def _with_operands(node: Node, stands_for: list[int]) -> Node:
-    match node:
-        case Apply():
-            kept = None if node.kept_layout is None else stands_for[node.kept_layout]
-            return replace(node, operands=tuple(stands_for[i] for i in node.operands), kept_layout=kept)
-        case View():
-            return replace(node, operand=stands_for[node.operand])
-        case _:
-            return node
 
 
 def _key(node: Node) -> object:

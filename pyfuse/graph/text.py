@@ -5,14 +5,19 @@ from __future__ import annotations
 from pyfuse.graph.nodes import (
     ONE,
     Apply,
+    Assemble,
     Constant,
     Dims,
     Extent,
     Graph,
+    HostExtent,
     Input,
     InputExtent,
     Node,
+    Reduce,
     Scalar,
+    Scan,
+    Slice,
     View,
     code_of,
 )
@@ -53,6 +58,17 @@ def node_text(node: Node) -> str:
             return f"view %{operand} axes ({', '.join('new' if axis is None else str(axis) for axis in axes)})"
         case Apply():
             return _apply_text(node)
+        case Reduce():
+            kept = " keepdims" if node.keepdims else ""
+            start = "" if node.initial is None else f" from %{node.initial}"
+            return f"reduce {node.operation} %{node.operand} axes {_axes_text(node.axes)}{kept}{start}"
+        case Scan():
+            return f"scan {node.operation} %{node.operand} axis {node.axis}"
+        case Slice():
+            step = "" if node.step == 1 else f" step {node.step}"
+            return f"slice %{node.operand} axis {node.axis} from {_number_text(node.start)}{step}"
+        case Assemble():
+            return _assemble_text(node)
         case _:
             raise AssertionError(f"unknown node {node!r}")
 
@@ -64,6 +80,23 @@ def _apply_text(node: Apply) -> str:
     if node.kept_layout is not None:
         notes += f" into %{node.kept_layout}"
     return f"{node.operation}{result} {operands}{notes}"
+
+
+def _axes_text(axes: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, axes))})"
+
+
+def _number_text(number: int | HostExtent) -> str:
+    return str(number) if isinstance(number, int) else _extent_text(number)
+
+
+def _assemble_text(node: Assemble) -> str:
+    pieces = ", ".join(
+        f"%{piece} at {_number_text(start)}" for piece, start in zip(node.pieces, node.starts, strict=True)
+    )
+    step = "" if node.step == 1 else f" step {node.step}"
+    layout = f"like %{node.layout}" if isinstance(node.layout, int) else str(node.layout)
+    return f"assemble {pieces} axis {node.axis}{step} {layout}"
 
 
 def _extent_text(extent: Extent) -> str:

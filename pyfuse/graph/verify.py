@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from pyfuse.graph.infer import is_fused_dtype
-from pyfuse.graph.nodes import ONE, Apply, Graph, Input, Scalar, View, operands_of
+from pyfuse.graph.nodes import (
+    ONE,
+    Apply,
+    Assemble,
+    Dims,
+    Graph,
+    Input,
+    Reduce,
+    Scalar,
+    Scan,
+    Slice,
+    View,
+    operands_of,
+)
 from pyfuse.graph.ops import OPERATIONS
 
 
@@ -28,6 +41,20 @@ def verify(graph: Graph) -> None:
                 _verify_view(graph, node, where)
             case Apply():
                 _verify_apply(graph, node, where)
+            case Reduce():
+                _verify_reduce(graph, node, where)
+            case Scan():
+                operand = graph.nodes[node.operand]
+                assert (operand.dtype, operand.dims) == (node.dtype, node.dims), where
+                assert 0 <= node.axis < len(node.dims) and OPERATIONS[node.operation].operand_count == 2, where
+            case Slice():
+                assert _without(node.dims, node.axis) == _without(graph.nodes[node.operand].dims, node.axis), where
+                assert node.step != 0 and node.dtype == graph.nodes[node.operand].dtype, where
+            case Assemble():
+                pieces = [graph.nodes[piece] for piece in node.pieces]
+                assert len(node.starts) == len(pieces) > 0, where
+                assert {piece.dtype for piece in pieces} == {node.dtype}, where
+                assert {_without(piece.dims, node.axis) for piece in pieces} == {_without(node.dims, node.axis)}, where
     for output in graph.outputs:
         assert 0 <= output.node < len(graph.nodes), output
         assert not output.is_scalar or not graph.nodes[output.node].dims, output
@@ -39,6 +66,20 @@ def _verify_view(graph: Graph, node: View, where: str) -> None:
     assert len(set(kept)) == len(kept), where
     assert all(operand.dims[axis] == ONE for axis in range(len(operand.dims)) if axis not in kept), where
     assert node.dims == tuple(ONE if axis is None else operand.dims[axis] for axis in node.axes), where
+
+
+def _verify_reduce(graph: Graph, node: Reduce, where: str) -> None:
+    operation, operand = OPERATIONS[node.operation], graph.nodes[node.operand]
+    assert operation.finds_an_index or (operation.operand_count == 2 and operand.dtype == node.dtype), where
+    assert len(set(node.axes)) == len(node.axes) and all(0 <= axis < len(operand.dims) for axis in node.axes), where
+    kept = [ONE if axis in node.axes else dim for axis, dim in enumerate(operand.dims)]
+    expected = kept if node.keepdims else [dim for axis, dim in enumerate(kept) if axis not in node.axes]
+    assert list(node.dims) == expected, where
+    assert node.initial is None or graph.nodes[node.initial].dims == (), where
+
+
+def _without(dims: Dims, axis: int) -> Dims:
+    return dims[:axis] + dims[axis + 1 :]
 
 
 def _verify_apply(graph: Graph, node: Apply, where: str) -> None:

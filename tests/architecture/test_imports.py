@@ -16,6 +16,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("backend",),
     (
         "call_signature",
+        "call_geometry",
         "prepared_function",
         "compiler",
         "kernel_cache",

@@ -21,8 +21,8 @@ from pyfuse.backend.registry import BACKENDS, backend_named
 from pyfuse.diagnostics import Code
 from pyfuse.errors import CannotFuse
 from pyfuse.graph.draft import GraphDraft
-from pyfuse.graph.loop_plan import plan_loops
 from pyfuse.graph.nodes import Number, Origin, Output
+from pyfuse.graph.plan_loops import plan_loops
 from tests.sample_programs import PROGRAMS
 from tests.stage_texts import stage_texts
 
@@ -37,7 +37,7 @@ def kernel(draft: GraphDraft, outputs: Sequence[int], *layouts: str) -> str:
         NestLayout(outer_rank=int(text.partition(":")[0]), operands=tuple(text.partition(":")[2].split(",")))
         for text in layouts
     ]
-    text = write(plan_loops(graph), parsed, graph.input_count).text
+    text = write(plan_loops(graph), parsed).text
     return text[text.index("unsigned nest_0_body(") :]
 
 
@@ -261,7 +261,7 @@ def test_the_source_only_backend_writes_what_the_cpu_backend_writes() -> None:
     x = draft.add_input(F8, [False], HERE)
     graph = draft.finish([Output(node=draft.apply("sqrt", (x,), (F8,), HERE)[0])])
     layouts = [NestLayout(outer_rank=0, operands=("u", "u"))]
-    texts = {name: backend_named(name).write(plan_loops(graph), layouts, 1) for name in ("cpu", "source_only")}
+    texts = {name: backend_named(name).write(plan_loops(graph), layouts) for name in ("cpu", "source_only")}
     assert texts["cpu"] == texts["source_only"]
 
 

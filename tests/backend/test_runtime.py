@@ -34,6 +34,7 @@ API = """
         const long long *geometry;
         long long outer;
         long long inner;
+        long long depth;
         long long element_cost;
     } pf_nest_call;
     typedef struct {
@@ -202,6 +203,7 @@ class Runtime:
         for call, name in zip(calls, nests, strict=True):
             call.run = self.ffi.cast("pf_nest_function", self.ffi.addressof(self.nests, name))
             call.geometry, call.outer, call.inner, call.element_cost = geometry, rows, columns, cost
+            call.depth = 1
         data_offset = DATA_OFFSET if by_object else -1
         launch = self.ffi.new("pf_launch *", [len(operands), len(nests), threads, data_offset, calls])
         addresses = [id(array) if by_object else array.ctypes.data for array in operands]
@@ -278,7 +280,7 @@ SHAPES = [
 
 
 def test_version_is_known(runtime: Runtime) -> None:
-    assert runtime.runtime.pyfuse_runtime_version() == 1
+    assert runtime.runtime.pyfuse_runtime_version() == 2
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 8, 100_000])

@@ -32,7 +32,7 @@ CASES = {
         "def f(x):\n    if x > 0:\n        return x\n    return -x\n",
         "x > 0",
     ),
-    "an unknown call": Refused("def f(x):\n    return x + np.dot(x, x) * 2\n", "np.dot(x, x)"),
+    "an unknown call": Refused("def f(x):\n    return x + np.bincount(x, x) * 2\n", "np.bincount(x, x)"),
     "an unknown attribute": Refused("def f(x):\n    return 2 * x.ctypes + x\n", "x.ctypes"),
     "an unknown name": Refused("def f(x):\n    return x + undefined_name\n", "undefined_name"),
     "a store into an argument": Refused("def f(x):\n    x[0] = 1.0\n    return x\n", "x[0]"),
@@ -41,35 +41,38 @@ CASES = {
     ),
     "an f-string": Refused("def f(x):\n    name = f'{x}'\n    return x\n", "f'{x}'"),
     "a set": Refused("def f(x):\n    return x * max({1, 2})\n", "{1, 2}"),
-    "tabs": Refused("def f(x):\n\tif True:\n\t\ty = x + np.dot(x, x)\n\treturn y\n", "np.dot(x, x)"),
+    "tabs": Refused("def f(x):\n\tif True:\n\t\ty = x + np.bincount(x, x)\n\treturn y\n", "np.bincount(x, x)"),
     "letters of several bytes": Refused(
-        "def f(größe):\n    λ = 'äöü'; y = größe + np.dot(größe, größe)\n    return y\n", "np.dot(größe, größe)"
+        "def f(größe):\n    λ = 'äöü'; y = größe + np.bincount(größe, größe)\n    return y\n",
+        "np.bincount(größe, größe)",
     ),
-    "a lambda": Refused("f = lambda x: x + np.dot(x, x)\n", "np.dot(x, x)"),
+    "a lambda": Refused("f = lambda x: x + np.bincount(x, x)\n", "np.bincount(x, x)"),
     "a lambda inside a call": Refused(
-        "def same(g, flag):\n    return g\n\nf = same(\n    lambda x: x + np.dot(x, x),\n    flag=True,\n)\n",
-        "np.dot(x, x)",
+        "def same(g, flag):\n    return g\n\nf = same(\n    lambda x: x + np.bincount(x, x),\n    flag=True,\n)\n",
+        "np.bincount(x, x)",
     ),
     "a method": Refused(
-        "class Model:\n    def step(self, x):\n        return x + np.dot(x, x)\n\nf = Model().step.__func__\n",
-        "np.dot(x, x)",
+        "class Model:\n    def step(self, x):\n        return x + np.bincount(x, x)\n\nf = Model().step.__func__\n",
+        "np.bincount(x, x)",
         (None, X),
     ),
     "a function inside a function": Refused(
-        "def make():\n    def inner(x):\n        return (x\n                + np.dot(x, x))\n    return inner\n"
+        "def make():\n    def inner(x):\n        return (x\n                + np.bincount(x, x))\n    return inner\n"
         "f = make()\n",
-        "np.dot(x, x)",
+        "np.bincount(x, x)",
     ),
     "an expression over several lines": Refused(
-        "def f(x):\n    return np.dot(\n        x,\n        x,\n    ) + x\n", "np.dot("
+        "def f(x):\n    return np.bincount(\n        x,\n        x,\n    ) + x\n", "np.bincount("
     ),
-    "a long line": Refused(f"def f(x):\n    return x{' + x' * 60} + np.dot(x, x){' + x' * 60}\n", "np.dot(x, x)"),
+    "a long line": Refused(
+        f"def f(x):\n    return x{' + x' * 60} + np.bincount(x, x){' + x' * 60}\n", "np.bincount(x, x)"
+    ),
     "a helper's line": Refused(
-        "def helper(y):\n    return np.dot(y, y)\n\ndef f(x):\n    return x + helper(x)\n", "np.dot(y, y)"
+        "def helper(y):\n    return np.bincount(y, y)\n\ndef f(x):\n    return x + helper(x)\n", "np.bincount(y, y)"
     ),
     "a decorated function": Refused(
-        "def plain(g):\n    return g\n\n@plain\n@plain\ndef f(x):\n    return x + np.dot(x, x)\n",
-        "np.dot(x, x)",
+        "def plain(g):\n    return g\n\n@plain\n@plain\ndef f(x):\n    return x + np.bincount(x, x)\n",
+        "np.bincount(x, x)",
     ),
     "a generator": Refused("def f(x):\n    yield x\n", "def f(x):"),
 }
@@ -98,17 +101,17 @@ def test_drawings_read_as_pinned(golden: Callable[[str, str], None]) -> None:
 def test_carets_line_up_below_tabs() -> None:
     """Whatever stands before the caret is as wide, on any terminal, as what stands before the expression."""
     drawn = refusal(define(CASES["tabs"].text), X).draw().splitlines()
-    line = next(line for line in drawn if "np.dot" in line)
+    line = next(line for line in drawn if "np.bincount" in line)
     carets = next(line for line in drawn if "^" in line)
-    before, before_carets = line[: line.index("np.dot")], carets[: carets.index("^")]
+    before, before_carets = line[: line.index("np.bincount")], carets[: carets.index("^")]
     assert len(before.expandtabs(8)) == len(before_carets.expandtabs(8))
 
 
 def test_a_refusal_inside_numpys_own_code_points_at_the_users_call() -> None:
-    diagnostic = refusal(define("def f(x):\n    return x + np.linalg.norm(x)\n"), X)
+    diagnostic = refusal(define("def f(x):\n    return x + np.linalg.cond(x)\n"), X)
     assert diagnostic.span is not None
     assert diagnostic.span.filename == "model.py"
-    assert underlined(diagnostic) == "np.linalg.norm(x)"
+    assert underlined(diagnostic) == "np.linalg.cond(x)"
 
 
 def test_a_diagnostic_without_a_place_is_drawn_without_one() -> None:

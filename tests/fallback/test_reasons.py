@@ -49,6 +49,10 @@ def adds(a: Any, b: Any) -> Any:
     return a + b
 
 
+def averages(a: Any) -> Any:
+    return np.mean(a * 2.0)
+
+
 def branches(a: Any) -> Any:
     if a > 0:
         return a
@@ -112,6 +116,7 @@ CASES: dict[Code, tuple[Callable[..., Any], tuple[Any, ...], str | None]] = {
     Code.UNINITIALISED: (leaves_elements_open, (A,), "np.add(a, 1.0, where=a < 9.0)"),
     Code.NUMPY_RAISES: (shifts_floats, (A,), "np.left_shift(a, 1)"),
     Code.SHAPE_MISMATCH: (adds, (A, A[:4]), None),
+    Code.EMPTY_REDUCTION: (averages, (A[:0],), None),
     Code.SCALAR_RANGE: (adds, (BYTES, 300), "a + b"),
     Code.HOST_ERROR: (divides, (A, 0), "1 / k"),
     Code.FLOATING_POINT_REPORT: (inverts, (A * 0.0,), None),

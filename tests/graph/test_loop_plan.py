@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pyfuse.graph.draft import GraphDraft
-from pyfuse.graph.loop_plan import ApplyStep, LoopPlan, plan_loops, plan_text
+from pyfuse.graph.loop_plan import ApplyStep, LoopPlan, plan_text
 from pyfuse.graph.nodes import Origin, Output
+from pyfuse.graph.plan_loops import plan_loops
 
 F8 = np.dtype("f8")
 HERE = Origin()

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from pyfuse import config
 from pyfuse.backend.cpu.kernel import address_of
+from pyfuse.call_geometry import call_geometry
 from pyfuse.compiler import Specialization, load_kernel
 from pyfuse.debug import Dump
 from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe
-from pyfuse.graph.loop_plan import plan_loops
 from pyfuse.graph.nodes import Graph
 from pyfuse.graph.pipeline import run_passes
 from pyfuse.graph.text import graph_text
 from pyfuse.host_values import HostArgument
-from pyfuse.launch import call_geometry, make_launch
+from pyfuse.launch import make_launch
 from tests.graph.random_graphs import RandomGraph, random_graph
 
 REPLAY = 16  # a status bit: the kernel asks for NumPy's own answer
@@ -64,11 +64,12 @@ def run_kernel(drawn: RandomGraph) -> tuple[list[np.ndarray], tuple[tuple[int, .
     specialization = specialization_of_graph(run_passes(drawn.graph))
     geometry = call_geometry(specialization, drawn.inputs, drawn.extents)
     settings_now = config.current()
-    layouts = tuple(nest.layout for nest in geometry.nests)
-    loaded, _ = load_kernel(specialization, layouts, settings_now, Dump(settings_now, "random_graph", 0))
+    dump = Dump(settings_now, "random_graph", 0)
+    loaded, _ = load_kernel(specialization, geometry.forms, geometry.layouts, settings_now, dump)
     launch = make_launch(specialization, loaded, geometry, thread_limit=1)
     outputs = [allocate() for allocate in launch.allocate]
-    addresses = [address_of(array) for array in (*drawn.inputs, *outputs)]
+    temporaries = [allocate() for allocate in launch.temporaries]
+    addresses = [address_of(array) for array in (*drawn.inputs, *outputs, *temporaries)]
     packed = launch.pack(*addresses, *launch.scalars(drawn.scalars))
     kernel: Any = launch.kernel
     return outputs, geometry.orders, kernel.launch(launch.prepared, packed)
@@ -80,7 +81,6 @@ def specialization_of_graph(graph: Graph) -> Specialization:
     return Specialization(
         graph=graph,
         traced_text="",
-        plan=plan_loops(graph),
         inputs=tuple(HostArgument(index=index, text=f"a{index}") for index in range(graph.input_count)),
         scalars=tuple(HostArgument(index=slot, text=f"s{slot}") for slot in range(len(graph.scalar_dtypes))),
         extents=(),

@@ -15,13 +15,13 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 import pyfuse
-from tests.parity.outcome import assert_same_outcome, observe
+from tests.parity.outcome import Outcome, assert_same_outcome, observe
 from tests.parity.special_values import ALL, special
 from tests.parity.text import function_from
 
@@ -46,6 +46,7 @@ class Tally:
     examples: int = 0
     calls: int = 0
     fused: int = 0
+    results: int = 0  # arrays and numbers that fused calls gave, each compared with the original's
     reasons: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -194,6 +195,27 @@ def _is_exact(text: str) -> bool:
 def check(seed: int, tally: Tally, report: Callable[[str], None] = print) -> None:
     """Run one example; differences are added to the tally."""
     text, calls = draw(seed)
+    compare(f"seed {seed}", text, calls, tally, report)
+
+
+def compare(
+    name: str,
+    text: str,
+    calls: list[list[Any]],
+    tally: Tally,
+    report: Callable[[str], None],
+    allowed: frozenset[str] = ALLOWED,
+) -> None:
+    """Run a function and its fused self on the arguments of each call, under two settings of ``np.errstate``.
+
+    Args:
+        name: of the example, for messages.
+        text: of the function.
+        calls: the arguments of each.
+        tally: gets counts and differences.
+        report: gets each difference.
+        allowed: reasons for which the original may run; others are counted by their message.
+    """
     fused = pyfuse.fuse(function_from(text))
     tally.examples += 1
     for number, arguments in enumerate(calls):
@@ -211,18 +233,33 @@ def check(seed: int, tally: Tally, report: Callable[[str], None] = print) -> Non
                 (code for code, count in fused.fallback_reasons().items() if count != before.get(code, 0)), ""
             )
             tally.reasons[reason or "fused"] += 1
-            if reason and reason not in ALLOWED and not expected.error:
+            if reason and reason not in allowed and not expected.error:
                 tally.messages[_last_message(fused)] += 1
             tally.fused += not reason
             try:
                 assert_same_outcome(actual, expected, 0 if _is_exact(text) else ULP)
-                assert not reason or reason in ALLOWED or expected.error or not _is_refused(reason), reason
+                assert_same_outcome(_exact_part(actual, text), _exact_part(expected, text))
+                tally.results += 0 if reason else _count(expected.result)
+                assert not reason or reason in allowed or expected.error or not _is_refused(reason), reason
             except AssertionError as difference:
                 shown = ", ".join(f"{array.dtype}{array.shape}{array.strides}" for array in arguments)
-                message = f"seed {seed}, call {number} ({modes['all']}), {shown}:\n{text}  {difference}\n"
+                message = f"{name}, call {number} ({modes['all']}), {shown}:\n{text}  {difference}\n"
                 tally.failures.append(message)
                 report(message)
                 return
+
+
+def _exact_part(outcome: Outcome, text: str) -> Outcome:
+    """An outcome without the results that are functions (``f0``, ``f1``): what is left has NumPy's bits."""
+    if outcome.error:
+        return outcome
+    names = text.rsplit("return ", 1)[1].split(",")
+    kept = tuple(item for name, item in zip(names, outcome.result, strict=False) if not name.strip().startswith("f"))
+    return replace(outcome, result=kept)
+
+
+def _count(value: Any) -> int:
+    return sum(_count(item) for item in value) if isinstance(value, tuple | list) else 1
 
 
 def _last_message(fused: Any) -> str:

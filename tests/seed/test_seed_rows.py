@@ -28,16 +28,7 @@ assert (info.fallback_calls, info.kernels) == (0, 1), doubled.fallback_reasons()
 """
 
 
-def _parameters() -> list[Any]:
-    return [
-        pytest.param(
-            row, id=row.name, marks=[pytest.mark.xfail(strict=True, reason=row.missing)] if row.missing else []
-        )
-        for row in ROWS
-    ]
-
-
-@pytest.mark.parametrize("row", _parameters())
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_row_does_what_numpy_does_and_fuses_where_it_says_so(row: Row) -> None:
     fused = pyfuse.fuse(row.function)
     for arguments in row.calls:

@@ -18,6 +18,7 @@ _FAMILY = re.compile(r"^//@ for T in ([\w ]+)\n(.*?)^//@ end$", re.MULTILINE | r
 _WORD = re.compile(r"\bpf_\w+")
 _PLAIN_INLINE = re.compile(r"^static inline (?!__attribute__)", re.MULTILINE)
 _ALWAYS_INLINE = "static inline __attribute__((always_inline)) "
+_FUNCTION_STARTS = ("static inline ", "static __attribute__((noinline)) ")
 _CODE_WORD = re.compile(r"\$[A-Z]+")
 _DEFINITION_START = re.compile(
     r"^(?:static|extern)\b(?:[^(=;\[]|__attribute__\(\(\w+\)\))*?\b(pf_[\w$]+)\s*(?:\(|\[|=|__asm__)", re.MULTILINE
@@ -198,7 +199,7 @@ def _split(text: str) -> list[tuple[str, str]]:
         if line.startswith("//"):
             continue
         assert line.startswith(("static ", "extern ")), f"unexpected line in the C library: {line!r}"
-        end = "}" if line.startswith("static inline") else ";"
+        end = "}" if line.startswith(_FUNCTION_STARTS) else ";"
         while not _is_last(pending[-1], end):
             pending.append(next(lines))
         body_start = next(i for i, text_line in enumerate(pending) if text_line.startswith(("static ", "extern ")))
@@ -211,7 +212,7 @@ def _split(text: str) -> list[tuple[str, str]]:
 
 def _is_last(line: str, end: str) -> bool:
     if end == "}":
-        return line.startswith("}") or (line.startswith("static inline") and line.rstrip().endswith("}"))
+        return line.startswith("}") or (line.startswith(_FUNCTION_STARTS) and line.rstrip().endswith("}"))
     return line.rstrip().endswith(";")
 
 

@@ -82,3 +82,12 @@ static inline pf_f2 pf_clip_arrays_f2(pf_f2 x, pf_f2 low, pf_f2 high)
     pf_f2 clipped = pf_select_f2(pf_isnan_f2(low) | pf_isnan_f2(high), bound, limited);
     return pf_select_f2(pf_isnan_f2(x), x, clipped);
 }
+
+//@ for T in b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16
+/* The value. Where the condition holds, NumPy warns or raises in a way that no flag says: the original must run. */
+static inline pf_$T pf_replay_if_$T(pf_b1 condition, pf_$T value, unsigned *status)
+{
+    *status |= condition ? PF_REPLAY : 0;
+    return value;
+}
+//@ end

@@ -27,9 +27,9 @@ _toolchains: dict[tuple[str | Path | None, ...], Toolchain | CannotFuse] = {}  #
 _lock = threading.Lock()
 
 
-def write(plan: LoopPlan, layouts: Sequence[NestLayout], input_count: int) -> KernelSource:
+def write(plan: LoopPlan, layouts: Sequence[NestLayout]) -> KernelSource:
     """The C text of a kernel. Raises CannotFuse for an operation without C text."""
-    return codegen.write(plan, layouts, input_count)
+    return codegen.write(plan, layouts)
 
 
 def build(source: KernelSource, config: Config) -> BuiltKernel:

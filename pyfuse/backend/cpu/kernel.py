@@ -38,14 +38,9 @@ class CpuKernel:
         calls = ffi.new("pf_nest_call[]", len(nests))
         kept: list[Any] = [calls]
         for number, nest in enumerate(nests):
-            geometry = nest.geometry
-            flat = [*geometry.extents[:-1], *(stride for strides in geometry.strides for stride in strides)]
-            memory = ffi.new("long long[]", flat or [0])
+            memory = ffi.new("long long[]", nest.geometry or [0])
             kept.append(memory)
-            outer = 1
-            for extent in geometry.extents[:-1]:
-                outer *= extent
-            calls[number] = (self._nests[number], memory, outer, geometry.extents[-1], nest.element_cost)
+            calls[number] = (self._nests[number], memory, nest.outer, nest.inner, nest.depth, nest.element_cost)
         launch = ffi.new("pf_launch *", (operand_count, len(nests), thread_limit, data_offset(), calls))
         return PreparedLaunch(partial(self._launch, launch), (self, *kept))
 

@@ -17,6 +17,7 @@ typedef struct {
     const long long *geometry;
     long long outer;
     long long inner;
+    long long depth;
     long long element_cost;
 } pf_nest_call;
 typedef struct {

@@ -34,7 +34,8 @@ typedef struct {
     pf_nest_function run;
     const long long *geometry; /* opaque: passed through */
     long long outer;           /* rows: product of all extents but the innermost */
-    long long inner;           /* extent of the innermost dimension */
+    long long inner;           /* cells of a row: extent of the innermost dimension */
+    long long depth;           /* elements behind each cell: 1, or the number that is reduced */
     long long element_cost;    /* estimated cost of one element, in picoseconds */
 } pf_nest_call;
 
@@ -50,7 +51,7 @@ unsigned pyfuse_runtime_version(void);
 
 /* ---- Numbers, with their reasons ---- */
 
-enum { RUNTIME_VERSION = 1 };
+enum { RUNTIME_VERSION = 2 };
 enum { LOCAL_OPERANDS = 64 };   /* more than this and the addresses go to the heap */
 enum { MOST_WORKERS = 255 };    /* a wrong setting must not start thousands; also the field width in pool.state */
 enum { CHUNKS_PER_THREAD = 4 }; /* a thread that loses its core holds up the others for a quarter of its share */
@@ -129,13 +130,14 @@ static long long divide_up(long long value, long long divisor) { return value / 
 static int should_split(const pf_nest_call *nest, long long threads, int is_somebody_awake, pf_split *split)
 {
     const long long serial_below = is_somebody_awake ? SERIAL_BELOW_PICOSECONDS : SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS;
-    long long elements, cost;
-    if (threads < 2 || nest->element_cost <= 0) return 0;
-    if (__builtin_mul_overflow(nest->outer, nest->inner, &elements)) return 0; /* nothing that fits in memory */
-    if (!__builtin_mul_overflow(elements, nest->element_cost, &cost) && cost < serial_below) return 0;
+    long long cells, cell_cost, cost;
+    if (threads < 2 || nest->element_cost <= 0 || nest->depth <= 0) return 0;
+    if (__builtin_mul_overflow(nest->outer, nest->inner, &cells)) return 0; /* nothing that fits in memory */
+    if (__builtin_mul_overflow(nest->depth, nest->element_cost, &cell_cost)) return 0;
+    if (!__builtin_mul_overflow(cells, cell_cost, &cost) && cost < serial_below) return 0;
 
-    long long smallest = at_least(SMALLEST_CHUNK, divide_up(SMALLEST_CHUNK_PICOSECONDS, nest->element_cost));
-    long long chunk = at_least(smallest, elements / (threads * CHUNKS_PER_THREAD));
+    long long smallest = at_least(divide_up(SMALLEST_CHUNK, nest->depth), divide_up(SMALLEST_CHUNK_PICOSECONDS, cell_cost));
+    long long chunk = at_least(smallest, cells / (threads * CHUNKS_PER_THREAD));
     if (nest->inner <= chunk) {
         split->rows_per_chunk = at_least(chunk / nest->inner, divide_up(smallest, nest->inner));
         split->columns_per_chunk = nest->inner;

@@ -1,0 +1,261 @@
+"""A nest whose innermost loop runs along the results of reductions, as C: neighbouring results side by side.
+
+This is how NumPy goes along an axis that is not the innermost in memory, and for each result it is a plain fold in the
+order of the reduced axes, so that results can be taken in any order: here a stretch of them that stays in cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyfuse.array_layout import NestLayout
+from pyfuse.backend.c_library.library import functions
+from pyfuse.backend.c_text import c_type
+from pyfuse.backend.cpu import geometry_text
+from pyfuse.backend.cpu.fold_text import FoldText
+from pyfuse.backend.cpu.step_text import (
+    StepText,
+    block,
+    hidden_zero,
+    nest_text,
+    next_row,
+    row_indices,
+)
+from pyfuse.graph.loop_plan import EPILOGUE, ApplyStep, LoadStep, ReducedStep, ReductionNest, Store
+
+STRETCH = 512  # results taken together: 4 KiB of float64 for each accumulator
+
+NestText = tuple[str, set[str]]
+
+
+def write_columns(name: str, nest: ReductionNest, layout: NestLayout, input_count: int) -> NestText:
+    """The text of a nest; row number ``outer`` counts the kept dimensions but the innermost, which ``inner`` counts."""
+    return _ColumnText(nest, layout, input_count).text(name)
+
+
+class _ColumnText:
+    """Writes the loops of one nest."""
+
+    def __init__(self, nest: ReductionNest, layout: NestLayout, input_count: int) -> None:
+        self._nest = nest
+        self._layout = layout
+        self._steps = StepText(nest, layout, input_count)
+        self._folds = [FoldText(number, value, self._steps) for number, value in enumerate(nest.accumulations)]
+        self._reduced_axes = frozenset(range(len(nest.kept), len(nest.dims)))
+        self._geometry = geometry_text.of_columns(self._steps, layout)
+        self._moves: set[int] = set()  # steps that change along the innermost loop
+        for position, step in enumerate(nest.steps):
+            if self._moves_innermost(position):
+                self._moves.add(position)
+            if isinstance(step.source, ReducedStep):
+                self._steps.names[position] = f"result{step.source.accumulation}"
+
+    def _moves_innermost(self, position: int) -> bool:
+        match self._nest.steps[position].source:
+            case LoadStep(load=load):
+                return not self._steps.is_still(self._steps.load_position(load))
+            case ApplyStep(operands=operands):
+                return any(operand in self._moves for operand in operands)
+            case source:
+                return isinstance(source, ReducedStep)
+
+    def _is_of_row(self, position: int) -> bool:
+        """Whether a step's value depends on the reduced element."""
+        return not self._reduced_axes.isdisjoint(self._nest.steps[position].varies_along)
+
+    # --- loops ----------------------------------------------------------------------------------------------------
+
+    def text(self, name: str) -> NestText:
+        """The nest's functions."""
+        rank = self._layout.outer_rank
+        stretch = [
+            f"const pf_i8 width = inner_end - column < {STRETCH} ? inner_end - column : {STRETCH};",
+            *self._accumulators(),
+            *self._row_loops(),
+            *self._results(),
+        ]
+        row = [
+            *self._row_pointers(),
+            *self._still_values(self._all_sinks()),
+            *block(f"for (pf_i8 column = inner_begin; column < inner_end; column += {STRETCH})", stretch),
+            *next_row(rank),
+        ]
+        loops = [
+            *row_indices(rank),
+            *block("for (pf_i8 outer = outer_begin; outer < outer_end; ++outer)", row),
+            "return status;",
+        ]
+        arrays = [line for fold in self._folds for line in self._arrays(fold)]
+        body = [*hidden_zero(loops), *self._steps.opaque_constants(), *arrays, *loops]
+        is_careful = any(functions()[call].takes_careful for call in self._steps.calls)
+        return nest_text(name, body, is_careful=is_careful), self._steps.calls
+
+    def _all_sinks(self) -> list[int]:
+        initial = [fold.accumulation.initial for fold in self._folds if fold.accumulation.initial is not None]
+        values = [fold.accumulation.step for fold in self._folds]
+        return [*values, *initial, *(store.step for _, store in self._epilogue_stores())]
+
+    def _arrays(self, fold: FoldText) -> list[str]:
+        lines = [f"{c_type(fold.dtype)} {fold.acc}[{STRETCH}];"]
+        if fold.finds_an_index:
+            lines.append(f"pf_i8 {fold.index}[{STRETCH}];")
+        return lines
+
+    def _row_pointers(self) -> list[str]:
+        """``q<n>``: where each operand's row begins; ``d<n>``: its stride in the innermost loop."""
+        outer = self._layout.outer_rank
+        indices = ["outer"] if outer == 1 else [f"x{axis}" for axis in range(outer)]
+        lines = []
+        for position, (operand, _, is_stored) in enumerate(self._steps.operands()):
+            address = (
+                f"operands[{operand}]{self._geometry.offset(position, 0, indices)}{self._geometry.start(position)}"
+            )
+            lines.append(f"{'' if is_stored else 'const '}char *q{position} = {address};")
+            if not self._steps.is_unit(position) and not self._steps.is_still(position):
+                lines.append(f"const pf_i8 d{position} = {self._geometry.stride(position, outer)};")
+        return lines
+
+    def _still_values(self, sinks: Sequence[int]) -> list[str]:
+        """Declarations of what is the same for a whole row of results."""
+        lines = []
+        for position in self._steps.cone(sinks):
+            if position in self._moves or self._is_of_row(position) or self._steps.is_opaque(position):
+                continue
+            lines += self._declaration(position, "q")
+        return lines
+
+    def _declaration(self, position: int, pointer: str) -> list[str]:
+        source = self._nest.steps[position].source
+        if not isinstance(source, LoadStep) or position in self._moves:
+            return self._steps.declaration(position)
+        place = self._steps.load_position(source.load)
+        return self._steps.declaration(position, self._steps.element_at(place, f"{pointer}{place}"))
+
+    def _accumulators(self) -> list[str]:
+        """Every accumulator of the stretch as it is before the first element."""
+        lines = []
+        for fold in self._folds:
+            start = fold.start_value()
+            if start is not None:
+                lines.append(f"for (pf_i8 i = 0; i < width; ++i) {fold.acc}[i] = {start};")
+        if any(fold.start_value() is None for fold in self._folds):
+            lines.append("int is_first = 1;")
+        return lines
+
+    def _row_loops(self) -> list[str]:
+        """The loops over reduced elements, in each one the loop over the stretch."""
+        body = [*self._element_pointers(), *self._element_values()]
+        if any(fold.finds_an_index for fold in self._folds):
+            body.append("++number;")
+        for axis in reversed(range(self._geometry.row)):
+            extent = self._geometry.row_extent(axis)
+            body = block(f"for (pf_i8 y{axis} = 0; y{axis} < {extent}; ++y{axis})", body)
+        if any(fold.finds_an_index for fold in self._folds):
+            body = ["pf_i8 number = 0;", *body]
+        return body
+
+    def _loaded(self, sinks: Sequence[int]) -> set[int]:
+        return {
+            self._steps.load_position(source.load)
+            for position in self._steps.cone(sinks)
+            if isinstance(source := self._nest.steps[position].source, LoadStep)
+        }
+
+    def _element_pointers(self) -> list[str]:
+        values = [fold.accumulation.step for fold in self._folds]
+        scans = {fold.accumulation.scan_store for fold in self._folds if fold.accumulation.scan_store is not None}
+        lines = []
+        for place in sorted(self._loaded(values) | scans):
+            offset = self._geometry.offset(
+                place, self._geometry.kept, [f"y{axis}" for axis in range(self._geometry.row)]
+            )
+            lines += self._steps.pointer(place, f"q{place}{offset}{self._column_offset(place)}")
+        return lines
+
+    def _column_offset(self, place: int) -> str:
+        if self._steps.is_still(place):
+            return ""
+        if self._steps.is_unit(place):
+            return f" + column * (pf_i8)sizeof({c_type(self._steps.operands()[place][1])})"
+        return f" + column * d{place}"
+
+    def _element_values(self) -> list[str]:
+        """One reduced element of every result of the stretch, taken into the accumulators."""
+        values = [fold.accumulation.step for fold in self._folds]
+        starting = [fold for fold in self._folds if fold.start_value() is None]
+        loops = [self._stretch_loop(values, is_first=False)]
+        if not starting:
+            return loops[0]
+        return [
+            *block("if (is_first)", [*self._stretch_loop(values, is_first=True), "is_first = 0;"]),
+            *block("else", loops[0]),
+        ]
+
+    def _stretch_loop(self, values: Sequence[int], *, is_first: bool) -> list[str]:
+        still, moving = [], []
+        with self._steps.scope():
+            for position in self._steps.cone(values):
+                if self._steps.is_opaque(position):
+                    continue
+                if position in self._moves:
+                    moving += self._steps.declaration(position)
+                elif self._is_of_row(position):
+                    still += self._declaration(position, "p")
+            for fold in self._folds:
+                moving += self._taken(fold, is_first=is_first)
+        return [*still, "#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", moving)]
+
+    def _taken(self, fold: FoldText, *, is_first: bool) -> list[str]:
+        value, acc = self._steps.names[fold.accumulation.step], f"{fold.acc}[i]"
+        is_start = is_first and fold.start_value() is None
+        if fold.finds_an_index:
+            if is_start:
+                return [f"{acc} = {value};", f"{fold.index}[i] = 0;"]
+            return [
+                f"const int is_better{fold.acc} = {fold.beats(value, acc)};",
+                f"{acc} = is_better{fold.acc} ? {value} : {acc};",
+                f"{fold.index}[i] = is_better{fold.acc} ? number : {fold.index}[i];",
+            ]
+        lines = [f"{acc} = {value};" if is_start else f"{acc} = {fold.combined(acc, value)};"]
+        if fold.is_scan:
+            assert fold.accumulation.scan_store is not None
+            lines.append(f"{self._steps.element(fold.accumulation.scan_store)} = {acc};")
+        return lines
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    def _epilogue_stores(self) -> list[tuple[int, Store]]:
+        return [
+            (position, store)
+            for position, (store, phase) in enumerate(zip(self._nest.stores, self._nest.store_phases, strict=True))
+            if phase == EPILOGUE
+        ]
+
+    def _results(self) -> list[str]:
+        """What is stored of every result of the stretch."""
+        stores = self._epilogue_stores()
+        sinks = [store.step for _, store in stores]
+        if not stores:
+            return []
+        pointers = []
+        for place in sorted(self._loaded(sinks) | {position for position, _ in stores}):
+            pointers += self._steps.pointer(place, f"q{place}{self._column_offset(place)}")
+        moving = []
+        with self._steps.scope():
+            for number, fold in enumerate(self._folds):
+                moving += self._result(number, fold)
+            for position in self._steps.cone(sinks):
+                if position in self._moves:
+                    moving += self._steps.declaration(position)
+            moving += [f"{self._steps.element(p)} = {self._steps.names[store.step]};" for p, store in stores]
+        return block("", [*pointers, "#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", moving)])
+
+    def _result(self, number: int, fold: FoldText) -> list[str]:
+        if fold.is_scan:
+            return []
+        if fold.finds_an_index:
+            return [f"const pf_i8 result{number} = {fold.index}[i];"]
+        kind, value = c_type(fold.dtype), f"{fold.acc}[i]"
+        if fold.accumulation.form.is_short:
+            value = fold.combined(str(fold.initial_value()), value)
+        return [f"const {kind} result{number} = {value};"]

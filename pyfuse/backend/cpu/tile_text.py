@@ -1,0 +1,173 @@
+"""One tile of a row, as C: the loop that fills it, which the compiler vectorises, and its reduction by the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyfuse.array_layout import UNIT, NestLayout
+from pyfuse.backend.c_text import c_type
+from pyfuse.backend.cpu.fold_text import FoldText
+from pyfuse.backend.cpu.geometry_text import GeometryText
+from pyfuse.backend.cpu.row_values import RowValues
+from pyfuse.backend.cpu.step_text import StepText, block, indented
+from pyfuse.graph.loop_plan import ApplyStep, LoadStep, ReductionNest
+
+TILE = 1024  # elements: 8 KiB of float64 for each tile, which the first-level cache holds beside the operands
+
+
+class TileText:
+    """Writes the tiles of one nest; ``r<n>`` is where operand n's row begins, ``start`` and ``count`` are a tile's."""
+
+    def __init__(
+        self, nest: ReductionNest, layout: NestLayout, steps: StepText, values: RowValues, geometry: GeometryText
+    ) -> None:
+        self._nest = nest
+        self._layout = layout
+        self._steps = steps
+        self._values = values
+        self._geometry = geometry
+
+    def buffers(self, folds: Sequence[FoldText], body: Sequence[str]) -> list[str]:
+        """Memory for tiles and kept rows around the loops."""
+        lines = [f"{c_type(fold.dtype)} {fold.tile}[{TILE}];" for fold in folds if self._needs_tile(fold)]
+        if not self._values.kept:
+            return [*lines, *body]
+        self._steps.calls |= {"pf_take_memory", "pf_give_memory_back"}
+        sizes = " + ".join(f"sizeof({c_type(self._nest.steps[step].dtype)})" for step in sorted(self._values.kept))
+        lines.append(f"char *const memory = pf_take_memory((unsigned long)row_length * ({sizes}) + 64);")
+        lines.append("if (!memory) return PF_REPLAY;")
+        address = "memory + (64 - (unsigned long)memory % 64)"
+        for step in sorted(self._values.kept, key=lambda step: -self._nest.steps[step].dtype.itemsize):
+            kind = c_type(self._nest.steps[step].dtype)
+            lines.append(f"{kind} *const row{step} = ({kind} *)({address});")
+            address = f"row{step} + row_length"
+        return [*lines, *body, "pf_give_memory_back(memory);"]
+
+    def tile(self, phase: int, folds: Sequence[FoldText], empty: set[str]) -> list[str]:
+        """Fill a tile, then reduce it.
+
+        Args:
+            phase: the pass over the row.
+            folds: what it reduces to.
+            empty: names of accumulators that begin with their first element.
+        """
+        with self._steps.scope():
+            filled = self._filled(phase, folds)
+            after: list[str] = []
+            for fold in folds:
+                if fold.is_scan:
+                    after += self._scanned(fold)
+                else:
+                    values = self._tile_of(fold) or fold.tile
+                    after += fold.over_tile(values, "count", "start", fold.acc in empty)
+        return [*filled, *after]
+
+    def still_value(self, position: int, pointer: str) -> list[str]:
+        """The declaration of a value that does not change in the innermost loop; loads read at ``<pointer><n>``."""
+        source = self._nest.steps[position].source
+        if not isinstance(source, LoadStep):
+            return self._steps.declaration(position)
+        place = self._steps.load_position(source.load)
+        return self._steps.declaration(position, self._steps.element_at(place, f"{pointer}{place}"))
+
+    def _tile_of(self, fold: FoldText) -> str | None:
+        """Where a tile's values are in memory anyway: a row that is kept, or an operand walked element by element."""
+        step = fold.accumulation.step
+        if step in self._values.kept:
+            return f"(row{step} + start)"
+        source = self._nest.steps[fold.accumulation.step].source
+        if not isinstance(source, LoadStep) or fold.dtype.kind == "b" or self._layout.row_rank > 1:
+            return None
+        place = self._steps.load_position(source.load)
+        if self._layout.operands[place] != UNIT or not self._values.is_of_row(fold.accumulation.step):
+            return None
+        return f"((const {c_type(fold.dtype)} *)r{place} + start)"
+
+    def _needs_tile(self, fold: FoldText) -> bool:
+        return fold.is_scan or self._tile_of(fold) is None
+
+    def _filled(self, phase: int, folds: Sequence[FoldText]) -> list[str]:
+        """The loops that compute a tile's values and what a pass stores."""
+        targets = [(fold.tile, fold.accumulation.step) for fold in folds if self._needs_tile(fold)]
+        stores = self._values.stores(phase)
+        ready = self._values.ready(phase)
+        values = {fold.accumulation.step for fold in folds}
+        kept = sorted(self._values.kept_now(phase) & values)
+        wanted = [*kept, *(step for _, step in targets), *(store.step for _, store in stores)]
+        if not wanted:
+            return []
+        still, moving, loaded = [], [], set()
+        for position in self._steps.cone(wanted, ready):
+            if not self._values.is_of_row(position) or self._steps.is_opaque(position):
+                continue
+            source = self._nest.steps[position].source
+            if isinstance(source, LoadStep):
+                loaded.add(self._steps.load_position(source.load))
+            if position in self._values.moves:
+                moving += self._steps.declaration(position)
+                if position in self._values.kept and self._values.computed[position] == phase:
+                    moving.append(f"row{position}[start + at + i] = {self._steps.names[position]};")
+            else:
+                still += self.still_value(position, "p")
+        read = [
+            f"const {c_type(self._nest.steps[step].dtype)} {self._steps.names[step]} = row{step}[start + at + i];"
+            for step in sorted(ready)
+            if step in self._reached(wanted, ready)
+        ]
+        sinks = [f"{tile}[at + i] = {self._steps.names[step]};" for tile, step in targets]
+        sinks += [f"{self._steps.element(p)} = {self._steps.names[store.step]};" for p, store in stores]
+        places = sorted(loaded | {position for position, _ in stores})
+        inner = ["#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < run; ++i)", [*read, *moving, *sinks])]
+        return self._segments(places, [*still, *inner])
+
+    def _reached(self, wanted: Sequence[int], ready: set[int]) -> set[int]:
+        """Kept rows that the values read."""
+        needed = set(wanted)
+        for position in self._steps.cone(wanted, ready):
+            source = self._nest.steps[position].source
+            if isinstance(source, ApplyStep):
+                needed |= set(source.operands)
+        return needed & ready
+
+    def _segments(self, places: Sequence[int], inner: Sequence[str]) -> list[str]:
+        """A tile as stretches of the innermost dimension."""
+        rank = self._layout.row_rank
+        if rank == 1:
+            pointers = [line for place in places for line in self._tile_pointer(place)]
+            return ["{", *indented(1, ["const pf_i8 at = 0, run = count;", *pointers, *inner]), "}"]
+        last = self._geometry.row_extent(rank - 1)
+        step = f"y{rank - 1} += run;"
+        carry = "++y0;"
+        for axis in range(1, rank - 1):
+            carry = f"if (++y{axis} == {self._geometry.row_extent(axis)}) {{ y{axis} = 0; {carry} }}"
+        lines = [
+            f"pf_i8 run = {last} - y{rank - 1}; if (run > count - at) run = count - at;",
+            *[line for place in places for line in self._segment_pointer(place)],
+            *inner,
+            f"at += run; {step} if (y{rank - 1} == {last}) {{ y{rank - 1} = 0; {carry} }}",
+        ]
+        return block("for (pf_i8 at = 0; at < count;)", lines)
+
+    def _tile_pointer(self, place: int) -> list[str]:
+        if self._steps.is_unit(place):
+            offset = f" + start * (pf_i8)sizeof({c_type(self._steps.operands()[place][1])})"
+        else:
+            offset = "" if self._steps.is_still(place) else f" + start * d{place}"
+        return self._steps.pointer(place, f"r{place}{offset}")
+
+    def _segment_pointer(self, place: int) -> list[str]:
+        indices = [f"y{axis}" for axis in range(self._layout.row_rank)]
+        offset = self._geometry.offset(place, self._geometry.kept + self._geometry.lead, indices)
+        return self._steps.pointer(place, f"r{place}{offset}")
+
+    def _scanned(self, fold: FoldText) -> list[str]:
+        """All partial results of a tile, stored."""
+        place = fold.accumulation.scan_store
+        assert place is not None
+        value = f"{fold.first} ? {fold.tile}[i] : {fold.combined(fold.acc, f'{fold.tile}[i]')}"
+        loop = [f"{fold.acc} = {value};", f"{fold.first} = 0;", f"{self._steps.element(place)} = {fold.acc};"]
+        return [
+            "{",
+            *indented(1, [*self._tile_pointer(place), *block("for (pf_i8 i = 0; i < count; ++i)", loop)]),
+            "}",
+        ]

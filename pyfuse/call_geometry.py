@@ -1,0 +1,277 @@
+"""Shapes, orders and strides of one call's arrays: how its outputs will lie, which plan fits, how its nests run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pyfuse.array_layout import NestGeometry, NestLayout, merge_dims, merge_reduction_dims
+from pyfuse.compiler import Specialization, plan_for
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.drop_unused_values import may_report
+from pyfuse.graph.evaluate import number_at
+from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, Offset, ReductionNest, Store, Style
+from pyfuse.graph.nodes import ONE, Apply, Graph, Input, InputExtent, Reduce, Scan, View
+from pyfuse.graph.ops import Fold, by_name
+from pyfuse.graph.output_layouts import AxisOrder, miniatures, node_orders
+from pyfuse.graph.reduction_forms import ReductionForm, base_of, dense_strides, form_of, reductions_of, walk_of
+from pyfuse.records import dataclass
+
+# A full reduction is cut at the nodes of NumPy's tree, until parts have fewer elements than twice this, or are 64.
+PART_ELEMENTS = 16_384
+MOST_PART_BITS = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallGeometry:
+    """Shapes and strides of a call's arrays, and how its outputs will lie."""
+
+    extents: tuple[int, ...]  # of each dimension of the graph
+    shapes: tuple[tuple[int, ...], ...]  # of each output
+    orders: tuple[AxisOrder, ...]
+    plan: LoopPlan
+    forms: tuple[ReductionForm, ...]
+    nests: tuple[NestGeometry, ...]
+    temporaries: tuple[int, ...]  # elements of each
+    has_pieces: bool  # whether results depend on the size of NumPy's buffers
+
+    @property
+    def layouts(self) -> tuple[NestLayout, ...]:
+        """What the kernel's text depends on, beside the plan."""
+        return tuple(nest.layout for nest in self.nests)
+
+
+def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> CallGeometry:
+    """Check the shapes of a call against each other, and lay out its outputs and loop nests.
+
+    Raises:
+        CannotFuse: shapes do not match (NumPy raises its own error), or the rank is too high.
+    """
+    graph = specialization.graph
+    dims = _dim_extents(graph, inputs, extents)
+    if 0 in dims:
+        _refuse_empty(graph, dims)
+    _refuse_backward_products(graph, inputs)
+    orders = _orders(specialization, inputs, extents)
+    chunks = _Pieces(graph, inputs, dims, orders)
+    plan = plan_for(specialization, chunks.forms)
+    shapes = tuple(_shape(graph.nodes[output.node].dims, dims) for output in graph.outputs)
+    output_orders = tuple(orders[output.node] for output in graph.outputs)
+    buffers = [
+        dense_strides(shape, order, dtype.itemsize)
+        for shape, order, dtype in zip(shapes, output_orders, specialization.output_dtypes, strict=True)
+    ]
+    for temporary in plan.temporaries:
+        shape = _shape(temporary.dims or (), dims)
+        buffers.append(dense_strides(shape, range(len(shape)), temporary.dtype.itemsize))
+    laid = _Nests(plan, dims, inputs, buffers, extents, chunks.lengths)
+    nests = tuple(laid.geometry(nest) for nest in plan.nests)
+    return CallGeometry(
+        extents=dims,
+        shapes=shapes,
+        orders=output_orders,
+        plan=plan,
+        forms=chunks.forms,
+        nests=nests,
+        temporaries=_temporary_sizes(plan, nests, dims),
+        has_pieces=any(form.is_chunked for form in chunks.forms),
+    )
+
+
+def part_count(nest: NestGeometry) -> int:
+    """Of a row in parts: how many."""
+    return nest.parameters[-3]
+
+
+def _shape(of: Sequence[int], dims: Sequence[int]) -> tuple[int, ...]:
+    return tuple(1 if dim == ONE else dims[dim] for dim in of)
+
+
+def _dim_extents(graph: Graph, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> tuple[int, ...]:
+    dims = []
+    for sources in graph.dims:
+        found = [
+            inputs[source.index].shape[source.axis] if isinstance(source, InputExtent) else extents[source.slot]
+            for source in sources
+        ]
+        if any(extent != found[0] for extent in found):
+            raise refuse(Code.SHAPE_MISMATCH, "shapes do not match: NumPy raises its own error")
+        dims.append(found[0])
+    return tuple(dims)
+
+
+def _orders(
+    specialization: Specialization, inputs: Sequence[np.ndarray], extents: Sequence[int]
+) -> Mapping[int, AxisOrder]:
+    """Of each output, and of each array that is reduced and not given, the axes as they lie in memory."""
+    graph = specialization.graph
+    small = miniatures(inputs)
+    key = (small, tuple([min(extent, 2) for extent in extents]))
+    if key not in specialization.orders:
+        wanted = [output.node for output in graph.outputs]
+        for index in reductions_of(graph):
+            node = graph.nodes[index]
+            assert isinstance(node, Reduce | Scan)
+            wanted.append(base_of(graph, node.operand))
+        specialization.orders[key] = node_orders(graph, wanted, small, extents)
+    return specialization.orders[key]
+
+
+def _refuse_empty(graph: Graph, dims: Sequence[int]) -> None:
+    """Empty arrays whose results NumPy computes or reports in ways that loops over nothing do not."""
+    if reductions_of(graph):
+        raise refuse(Code.EMPTY_REDUCTION, "an array that is reduced is empty: NumPy has rules of its own for that")
+    if any(may_report(graph, node) and all(dim == ONE or dims[dim] != 0 for dim in node.dims) for node in graph.nodes):
+        # Such a value is computed inside the loop over its consumer, which then does not run.
+        raise refuse(
+            Code.FLOATING_POINT_REPORT,
+            "the result is empty, but NumPy computes other values on the way to it and may report an error of theirs",
+        )
+
+
+def _refuse_backward_products(graph: Graph, inputs: Sequence[np.ndarray]) -> None:
+    """NumPy 2.4 rounds products of complex64 once where it walks forwards, twice where an operand runs backwards.
+
+    Kernels round as it does forwards; backwards the original runs. Found by fuzzing; complex128 has no such difference.
+    """
+    for node in graph.nodes:
+        if isinstance(node, Apply) and node.operation in ("multiply", "square") and node.dtype == np.dtype("c8"):
+            for operand in node.operands:
+                source = graph.nodes[operand]
+                while isinstance(source, View):
+                    source = graph.nodes[source.operand]
+                if isinstance(source, Input) and _runs_backwards(inputs[source.index]):
+                    raise refuse(
+                        Code.UNSUPPORTED_ARRAY,
+                        "NumPy rounds products of complex64 arrays in a way of its own where one runs backwards",
+                    )
+
+
+def _runs_backwards(array: np.ndarray) -> bool:
+    return any(stride < 0 and extent > 1 for stride, extent in zip(array.strides, array.shape, strict=True))
+
+
+class _Pieces:
+    """The form of each reduction at this call, and the length of the pieces that NumPy cuts its rows in."""
+
+    def __init__(
+        self, graph: Graph, inputs: Sequence[np.ndarray], dims: Sequence[int], orders: Mapping[int, AxisOrder]
+    ) -> None:
+        self.lengths: dict[int, int] = {}
+        forms = []
+        for index in reductions_of(graph):
+            node = graph.nodes[index]
+            assert isinstance(node, Reduce | Scan)
+            walk = walk_of(graph, node.operand, inputs, dims, orders)
+            form, self.lengths[index] = form_of(node, walk, np.getbufsize())
+            forms.append(form)
+        self.forms = tuple(forms)
+
+
+class _Nests:
+    """The geometry of each nest of a plan."""
+
+    def __init__(
+        self,
+        plan: LoopPlan,
+        dims: Sequence[int],
+        inputs: Sequence[np.ndarray],
+        buffers: Sequence[tuple[int, ...]],
+        extents: Sequence[int],
+        pieces: Mapping[int, int],
+    ) -> None:
+        self._plan = plan
+        self._dims = dims
+        self._inputs = inputs
+        self._buffers = buffers
+        self._extents = extents
+        self._pieces = pieces
+
+    def geometry(self, nest: Nest | ReductionNest) -> NestGeometry:
+        operands: list[Store | Load] = [*nest.stores, *nest.loads]
+        strides = [_by_loop_axis(operand, self._strides(operand)) for operand in operands]
+        loop_extents = [self._dims[dim] for dim in nest.dims]
+        itemsizes = [operand.dtype.itemsize for operand in operands]
+        is_aligned = [self._is_aligned(operand) for operand in operands]
+        starts = tuple(
+            sum(self._start(offset) * self._strides(operand)[offset.axis] for offset in operand.offsets)
+            for operand in operands
+            if operand.offsets
+        )
+        if isinstance(nest, Nest):
+            merged = merge_dims(loop_extents, strides, itemsizes, is_aligned)
+            return NestGeometry(layout=merged.layout, extents=merged.extents, strides=merged.strides, starts=starts)
+        merged = merge_reduction_dims(
+            (len(nest.kept), len(nest.lead), len(nest.row)),
+            loop_extents,
+            strides,
+            itemsizes,
+            is_aligned,
+            is_row_innermost=nest.style is not Style.COLUMNS,
+        )
+        return NestGeometry(
+            layout=merged.layout,
+            extents=merged.extents,
+            strides=merged.strides,
+            starts=starts,
+            parameters=self._parameters(nest),
+        )
+
+    def _strides(self, operand: Store | Load) -> tuple[int, ...]:
+        if isinstance(operand, Store):
+            return self._buffers[operand.output]
+        if operand.index < self._plan.input_count:
+            return self._inputs[operand.index].strides
+        return self._buffers[operand.index - self._plan.input_count]
+
+    def _is_aligned(self, operand: Store | Load) -> bool:
+        is_buffer = isinstance(operand, Store) or operand.index >= self._plan.input_count
+        return is_buffer or self._inputs[operand.index].flags.aligned  # type: ignore[union-attr]
+
+    def _start(self, offset: Offset) -> int:
+        return sum(factor * number_at(number, self._extents) for factor, number in offset.start)
+
+    def _parameters(self, nest: ReductionNest) -> tuple[int, ...]:
+        """See ``NestGeometry.parameters``."""
+        pieces = [self._pieces[value.node] for value in nest.accumulations if value.form.is_chunked]
+        if nest.style is not Style.PARTS:
+            return tuple(pieces)
+        lead = math.prod(self._dims[dim] for dim in nest.lead)
+        length = math.prod(self._dims[dim] for dim in nest.row)
+        in_row = -(-length // pieces[0]) if pieces else 1
+        if pieces or nest.lead:
+            return (*pieces, lead * in_row, in_row, 0)
+        bits = 0
+        while _may_be_cut(nest) and bits < MOST_PART_BITS and length >> (bits + 1) >= PART_ELEMENTS:
+            bits += 1
+        return (1 << bits, 1, bits)
+
+
+def _may_be_cut(nest: ReductionNest) -> bool:
+    """Whether parts of the row give the same result as all of it from the first to the last element."""
+    return all(
+        value.scan_store is None
+        and (by_name(value.operation).finds_an_index or by_name(value.operation).fold(value.dtype) is not Fold.IN_ORDER)
+        for value in nest.accumulations
+    )
+
+
+def _by_loop_axis(operand: Store | Load, strides: Sequence[int]) -> tuple[int, ...]:
+    steps = {offset.axis: offset.step for offset in operand.offsets}
+    return tuple(0 if axis is None else strides[axis] * steps.get(axis, 1) for axis in operand.axes)
+
+
+def _temporary_sizes(plan: LoopPlan, nests: Sequence[NestGeometry], dims: Sequence[int]) -> tuple[int, ...]:
+    parts = {
+        place - plan.output_count: part_count(geometry)
+        for nest, geometry in zip(plan.nests, nests, strict=True)
+        if isinstance(nest, ReductionNest)
+        for places in nest.partials
+        for place in places
+    }
+    return tuple(
+        parts[number] if temporary.dims is None else math.prod(_shape(temporary.dims, dims))
+        for number, temporary in enumerate(plan.temporaries)
+    )

@@ -1,0 +1,221 @@
+"""The body of a nest: the values of a graph, flattened to steps; a value read under two axis maps becomes two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pyfuse.graph.loop_plan import (
+    ApplyStep,
+    ConstantStep,
+    Load,
+    LoadStep,
+    Offset,
+    ReducedStep,
+    ScalarStep,
+    Step,
+    Sum,
+)
+from pyfuse.graph.nodes import (
+    ONE,
+    Apply,
+    Assemble,
+    Constant,
+    Graph,
+    Input,
+    Node,
+    Reduce,
+    Scalar,
+    Scan,
+    Slice,
+    View,
+)
+from pyfuse.graph.ops import by_name
+
+
+class AxisUse(NamedTuple):
+    """How a nest walks one axis of a value.
+
+    Attributes:
+        loop: the loop axis, or None where the index does not change.
+        start: the index at loop index 0.
+        step: how far neighbours lie apart.
+    """
+
+    loop: int | None
+    start: Sum = ()
+    step: int = 1
+
+
+# One use for each axis of a value.
+AxisMap = tuple[AxisUse, ...]
+STILL = AxisUse(None)
+
+
+def is_anchor(node: Node) -> bool:
+    """Whether a value is computed by loops of its own, and read from memory by everything else."""
+    return isinstance(node, Reduce | Scan | Assemble)
+
+
+def plain_map(graph: Graph, index: int, loops: Sequence[int]) -> AxisMap:
+    """The axis map of a value whose axes, those of extent one left out, are walked by ``loops``."""
+    walking = iter(loops)
+    return tuple(STILL if dim == ONE else AxisUse(next(walking)) for dim in graph.nodes[index].dims)
+
+
+def operand_maps(graph: Graph, node: Node, axes: AxisMap) -> list[tuple[int, AxisMap]]:
+    """What a node reads, and how, when it is itself walked by ``axes``; nothing for an anchor."""
+    match node:
+        case View():
+            rank = len(graph.nodes[node.operand].dims)
+            where = {axis: axes[position] for position, axis in enumerate(node.axes) if axis is not None}
+            return [(node.operand, _normal(graph, node.operand, [where.get(axis, STILL) for axis in range(rank)]))]
+        case Slice():
+            use = axes[node.axis]
+            start = _sum(((1, node.start),), tuple((factor * node.step, number) for factor, number in use.start))
+            moved = AxisUse(use.loop, start, use.step * node.step)
+            mapped = [moved if axis == node.axis else own for axis, own in enumerate(axes)]
+            return [(node.operand, _normal(graph, node.operand, mapped))]
+        case Apply():
+            return [
+                (operand, _normal(graph, operand, axes[len(axes) - len(graph.nodes[operand].dims) :]))
+                for operand in node.operands
+            ]
+        case _:
+            return []
+
+
+def _normal(graph: Graph, index: int, axes: Sequence[AxisUse]) -> AxisMap:
+    dims = graph.nodes[index].dims
+    return tuple(STILL if dim == ONE else use for dim, use in zip(dims, axes, strict=True))
+
+
+def _sum(*sums: Sum) -> Sum:
+    """Terms together; numbers that are known are added up, zeros left out."""
+    known = sum(factor * number for terms in sums for factor, number in terms if isinstance(number, int))
+    slots = tuple(term for terms in sums for term in terms if not isinstance(term[1], int))
+    return (*slots, (1, known)) if known else slots
+
+
+def anchors_read(graph: Graph, roots: Sequence[tuple[int, AxisMap]]) -> Iterator[tuple[int, AxisMap]]:
+    """The anchors that values read, each with every axis map under which it is read."""
+    pending, seen = list(roots), set(roots)
+    while pending:
+        index, axes = pending.pop()
+        node = graph.nodes[index]
+        if is_anchor(node):
+            yield index, axes
+            continue
+        for need in operand_maps(graph, node, axes):
+            if need not in seen:
+                seen.add(need)
+                pending.append(need)
+
+
+class StepWriter:
+    """Flattens the values of one nest.
+
+    Args:
+        graph: of the kernel.
+        loop_count: axes of the nest.
+        buffer_of: for an anchor, the operand that holds its values.
+        own: for anchors that this nest reduces to, the axis map under which their result is at hand, and its number.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        loop_count: int,
+        buffer_of: Callable[[int], int],
+        own: Mapping[int, tuple[AxisMap, int]] | None = None,
+    ) -> None:
+        self.loads: list[Load] = []
+        self.steps: list[Step] = []
+        self._graph = graph
+        self._loop_count = loop_count
+        self._buffer_of = buffer_of
+        self._own = own or {}
+        self._known: dict[tuple[int, AxisMap], int] = {}
+
+    def step_of(self, root: int, root_axes: AxisMap) -> int:
+        """The step of a value, its operands first; an explicit stack, because graphs may be thousands deep."""
+        pending = [(root, root_axes)]
+        while pending:
+            index, axes = pending[-1]
+            if (index, axes) in self._known:
+                pending.pop()
+                continue
+            needed = operand_maps(self._graph, self._graph.nodes[index], axes)
+            missing = [need for need in needed if need not in self._known]
+            if missing:
+                pending += reversed(missing)
+                continue
+            pending.pop()
+            self._known[index, axes] = self._add_step(index, axes, [self._known[need] for need in needed])
+        return self._known[root, root_axes]
+
+    def by_loop_axis(self, axes: AxisMap) -> tuple[tuple[int | None, ...], tuple[Offset, ...]]:
+        """An axis map as ``Load`` and ``Store`` keep it."""
+        where = {use.loop: axis for axis, use in enumerate(axes) if use.loop is not None}
+        offsets = tuple(
+            Offset(axis=axis, start=use.start, step=use.step)
+            for axis, use in enumerate(axes)
+            if use.start or (use.step != 1 and use.loop is not None)
+        )
+        return tuple(where.get(loop) for loop in range(self._loop_count)), offsets
+
+    def _add_step(self, index: int, axes: AxisMap, operands: list[int]) -> int:
+        node = self._graph.nodes[index]
+        source: LoadStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep
+        varies = frozenset(axis for operand in operands for axis in self.steps[operand].varies_along)
+        match node:
+            case View() | Slice():
+                return operands[0]
+            case Input():
+                return self._add_load(node, node.index, axes)
+            case Scalar():
+                source = ScalarStep(slot=node.slot)
+            case Constant():
+                source = ConstantStep(value=node.value)
+            case Apply():
+                source = ApplyStep(operation=node.operation, operands=tuple(operands), result=node.result)
+            case _ if is_anchor(node):
+                if self._own.get(index, (None, 0))[0] != axes:
+                    return self._add_load(node, self._buffer_of(index), axes)
+                source = ReducedStep(accumulation=self._own[index][1])
+                varies = frozenset(use.loop for use in axes if use.loop is not None)
+            case _:
+                raise AssertionError(f"unknown node {node!r}")
+        return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=source))
+
+    def _add_load(self, node: Node, operand: int, axes: AxisMap) -> int:
+        by_loop, offsets = self.by_loop_axis(axes)
+        self.loads.append(Load(index=operand, dtype=node.dtype, axes=by_loop, offsets=offsets))
+        varies = frozenset(use.loop for use in axes if use.loop is not None)
+        source = LoadStep(load=len(self.loads) - 1)
+        return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=source))
+
+    def _append(self, step: Step) -> int:
+        self.steps.append(step)
+        return len(self.steps) - 1
+
+
+PICOSECONDS_PER_BYTE = 12  # one core streams about 40 bytes in 1 ns from memory; a third of that is hidden by caches
+
+
+def element_cost(writer: StepWriter, itemsizes: Sequence[int], last_axis: int | None) -> int:
+    """Estimated picoseconds for one element of a nest on one core.
+
+    Args:
+        writer: of the nest's body.
+        itemsizes: of what it writes.
+        last_axis: the loop axis that is walked innermost: what is constant along it is computed once a row.
+    """
+    moved = (sum(load.dtype.itemsize for load in writer.loads) + sum(itemsizes)) * PICOSECONDS_PER_BYTE
+    return moved + sum(_step_cost(step, last_axis) for step in writer.steps)
+
+
+def _step_cost(step: Step, last_axis: int | None) -> int:
+    if not isinstance(step.source, ApplyStep) or (last_axis is not None and last_axis not in step.varies_along):
+        return 0
+    return int(by_name(step.source.operation).cost) * (4 if step.dtype.kind == "c" else 1)

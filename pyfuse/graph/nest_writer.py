@@ -1,0 +1,109 @@
+"""A group of values as a nest of the loop plan: its loads, steps, stores and accumulations."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from pyfuse.graph.loop_plan import Accumulation, Nest, ReductionNest, Store, Style
+from pyfuse.graph.nest_groups import Buffers, Group, Member, Write
+from pyfuse.graph.nest_steps import StepWriter, element_cost
+from pyfuse.graph.nodes import Graph, Reduce, Scan
+from pyfuse.graph.ops import Fold, by_name
+
+HALF = np.dtype("f2")
+INDEX = np.dtype("i8")
+
+
+def write_nest(graph: Graph, group: Group, buffers: Buffers) -> Nest | ReductionNest:
+    """The nest of a group; values of other nests are read from their buffers."""
+    return _map_nest(graph, group, buffers) if group.style is None else _reduction_nest(graph, group, buffers)
+
+
+def _map_nest(graph: Graph, group: Group, buffers: Buffers) -> Nest:
+    writer = StepWriter(graph, len(group.kept), buffers.operand)
+    stores = tuple(_store(graph, writer, write) for write in group.writes)
+    last = len(group.kept) - 1 if group.kept else None
+    return Nest(
+        dims=group.kept,
+        stores=stores,
+        loads=tuple(writer.loads),
+        steps=tuple(writer.steps),
+        element_cost=element_cost(writer, [store.dtype.itemsize for store in stores], last),
+    )
+
+
+def _store(graph: Graph, writer: StepWriter, write: Write, step: int | None = None) -> Store:
+    axes, offsets = writer.by_loop_axis(write.target)
+    return Store(
+        output=write.buffer,
+        dtype=graph.nodes[write.value].dtype,
+        step=writer.step_of(write.value, write.axes) if step is None else step,
+        axes=axes,
+        offsets=offsets,
+    )
+
+
+def _reduction_nest(graph: Graph, group: Group, buffers: Buffers) -> ReductionNest:
+    own = {
+        member.node: (group.result_axes(graph, member.node), number)
+        for number, member in enumerate(group.members)
+        if isinstance(graph.nodes[member.node], Reduce)
+    }
+    count = len(group.kept) + len(group.lead) + len(group.row)
+    writer = StepWriter(graph, count, buffers.operand, own)
+    values = [_accumulated(graph, writer, member) for member in group.members]
+    stores: list[Store] = []
+    scans: dict[int, int] = {}
+    for number, write in enumerate(group.writes):
+        scanned = next((place for place, member in enumerate(group.members) if member.node == write.value), None)
+        if scanned is not None and isinstance(graph.nodes[write.value], Scan):
+            scans[scanned] = number
+            stores.append(_store(graph, writer, write, values[scanned].step))
+        else:
+            stores.append(_store(graph, writer, write))
+    accumulations = tuple(
+        dataclasses.replace(value, scan_store=scans.get(number)) for number, value in enumerate(values)
+    )
+    assert group.style is not None
+    partials = tuple(_partials(value, buffers) for value in accumulations) if group.style is Style.PARTS else ()
+    return ReductionNest(
+        style=group.style,
+        kept=group.kept,
+        lead=group.lead,
+        row=group.row,
+        stores=tuple(stores),
+        store_phases=tuple(write.phase for write in group.writes),
+        loads=tuple(writer.loads),
+        steps=tuple(writer.steps),
+        accumulations=accumulations,
+        element_cost=element_cost(writer, [], count - 1 if count and group.style is not Style.COLUMNS else None),
+        partials=partials,
+    )
+
+
+def _accumulated(graph: Graph, writer: StepWriter, member: Member) -> Accumulation:
+    node = graph.nodes[member.node]
+    assert isinstance(node, Reduce | Scan)
+    initial = node.initial if isinstance(node, Reduce) else None
+    return Accumulation(
+        node=member.node,
+        operation=node.operation,
+        step=writer.step_of(node.operand, member.operand_axes),
+        dtype=graph.nodes[node.operand].dtype,
+        initial=None if initial is None else writer.step_of(initial, ()),
+        phase=member.phase,
+        form=member.form,
+    )
+
+
+def _partials(accumulation: Accumulation, buffers: Buffers) -> tuple[int, ...]:
+    """Temporaries for the results of parts: float16 sums of parts are float32, an index goes with its value."""
+    if accumulation.scan_store is not None:
+        return ()
+    operation = by_name(accumulation.operation)
+    if operation.finds_an_index:
+        return (buffers.add_temporary(accumulation.dtype, None), buffers.add_temporary(INDEX, None))
+    is_half_sum = accumulation.dtype == HALF and operation.fold(HALF) is Fold.PAIRWISE
+    return (buffers.add_temporary(np.dtype("f4") if is_half_sum else accumulation.dtype, None),)

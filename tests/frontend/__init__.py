@@ -1,0 +1,1 @@
+"""Tests of what functions and methods mean on values, by graphs that the slow evaluator runs."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
-from types import MethodType
+from collections.abc import Callable, Sequence
+from types import FunctionType, MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from pyfuse import explain as explanations
 from pyfuse.errors import CannotFuse, FuseError
 from pyfuse.executor import CacheInfo, Executor
+from pyfuse.source import attach_source, source_block
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -67,7 +68,9 @@ class FusedFunction(Generic[P, R]):
         """By name where the name leads back here, as functions are; by value for cloudpickle, which asks for it."""
         if self._is_importable() and not _is_wanted_by_value(self.__module__):
             return self.__qualname__
-        return (_rebuild, (self.__wrapped__, self._strict))
+        own: Any = self.__wrapped__
+        block = source_block(own) if isinstance(own, FunctionType) else ()
+        return (_rebuild, (own, self._strict, block))
 
     def _is_importable(self) -> bool:
         found: Any = sys.modules.get(self.__module__)
@@ -157,7 +160,10 @@ def _fuse_one(function: Any, *, strict: bool) -> Any:
     return FusedFunction(function, strict=strict)
 
 
-def _rebuild(function: Callable[..., Any], strict: bool) -> FusedFunction[..., Any]:
+def _rebuild(function: Callable[..., Any], strict: bool, block: Sequence[str] = ()) -> FusedFunction[..., Any]:
+    """A function that was sent by value, with the lines of its source."""
+    if isinstance(function, FunctionType):
+        attach_source(function, block)
     return FusedFunction(function, strict=strict)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import copy
+import hashlib
 import linecache
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -95,6 +96,31 @@ def read_source(function: FunctionType) -> FunctionSource:
         return _read_block(lines[first_line - 1 : _last_line(code)], code, filename)
     except SourceUnavailable:  # more lines belong to it than its code tells: ask the tokenizer, which takes 10 ms more
         return _read_block(_whole_block(lines, first_line), code, filename)
+
+
+def source_block(function: FunctionType) -> tuple[str, ...]:
+    """The lines of a function's file that are its own, to be sent with it; empty where they cannot be had."""
+    lines = linecache.getlines(function.__code__.co_filename, function.__globals__)
+    first = max(function.__code__.co_firstlineno, 1)
+    try:
+        return tuple(_whole_block(lines, first)) if first <= len(lines) else ()
+    except SourceUnavailable:
+        return ()
+
+
+def attach_source(function: FunctionType, block: Sequence[str]) -> None:
+    """Give a function that arrived without its file (cloudpickle 3.1.3 sends no file name) the lines that came with it.
+
+    They stand in ``linecache`` at their own line numbers, under a name that says what they are.
+    """
+    code = function.__code__
+    if not block or linecache.getlines(code.co_filename, function.__globals__):
+        return
+    digest = hashlib.sha256("".join(block).encode()).hexdigest()[:12]
+    name = f"<source of {code.co_qualname}, {digest}>"
+    lines = ["\n"] * (max(code.co_firstlineno, 1) - 1) + list(block)
+    linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
+    function.__code__ = code.replace(co_filename=name)
 
 
 def _read_block(block: list[str], code: CodeType, filename: str) -> FunctionSource:

@@ -2,7 +2,7 @@
 
     python -m tests.parity.fuzz_reductions --examples 1000 --seed 7
 
-An example is one function of several statements, each a stage on what came before, called twice with other extents, so
+An example is one function of several statements, each a stage on what came before, called again with other extents, so
 that kernels are used again. A statement that is refused is taken out and counted; what is left mostly fuses.
 """
 
@@ -30,10 +30,12 @@ from tests.parity.special_values import ALL, special
 from tests.parity.text import function_from
 
 REASONS = ALLOWED | {"empty-reduction"}
-EXTENTS = (1, 2, 2, 3, 3, 5, 5, 7, 8, 9, 17, 17, 130, 130, 1000, 1030)
+# Around the 8 sums of NumPy's pairwise blocks, the 128 elements of a block, and the tiles and stretches of kernels.
+EXTENTS = (1, 2, 2, 3, 3, 4, 5, 5, 7, 8, 9, 16, 17, 17, 33, 127, 128, 130, 136, 512, 513, 1000, 1024, 1030)
 MOST_ELEMENTS = 20_000
-MOST_MADE = 60_000  # of what a statement makes
-LONG = (9_000, 20_000)  # of an axis beyond the 8192 elements of NumPy's buffers
+MANY_ELEMENTS = 300_000  # enough for several threads
+GROWTH = 4  # of what a statement makes, over what the call gives
+LONG = (8_192, 8_193, 9_000, 14_001, 16_384, 16_400, 20_000)  # of an axis: beyond the 8192 elements of NumPy's buffers
 NUMBERS = ("0", "1", "2", "-1", "3", "0.5", "2.0", "-0.0", "1e-3", "np.float32(0.1)", "np.int8(3)", "True", "np.inf", "-7")  # fmt: skip
 OPERATORS = ("+", "-", "*", "/", "+", "-", "*", "<", "<=", "==", "!=", ">", "&", "|", "^", "//", "%")
 UNARY = ("negative", "absolute", "square", "sqrt", "sign", "floor", "rint", "isnan", "isfinite", "signbit",
@@ -105,7 +107,8 @@ class StageWriter(Writer):
                     return False
                 place.setdefault(target, np.zeros(1))
             is_needlessly_empty = not np.size(place[target]) and self._chance.random() < 0.9
-            if is_needlessly_empty or not _is_kept(place[target]):
+            most = GROWTH * max(MOST_ELEMENTS, *(place[name].size for name in "xyz" if name in place))
+            if is_needlessly_empty or not _is_kept(place[target], most):
                 place.pop(target)
                 if is_update:
                     place[target] = before
@@ -190,7 +193,9 @@ class StageWriter(Writer):
         if draw < 0.8 or is_one:
             return str(self._chance.randrange(-rank, rank))
         count = self._chance.randint(1, rank)
-        axes = [axis - rank if self._chance.random() < 0.2 else axis for axis in self._chance.sample(range(rank), count)]
+        axes = [
+            axis - rank if self._chance.random() < 0.2 else axis for axis in self._chance.sample(range(rank), count)
+        ]
         return f"({', '.join(map(str, axes))},)"
 
     def place(self, rank: int) -> int:
@@ -249,6 +254,14 @@ class StageWriter(Writer):
             f"np.nancumsum({text}, axis={axis})",
             f"np.gradient({text}, axis={axis})",
             f"np.cumulative_sum({text}, axis={axis})",
+            f"np.cumprod({text}, axis={axis})",
+            f"np.nancumprod({text}, axis={axis})",
+            f"np.trace({text})",
+            f"np.linalg.norm({text})",
+            f"np.linalg.norm({text}, axis={axis})",
+            f"np.dot({text}, {text})",
+            f"np.inner({text}, {text})",
+            f"np.sum({text}, axis=0, out=np.zeros({value.shape[1:]}, np.sum({text}, axis=0).dtype))",
         )
         return self._chance.choice(forms)
 
@@ -304,7 +317,9 @@ class StageWriter(Writer):
         text, value = self.operand()
         axis = self.place(value.ndim)
         count = self._chance.randint(1, 3)
-        other = self._chance.choice((f"{text} * 2", f"np.abs({text})", f"{text}[::-1]", self._chance.choice(self._names)))
+        other = self._chance.choice(
+            (f"{text} * 2", f"np.abs({text})", f"{text}[::-1]", self._chance.choice(self._names))
+        )
         part = self._chance.choice((f"np.array_split({text}, {count}, axis={axis})[-1]", f"np.split({text}, [1, 3], axis={axis})[1]"))  # fmt: skip
         forms = (
             f"np.concatenate([{text}, {other}], axis={axis})",
@@ -326,15 +341,15 @@ class StageWriter(Writer):
         return self._chance.choice(forms)
 
 
-def _is_kept(value: Any) -> bool:
-    return isinstance(value, np.ndarray | np.generic | int) and np.size(value) <= MOST_MADE and np.ndim(value) <= 5
+def _is_kept(value: Any, most: int) -> bool:
+    return isinstance(value, np.ndarray | np.generic | int) and np.size(value) <= most and np.ndim(value) <= 5
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
-def random_extents(chance: random.Random, rank: int, ones: list[bool] | None) -> list[int]:
-    """Extents of at most ``MOST_ELEMENTS`` elements; ``ones`` says which are one."""
+def random_extents(chance: random.Random, rank: int, ones: list[bool] | None, most: int = MOST_ELEMENTS) -> list[int]:
+    """Extents of at most ``most`` elements; ``ones`` says which are one."""
     extents = [1] * rank
     places = list(range(rank))
     chance.shuffle(places)
@@ -342,29 +357,36 @@ def random_extents(chance: random.Random, rank: int, ones: list[bool] | None) ->
     for number, place in enumerate(places):
         if ones is not None and ones[place]:
             continue
-        room = MOST_ELEMENTS // math.prod(extents)
+        room = most // math.prod(extents)
         fitting = [extent for extent in EXTENTS if extent <= room and (ones is None or extent > 1)] or [min(2, room)]
         extents[place] = chance.choice(fitting)
         if is_long and not number:
-            extents[place] = chance.randint(*LONG)
+            extents[place] = chance.choice(LONG)
     if rank and chance.random() < 0.01:
         extents[chance.choice([place for place in places if extents[place] > 1] or [0])] = 0
     return extents
 
 
 def random_calls(chance: random.Random, names: list[str]) -> list[list[Any]]:
-    """The arguments of two calls: arrays of the same ranks and, mostly, dtypes and layouts."""
+    """The arguments of two calls, now and then of a large third: of the same ranks and, mostly, dtypes and layouts."""
     rank = chance.choices((0, 1, 2, 3, 4), (3, 30, 37, 20, 10))[0]
     first = random_extents(chance, rank, None)
-    second = random_extents(chance, rank, [extent == 1 for extent in first])
+    ones_of_all = [extent == 1 for extent in first]
+    shapes = [first, random_extents(chance, rank, ones_of_all)]
+    if rank > 1 and chance.random() < 0.08:
+        shapes.append(random_extents(chance, rank, ones_of_all, MANY_ELEMENTS))
     common = chance.choice(("f8", "f8", "f4", "f2", *ALL))
-    calls: list[list[Any]] = [[], []]
+    calls: list[list[Any]] = [[] for _ in shapes]
     for number in range(len(names)):
         dtype = common if chance.random() < 0.6 else chance.choice(ALL)
         start = chance.randint(0, rank) if number and chance.random() < 0.2 else 0
         ones = [bool(number) and chance.random() < 0.12 for _ in range(rank)]
         layout = chance.getrandbits(32)
-        for arguments, extents in zip(calls, (first, second), strict=True):
+        is_same = number == 1 and chance.random() < 0.06
+        for arguments, extents in zip(calls, shapes, strict=True):
+            if is_same:
+                arguments.append(arguments[0][::-1] if rank and chance.random() < 0.5 else arguments[0])
+                continue
             if arguments is calls[1] and chance.random() < 0.15:
                 dtype, layout = chance.choice((dtype, chance.choice(ALL))), chance.getrandbits(32)
             shape = tuple(1 if ones[axis] else extents[axis] for axis in range(start, rank))
@@ -434,7 +456,7 @@ def function_text(names: list[str], lines: list[str], dropped: frozenset[str] = 
 
 
 def draw(seed: int, tally: StageTally) -> tuple[str, list[list[Any]]]:
-    """The text of a function, mostly without statements that are refused, and the arguments of two calls."""
+    """The text of a function, mostly without statements that are refused, and the arguments of its calls."""
     chance = random.Random(seed)
     names = ["x", "y", "z"][: chance.choice((1, 2, 2, 3))]
     calls = random_calls(chance, names)

@@ -145,10 +145,11 @@ class Accumulation:
         node: of the graph: whose piece length a launch looks up.
         operation: name in the operation table.
         step: the values that are combined.
-        dtype: of the values; the result's too, unless it is an index.
+        dtype: of the values as they are combined; the result's too, unless it is an index.
         initial: the step of a number that comes first, or None.
         phase: the pass over the row in which it is computed.
         form: the order.
+        counts: whether it counts the true ones of boolean values: a sum of them, exact in any order.
         is_scan: whether every partial result is stored, by store number ``scan_store``.
     """
 
@@ -159,6 +160,7 @@ class Accumulation:
     initial: int | None
     phase: int
     form: ReductionForm
+    counts: bool = False
     scan_store: int | None = None
 
 
@@ -288,7 +290,7 @@ def _accumulation_text(accumulation: Accumulation) -> str:
         if holds
     ]
     start = "" if accumulation.initial is None else f" from t{accumulation.initial}"
-    kind = "reduce" if accumulation.scan_store is None else "scan"
+    kind = "scan" if accumulation.scan_store is not None else "count" if accumulation.counts else "reduce"
     return (
         f"{kind} {accumulation.operation} t{accumulation.step}{start} in pass {accumulation.phase} ({', '.join(notes)})"
     )

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from pyfuse.graph.loop_plan import Accumulation, Nest, ReductionNest, Store, Style
+from pyfuse.graph.loop_plan import Accumulation, ApplyStep, Nest, ReductionNest, Store, Style
 from pyfuse.graph.nest_groups import Buffers, Group, Member, Write
 from pyfuse.graph.nest_steps import StepWriter, element_cost
 from pyfuse.graph.nodes import Graph, Reduce, Scan
@@ -87,15 +87,30 @@ def _accumulated(graph: Graph, writer: StepWriter, member: Member) -> Accumulati
     node = graph.nodes[member.node]
     assert isinstance(node, Reduce | Scan)
     initial = node.initial if isinstance(node, Reduce) else None
+    step = writer.step_of(node.operand, member.operand_axes)
+    counted = _counted(writer, node, step) if initial is None and member.form.is_inner else None
     return Accumulation(
         node=member.node,
         operation=node.operation,
-        step=writer.step_of(node.operand, member.operand_axes),
+        step=step if counted is None else counted,
         dtype=graph.nodes[node.operand].dtype,
         initial=None if initial is None else writer.step_of(initial, ()),
         phase=member.phase,
         form=member.form,
+        counts=counted is not None,
     )
+
+
+def _counted(writer: StepWriter, node: Reduce | Scan, step: int) -> int | None:
+    """The boolean values whose sum a reduction is, where whole numbers or float64 hold every count exactly."""
+    source = writer.steps[step].source
+    is_exact = node.dtype.kind in "iu" or node.dtype == np.dtype("f8")
+    if not isinstance(node, Reduce) or node.operation != "add" or not is_exact:
+        return None
+    if not isinstance(source, ApplyStep) or source.operation != "cast":
+        return None
+    (operand,) = source.operands
+    return operand if writer.steps[operand].dtype == np.dtype(bool) else None
 
 
 def _partials(accumulation: Accumulation, buffers: Buffers) -> tuple[int, ...]:

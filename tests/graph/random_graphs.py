@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,9 +14,9 @@ from pyfuse.backend.c_text import application
 from pyfuse.errors import CannotFuse
 from pyfuse.graph.draft import GraphDraft
 from pyfuse.graph.evaluate import evaluate
-from pyfuse.graph.infer import FUSED_CODES, resolve
-from pyfuse.graph.nodes import Constant, Graph, Node, Origin, Output
-from pyfuse.graph.ops import OPERATIONS, Exactness, Operation
+from pyfuse.graph.infer import FUSED_CODES, resolve, resolve_reduction
+from pyfuse.graph.nodes import CONCATENATED, ONE, Constant, Graph, HostExtent, Node, Origin, Output
+from pyfuse.graph.ops import OPERATIONS, Exactness, Fold, Operation
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[Any]], Any]
@@ -25,10 +26,15 @@ HERE = Origin()
 MAX_RANK = 3
 TRIES = 8  # operations tried before a step is left out: most have no loop for most dtypes
 OUTPUTS = 6
+MOST_ELEMENTS = 20_000  # of an array that is put together
+# The last ones are longer than what NumPy sums in one stretch, and than a kernel's tile.
+EXTENTS = ((2, 3, 5), (3, 3, 3), (4, 1, 17), (1, 2, 9), (2, 9, 8), (2, 3, 150), (1, 2, 2100))
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.75, 1e-3, 7.0, np.inf, -np.inf, np.nan)
 # Raise for some integers. What is no ufunc is drawn in a way of its own.
 NOT_DRAWN = ("power", "float_power")
 SEES_THE_SIGN_OF_NAN = ("signbit", "copysign")  # which no standard and no compiler fixes
+ONE_AXIS_ONLY = ("subtract", "divide")  # NumPy reduces along several axes where the order does not matter
+CHOOSES_A_ZERO = ("maximum", "minimum", "fmax", "fmin")  # of zeros of both signs a kernel leaves the choice to NumPy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +84,7 @@ class _Builder:
         self._extents: list[int] = []
         self._nodes: list[int] = []  # what later nodes may use
         self._values: dict[int, Any] = {}
-        self._full = choose(((2, 3, 5), (3, 3, 3), (4, 1, 17), (1, 2, 9)))
+        self._full = choose(EXTENTS)
 
     def finish(self) -> RandomGraph:
         chosen = {self._nodes[-1], *(self._choose(self._nodes) for _ in range(OUTPUTS))}
@@ -116,6 +122,8 @@ class _Builder:
     def _laid_out(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """An array of this shape, in one of the ways in which arrays lie in memory."""
         match self._choose(("C", "F", "steps", "backwards", "unaligned", "repeated")):
+            case "backwards" if self._is_for_kernel and dtype == np.dtype("c8"):
+                return self._elements(shape, dtype)  # a product of these is NumPy's: see call_geometry.py
             case "F":
                 return np.asfortranarray(self._elements(shape, dtype))
             case "steps" if shape:
@@ -181,6 +189,13 @@ class _Builder:
             self.add_constant,
             self.add_filled_array,
             self.add_twin,
+            *[self.add_reduction] * 4,
+            self.add_scan,
+            *[self.add_slice] * 2,
+            self.add_parts,
+            *[self.add_concatenation] * 2,
+            self.add_repetition,
+            self.add_roll,
         )
         self._choose(kinds)()
 
@@ -313,10 +328,173 @@ class _Builder:
             dtype = np.dtype(f"f{self._node(operand).dtype.itemsize // 2}")
             self._keep(self._draft.apply(self._choose(("real", "imag")), (operand,), (dtype,), HERE)[0])
 
+    # --- reductions -----------------------------------------------------------------------------------------------
+
+    def _array_with_axes(self) -> int:
+        return self._matching([], lambda index: bool(self._shape(index)))
+
+    def _folded(self, operation: Operation, operand: int) -> np.dtype | None:
+        """The dtype in which an operation reduces a node, of the call's choice now and then; None where it cannot."""
+        wanted = self._choose((None, None, None, self._choose(DTYPES)))
+        if operation.exactness is not Exactness.BITS:
+            return None
+        try:
+            loop = resolve_reduction(operation, self._node(operand).dtype, wanted)
+        except CannotFuse:
+            return None
+        return loop if operation.fold(loop) is not Fold.OWN_WAY and self._can_cast(operand, loop) else None
+
+    def add_reduction(self) -> None:
+        operand = self._array_with_axes()
+        for _ in range(TRIES):
+            if operand >= 0 and self._has_reduced(self._choose(_FOLDED), operand):
+                return
+
+    def _has_reduced(self, operation: Operation, operand: int) -> bool:
+        """Whether NumPy, and a kernel where one is asked for, reduces the node so; then it is in the graph."""
+        rank = len(self._shape(operand))
+        axes = [axis for axis in range(rank) if self._choose((True, False))] or [self._choose(range(rank))]
+        keepdims = self._choose((True, False))
+        if operation.finds_an_index:
+            axes = axes if len(axes) == rank else axes[:1]
+            self._keep(self._draft.reduce(operation.name, operand, axes, np.dtype("i8"), HERE, keepdims=keepdims))
+            return True
+        loop = self._folded(operation, operand)
+        if loop is None or (self._is_for_kernel and not self._kernel_folds(operation, operand, loop)):
+            return False
+        if operation.name in ONE_AXIS_ONLY:
+            axes = axes[:1]
+        initial = self._initial(loop) if self._choose((True, False, False)) else None
+        cast = self._draft.cast(operand, loop, HERE, is_implicit=True)
+        node = self._draft.reduce(operation.name, cast, axes, loop, HERE, keepdims=keepdims, initial=initial)
+        self._keep(node)
+        return True
+
+    def _initial(self, dtype: np.dtype) -> int | None:
+        number = self._matching([], lambda index: not self._shape(index) and self._node(index).dtype == dtype)
+        return number if number >= 0 else self._draft.add_constant(self._number(dtype), dtype)
+
+    def _kernel_folds(self, operation: Operation, operand: int, loop: np.dtype) -> bool:
+        if operation.fold(loop) is Fold.IN_ORDER and loop == np.dtype("f2"):
+            return False  # NumPy does not round each step
+        values = np.asarray(self._values[operand])
+        has_both_zeros = values.dtype.kind == "f" and len(set(np.signbit(values[values == 0]).tolist())) == 2
+        return not (has_both_zeros and operation.name in CHOOSES_A_ZERO)
+
+    def add_scan(self) -> None:
+        operand = self._array_with_axes()
+        if operand < 0:
+            return
+        operation = self._choose([operation for operation in _FOLDED if not operation.finds_an_index])
+        loop = self._folded(operation, operand)
+        if loop is not None:
+            cast = self._draft.cast(operand, loop, HERE, is_implicit=True)
+            axis = self._choose(range(len(self._shape(operand))))
+            self._keep(self._draft.scan(operation.name, cast, axis, HERE))
+
+    # --- pieces ---------------------------------------------------------------------------------------------------
+
+    def _dim(self, extent: int) -> int:
+        if extent == 1:
+            return ONE
+        self._extents.append(extent)
+        return self._draft.add_extent()
+
+    def _start(self, number: int) -> int | HostExtent:
+        """A whole number in the graph, or computed by the call."""
+        if self._choose((True, False)):
+            return number
+        self._extents.append(number)
+        return self._draft.add_host_number()
+
+    def _slice(self, operand: int, axis: int, start: int, extent: int, step: int = 1, siblings: int = 0) -> int:
+        place, dim = self._start(start), self._dim(extent)
+        return self._draft.slice(operand, axis, place, dim, HERE, step=step, siblings=siblings)
+
+    def add_slice(self) -> None:
+        """Any elements at equal distances, forwards or backwards."""
+        operand = self._array_with_axes()
+        if operand < 0:
+            return
+        axis = self._choose(range(len(self._shape(operand))))
+        whole = self._shape(operand)[axis]
+        step = self._choose((1, 1, 1, 2, 3, -1, -2))
+        start = self._choose(range(whole))
+        room = 1 + (whole - 1 - start) // step if step > 0 else 1 + start // -step
+        self._keep(self._slice(operand, axis, start, self._choose((room, 1 + room // 2)), step))
+
+    def add_parts(self) -> None:
+        """Slices that hold all elements together: side by side, or neighbours as ``np.diff`` takes them."""
+        operand = self._matching([], lambda index: max(self._shape(index), default=0) > 1)
+        if operand < 0:
+            return
+        axis = self._choose([axis for axis, extent in enumerate(self._shape(operand)) if extent > 1])
+        whole = self._shape(operand)[axis]
+        if self._choose((True, False)):
+            bounds = [0, *sorted({self._choose(range(1, whole)) for _ in range(2)}), whole]
+            spans = [(start, stop - start) for start, stop in pairwise(bounds)]
+        else:
+            spans = [(0, whole - 1), (1, whole - 1)]
+        for start, extent in spans:
+            self._keep(self._slice(operand, axis, start, extent, siblings=len(spans)))
+
+    def add_concatenation(self) -> None:
+        first = self._array_with_axes()
+        if first < 0:
+            return
+        axis, dtype = self._choose(range(len(self._shape(first)))), self._node(first).dtype
+        pieces = [first]
+        for _ in range(self._choose((1, 1, 2))):
+            pieces.append(self._matching([], lambda index: self._fits_beside(first, index, axis)))
+        starts = np.cumsum([0, *(self._shape(piece)[axis] for piece in pieces)]).tolist()
+        cast = [self._draft.cast(piece, dtype, HERE, is_implicit=True) for piece in pieces]
+        layout = self._choose((CONCATENATED, CONCATENATED, "C", first))
+        if starts[-1] * self._row_count(first, axis) <= MOST_ELEMENTS:
+            self._assemble(cast, axis, starts[:-1], starts[-1], layout)
+
+    def _fits_beside(self, first: int, second: int, axis: int) -> bool:
+        one, other = self._shape(first), self._shape(second)
+        is_alike = len(one) == len(other) and one[:axis] + one[axis + 1 :] == other[:axis] + other[axis + 1 :]
+        return is_alike and self._can_cast(second, self._node(first).dtype)
+
+    def _row_count(self, index: int, axis: int) -> int:
+        return int(np.size(self._values[index])) // self._shape(index)[axis]
+
+    def _assemble(
+        self, pieces: Sequence[int], axis: int, starts: Sequence[int], extent: int, layout: int | str, step: int = 1
+    ) -> None:
+        places = [self._start(start) for start in starts]
+        self._keep(self._draft.assemble(pieces, axis, places, self._dim(extent), HERE, step=step, layout=layout))
+
+    def add_repetition(self) -> None:
+        """Each element several times over, or two arrays like the teeth of two combs."""
+        operand = self._array_with_axes()
+        if operand < 0:
+            return
+        shape, dtype = self._shape(operand), self._node(operand).dtype
+        axis = self._choose(range(len(shape)))
+        other = self._matching([], lambda index: self._shape(index) == shape and self._node(index).dtype == dtype)
+        pieces = [operand, *self._choose(((operand, operand), (other,)))]
+        extent = len(pieces) * shape[axis]
+        if extent * self._row_count(operand, axis) <= MOST_ELEMENTS:
+            self._assemble(pieces, axis, range(len(pieces)), extent, "C", step=len(pieces))
+
+    def add_roll(self) -> None:
+        operand = self._matching([], lambda index: max(self._shape(index), default=0) > 1)
+        if operand < 0:
+            return
+        axis = self._choose([axis for axis, extent in enumerate(self._shape(operand)) if extent > 1])
+        whole = self._shape(operand)[axis]
+        distance = self._choose(range(1, whole))
+        head = self._slice(operand, axis, 0, whole - distance, siblings=2)
+        tail = self._slice(operand, axis, whole - distance, distance, siblings=2)
+        self._assemble([tail, head], axis, [0, distance], whole, operand)
+
 
 _DRAWN = tuple(
     operation
     for operation in OPERATIONS.values()
     if isinstance(operation.callable, np.ufunc) and operation.name not in NOT_DRAWN
 )
+_FOLDED = tuple(operation for operation in OPERATIONS.values() if operation.folds or operation.finds_an_index)
 _COPIES = tuple(name for name in OPERATIONS if name.startswith("contiguous"))

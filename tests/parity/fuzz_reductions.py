@@ -50,6 +50,8 @@ UFUNCS = ("add", "add", "multiply", "maximum", "minimum", "fmax", "fmin", "logic
 WITH_DTYPE = ("sum", "prod", "mean", "var", "std", "nansum", "nanprod", "nanmean")
 WITH_INITIAL = ("sum", "prod", "min", "max", "nansum", "nanprod", "nanmin", "nanmax")
 INDEX = ("argmin", "argmax", "nanargmin", "nanargmax")
+# How often a stage is a map, a reduction, a scan, a broadcast of a reduction's result, a view, a join.
+PROFILES = ((22, 34, 10, 16, 8, 10), (22, 34, 10, 16, 8, 10), (5, 80, 5, 5, 5, 0), (15, 20, 0, 55, 5, 5), (15, 20, 40, 5, 10, 10), (15, 25, 5, 5, 15, 35))  # fmt: skip
 ROUNDS = 12  # of taking out refused statements
 
 
@@ -66,7 +68,7 @@ class StageWriter(Writer):
 
     def __init__(self, chance: random.Random, names: list[str], calls: list[list[Any]]) -> None:
         super().__init__(chance, names, calls[0], is_exact=True)
-        self._given = calls
+        self._weights = chance.choice(PROFILES)
         self._places = [
             {"np": np, **{name: array.copy() for name, array in zip(names, arguments, strict=True)}}
             for arguments in calls
@@ -132,17 +134,15 @@ class StageWriter(Writer):
 
     def stage(self) -> str:
         """Text of one stage, on names or on a map of them."""
-        kinds: list[tuple[float, Callable[[], str]]] = [
-            (0.22, lambda: self.expression(self._chance.randint(1, 2))),
-            (0.34, self.reduction),
-            (0.10, self.scan),
-            (0.16, self.broadcast_back),
-            (0.08, self.view),
-            (0.10, self.joined),
-        ]
-        weights, makers = zip(*kinds, strict=True)
-        maker: Callable[[], str] = self._chance.choices(makers, weights)[0]
-        return maker()
+        makers: tuple[Callable[[], str], ...] = (
+            lambda: self.expression(self._chance.randint(1, 2)),
+            self.reduction,
+            self.scan,
+            self.broadcast_back,
+            self.view,
+            self.joined,
+        )
+        return self._chance.choices(makers, self._weights)[0]()
 
     def leaf(self) -> str:
         return self._chance.choice(NUMBERS) if self._chance.random() < 0.2 else self._chance.choice(self._names)
@@ -230,7 +230,7 @@ class StageWriter(Writer):
             options.append(f"dtype={chance.choice((chance.choice(wanted), chance.choice(ALL)))!r}")
         if has_initial and chance.random() < 0.15:
             options.append(f"initial={chance.choice(('0', '1', '5', '2.5', 'np.inf', '-3', 'True'))}")
-        if has_initial and chance.random() < 0.04:
+        if has_initial and chance.random() < 0.08:
             options.append(f"where={chance.choice(self._names)} > 0")
         if name in ("var", "std", "nanvar", "nanstd") and chance.random() < 0.4:
             options.append(f"ddof={chance.choice(('1', '1', '2', '0.5'))}")
@@ -259,8 +259,9 @@ class StageWriter(Writer):
             f"np.trace({text})",
             f"np.linalg.norm({text})",
             f"np.linalg.norm({text}, axis={axis})",
-            f"np.dot({text}, {text})",
-            f"np.inner({text}, {text})",
+            f"np.{self._chance.choice(('dot', 'inner'))}({text}, {text})"
+            if value.dtype.kind in "iu"
+            else f"{text}.trace()",
             f"np.sum({text}, axis=0, out=np.zeros({value.shape[1:]}, np.sum({text}, axis=0).dtype))",
         )
         return self._chance.choice(forms)
@@ -460,12 +461,17 @@ def draw(seed: int, tally: StageTally) -> tuple[str, list[list[Any]]]:
     chance = random.Random(seed)
     names = ["x", "y", "z"][: chance.choice((1, 2, 2, 3))]
     calls = random_calls(chance, names)
-    lines = StageWriter(chance, names, calls).statements(chance.randint(3, 7))
-    tally.statements += len(lines)
-    used = {name for line in lines for name in re.findall(r"\bt\d+\b", line.split("=", 1)[1])}
-    dropped = frozenset(name for name in sorted(used) if chance.random() < 0.5)
-    if chance.random() < 0.95:
-        lines = without_refused(names, lines, dropped, calls, tally)
+    lines: list[str] = []
+    dropped: frozenset[str] = frozenset()
+    is_kept_whole = chance.random() < 0.05
+    for _ in range(4):
+        lines = StageWriter(chance, names, calls).statements(chance.randint(3, 8))
+        tally.statements += len(lines)
+        used = {name for line in lines for name in re.findall(r"\bt\d+\b", line.split("=", 1)[1])}
+        dropped = frozenset(name for name in sorted(used) if chance.random() < 0.5)
+        lines = lines if is_kept_whole else without_refused(names, lines, dropped, calls, tally)
+        if is_kept_whole or next(refusals(function_text(names, lines, dropped), calls), None) is None:
+            break
     return function_text(names, lines, dropped), calls
 
 

@@ -18,6 +18,8 @@ from pyfuse.graph.loop_plan import Accumulation
 from pyfuse.graph.nodes import code_of
 from pyfuse.graph.ops import Fold, by_name, callable_of
 
+BOOL = np.dtype(bool)
+
 # Of zeros of both signs NumPy's vector loops take the one that comes first to some lane: NumPy is asked then.
 _CHOOSING_A_ZERO = frozenset({"maximum", "minimum", "fmax", "fmin"})
 
@@ -32,7 +34,9 @@ class FoldText:
         self.is_scan = accumulation.scan_store is not None
         self.finds_an_index = operation.finds_an_index
         self.fold = operation.fold(self.dtype)
-        self.is_pairwise = not self.finds_an_index and not self.is_scan and self.fold is Fold.PAIRWISE
+        self.counts = accumulation.counts
+        takes_pairs = self.fold is Fold.PAIRWISE and not self.counts
+        self.is_pairwise = takes_pairs and not self.finds_an_index and not self.is_scan
         self.is_tree = self.is_pairwise and accumulation.form.is_inner
         self.acc, self.index, self.sum = f"acc{number}", f"index{number}", f"sum{number}"
         self.tile, self.first, self.zeros = f"tile{number}", f"is_first{number}", f"zeros{number}"
@@ -44,6 +48,11 @@ class FoldText:
     def sum_dtype(self) -> np.dtype:
         """Of a pairwise sum: float16 is summed in float32."""
         return SINGLE if self.dtype == HALF else self.dtype
+
+    @property
+    def tile_dtype(self) -> np.dtype:
+        """Of the values in a tile."""
+        return BOOL if self.counts else self.dtype
 
     @property
     def result(self) -> str:
@@ -63,7 +72,7 @@ class FoldText:
         return self.identity()
 
     def identity(self) -> str | None:
-        """The number that changes nothing; None for those operations that may take an element twice (``maximum``), too."""
+        """The number that changes nothing, or None; where there is none, order-free operations may take one twice."""
         if self.is_scan or self.finds_an_index:
             return None
         ufunc: Any = callable_of(by_name(self._operation))
@@ -116,6 +125,9 @@ class FoldText:
     def over_tile(self, values: str, count: str, first_index: str, starts_empty: bool) -> list[str]:
         """Take ``count`` values in an array; ``starts_empty``: nothing may have come before."""
         code = code_of(self.dtype)
+        if self.counts:
+            count_of = f"({c_type(self.dtype)}){self._called('pf_count_nonzero_b1')}({values}, {count})"
+            return [f"{self.acc} = {self.combined(self.acc, count_of)};"]
         if self.finds_an_index:
             name = self._called(f"pf_arg_{self._operation.replace('arg', '')}imum_{code}")
             return [f"{name}({values}, {count}, {first_index}, &{self.acc}, &{self.index});"]
@@ -138,6 +150,14 @@ class FoldText:
             begin = "from"
         step = f"{self.acc} = {self.combined(self.acc, f'{values}[i]')};"
         return ["{", *lines, *block(f"for (pf_i8 i = {begin}; i < {count}; ++i)", [step]), "}"]
+
+    def over_partials(self, values: str, count: str, starts_empty: bool) -> list[str]:
+        """Take the results of ``count`` parts in an array."""
+        if self.counts:
+            return block(
+                f"for (pf_i8 i = 0; i < {count}; ++i)", [f"{self.acc} = {self.combined(self.acc, f'{values}[i]')};"]
+            )
+        return self.over_tile(values, count, "0", starts_empty)
 
     def check_zeros(self, acc: str | None = None) -> list[str]:
         """After the last element: a zero that may have had another sign in NumPy's order is left to NumPy."""

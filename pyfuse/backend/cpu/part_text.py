@@ -111,7 +111,7 @@ class _PartText(RowText):
             start = fold.initial_value()
             return [
                 *fold.declarations(start),
-                *fold.over_tile(values, count, "0", start is None),
+                *fold.over_partials(values, count, start is None),
                 *([f"{fold.zeros} |= {self._zero_signs(fold, values, count)};"] if fold.may_choose_a_zero else []),
                 *fold.check_zeros(),
             ]

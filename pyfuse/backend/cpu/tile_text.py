@@ -29,7 +29,7 @@ class TileText:
 
     def buffers(self, folds: Sequence[FoldText], body: Sequence[str]) -> list[str]:
         """Memory for tiles and kept rows around the loops."""
-        lines = [f"{c_type(fold.dtype)} {fold.tile}[{TILE}];" for fold in folds if self._needs_tile(fold)]
+        lines = [f"{c_type(fold.tile_dtype)} {fold.tile}[{TILE}];" for fold in folds if self._needs_tile(fold)]
         if not self._values.kept:
             return [*lines, *body]
         self._steps.calls |= {"pf_take_memory", "pf_give_memory_back"}
@@ -76,12 +76,12 @@ class TileText:
         if step in self._values.kept:
             return f"(row{step} + start)"
         source = self._nest.steps[fold.accumulation.step].source
-        if not isinstance(source, LoadStep) or fold.dtype.kind == "b" or self._layout.row_rank > 1:
+        if not isinstance(source, LoadStep) or fold.tile_dtype.kind == "b" or self._layout.row_rank > 1:
             return None
         place = self._steps.load_position(source.load)
         if self._layout.operands[place] != UNIT or not self._values.is_of_row(fold.accumulation.step):
             return None
-        return f"((const {c_type(fold.dtype)} *)r{place} + start)"
+        return f"((const {c_type(fold.tile_dtype)} *)r{place} + start)"
 
     def _needs_tile(self, fold: FoldText) -> bool:
         return fold.is_scan or self._tile_of(fold) is None

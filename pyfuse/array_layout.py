@@ -90,8 +90,8 @@ def merge_reduction_dims(
 
     Args:
         groups: how many of the dimensions are kept, lead and row, in this order; only kept ones may be reordered.
-        extents, strides, itemsizes, is_aligned: as in ``merge_dims``; operands that are read come last, and it is
-            their order that decides: there is more to read than to write.
+        extents, strides, itemsizes, is_aligned: as in ``merge_dims``. The order of the operand that has most of the
+            kept dimensions decides; of several, that of the last, for those that are read come last, and are larger.
         is_row_innermost: whether the innermost loop runs along the row, else along the last kept dimension.
 
     Returns:
@@ -99,7 +99,9 @@ def merge_reduction_dims(
     """
     kept_count, lead_count, _ = groups
     kept = [axis for axis in range(kept_count) if extents[axis] != 1]
-    kept.sort(key=lambda axis: tuple(-abs(operand[axis]) for operand in reversed(strides)))
+    last_first = strides[::-1]
+    by_dimensions = sorted(last_first, key=lambda operand: -sum(operand[axis] != 0 for axis in kept))
+    kept.sort(key=lambda axis: tuple(-abs(operand[axis]) for operand in by_dimensions))
     parts = [
         _merged(kept, extents, strides),
         _merged(range(kept_count, kept_count + lead_count), extents, strides),

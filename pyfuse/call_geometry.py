@@ -13,7 +13,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.drop_unused_values import may_report
 from pyfuse.graph.evaluate import number_at
 from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, Offset, ReductionNest, Store, Style
-from pyfuse.graph.nodes import ONE, Apply, Graph, Input, InputExtent, Reduce, Scan, View
+from pyfuse.graph.nodes import ONE, Apply, Graph, Input, InputExtent, Reduce, Reshape, Scan, Slice, View
 from pyfuse.graph.ops import Fold, by_name
 from pyfuse.graph.output_layouts import AxisOrder, miniatures, node_orders
 from pyfuse.graph.reduction_forms import ReductionForm, base_of, dense_strides, form_of, reductions_of, walk_of
@@ -34,7 +34,7 @@ class CallGeometry:
     plan: LoopPlan
     forms: tuple[ReductionForm, ...]
     nests: tuple[NestGeometry, ...]
-    temporaries: tuple[int, ...]  # elements of each
+    temporaries: tuple[int, ...]  # elements of each; those that share memory have none
     has_pieces: bool  # whether results depend on the size of NumPy's buffers
 
     @property
@@ -55,6 +55,7 @@ def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], 
         _refuse_empty(graph, dims)
     _refuse_backward_products(graph, inputs)
     orders = _orders(specialization, inputs, extents)
+    _check_reshapes(graph, dims, orders)
     chunks = _Pieces(graph, inputs, dims, orders)
     plan = plan_for(specialization, chunks.forms)
     shapes = tuple(_shape(graph.nodes[output.node].dims, dims) for output in graph.outputs)
@@ -115,6 +116,7 @@ def _orders(
             node = graph.nodes[index]
             assert isinstance(node, Reduce | Scan)
             wanted.append(base_of(graph, node.operand))
+        wanted += [node.operand for node in graph.nodes if isinstance(node, Reshape)]
         specialization.orders[key] = node_orders(graph, wanted, small, extents)
     return specialization.orders[key]
 
@@ -132,25 +134,49 @@ def _refuse_empty(graph: Graph, dims: Sequence[int]) -> None:
 
 
 def _refuse_backward_products(graph: Graph, inputs: Sequence[np.ndarray]) -> None:
-    """NumPy 2.4 rounds products of complex64 once where it walks forwards, twice where an operand runs backwards.
+    """NumPy 2.4 has loops of its own for complex arrays that run backwards.
 
-    Kernels round as it does forwards; backwards the original runs. Found by fuzzing; complex128 has no such difference.
+    Products of complex64 are rounded once where it walks forwards, twice where an operand runs backwards; complex128
+    has no such difference. Absolute values come from ``npy_hypot`` where the innermost stride is negative, else from
+    vector code (numpy/_core/src/umath/loops_unary_complex.dispatch.c.src). Kernels do as it does forwards. Found by
+    fuzzing.
     """
     for node in graph.nodes:
-        if isinstance(node, Apply) and node.operation in ("multiply", "square") and node.dtype == np.dtype("c8"):
-            for operand in node.operands:
-                source = graph.nodes[operand]
-                while isinstance(source, View):
-                    source = graph.nodes[source.operand]
-                if isinstance(source, Input) and _runs_backwards(inputs[source.index]):
-                    raise refuse(
-                        Code.UNSUPPORTED_ARRAY,
-                        "NumPy rounds products of complex64 arrays in a way of its own where one runs backwards",
-                    )
+        if not isinstance(node, Apply) or not (
+            (node.operation in ("multiply", "square") and node.dtype == np.dtype("c8")) or node.operation == "absolute"
+        ):
+            continue
+        for operand in node.operands:
+            if graph.nodes[operand].dtype.kind == "c" and _may_run_backwards(graph, operand, inputs):
+                raise refuse(
+                    Code.UNSUPPORTED_ARRAY, "NumPy rounds in a way of its own where a complex array runs backwards"
+                )
+
+
+def _may_run_backwards(graph: Graph, index: int, inputs: Sequence[np.ndarray]) -> bool:
+    node = graph.nodes[index]
+    while isinstance(node, View | Slice):
+        if isinstance(node, Slice) and node.step < 0:
+            return True
+        node = graph.nodes[node.operand]
+    return isinstance(node, Input) and _runs_backwards(inputs[node.index])
 
 
 def _runs_backwards(array: np.ndarray) -> bool:
     return any(stride < 0 and extent > 1 for stride, extent in zip(array.strides, array.shape, strict=True))
+
+
+def _check_reshapes(graph: Graph, dims: Sequence[int], orders: Mapping[int, AxisOrder]) -> None:
+    """Arrays that are seen under other extents must have as many elements, in C order: else NumPy raises, or copies."""
+    for node in graph.nodes:
+        if not isinstance(node, Reshape):
+            continue
+        own, other = (_shape(shape, dims) for shape in (node.dims, graph.nodes[node.operand].dims))
+        if math.prod(own) != math.prod(other):
+            raise refuse(Code.SHAPE_MISMATCH, "an array does not fit its new shape: NumPy raises its own error")
+        order = [axis for axis in orders[node.operand] if other[axis] != 1]
+        if order != sorted(order):
+            raise refuse(Code.UNSUPPORTED_ARRAY, "an array that is not in C order is reshaped: NumPy copies it")
 
 
 class _Pieces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from pyfuse.errors import CannotFuse
 from pyfuse.fallback import Fallback, mistakes_as_reasons
 from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
-from pyfuse.launch import Launch, make_launch
+from pyfuse.launch import Launch, make_launch, must_report
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.verification import verify
@@ -32,8 +32,6 @@ from pyfuse.verification import verify
 MAX_RUNNERS = 1024
 MAX_RUNNERS_OF_ONE_FORM = 32
 
-# Status bits of a kernel (docs/c-library.md, rule 5) that np.errstate decides about.
-_REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
 _DISABLED = Diagnostic(code=Code.DISABLED, message="pyfuse is disabled: PYFUSE_DISABLE is set")
 _BAD_CALL = Diagnostic(
     code=Code.NUMPY_RAISES, message="the arguments do not match the parameters: Python raises its own error"
@@ -115,7 +113,7 @@ class Executor:
         except CannotFuse as refusal:
             reason = refusal.diagnostic
         else:
-            if not status or not _must_report(status, runner.replay_bits):
+            if not status or not must_report(status, runner.replay_bits):
                 self._fused += 1
                 if config.verify:
                     verify(result, self._function(*args, **kwargs))
@@ -274,11 +272,3 @@ def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) ->
     if any(extent < 0 for extent in extents):
         raise refuse(Code.HOST_ERROR, "an extent is negative: NumPy raises its own error")
     return inputs, extents
-
-
-def _must_report(status: int, replay_bits: int) -> bool:
-    """Whether NumPy would report what the kernel met, under the ``np.errstate`` in force."""
-    if status & replay_bits:
-        return True
-    modes: Mapping[str, object] = np.geterr()
-    return any(status & bit and modes[name] != "ignore" for bit, name in _REPORTED)

@@ -148,6 +148,14 @@ def view_of(array: np.ndarray, axes: Sequence[int | None], part: str | None = No
     return moved[tuple([np.newaxis if axis is None else slice(None) for axis in axes])] if None in axes else moved
 
 
+def cut_of(array: np.ndarray, axis: int, start: int, count: int, step: int) -> np.ndarray:
+    """A NumPy view of ``count`` elements along one axis, from ``start`` on, ``step`` apart."""
+    stop: int | None = start + count * step
+    if stop is not None and stop < 0:  # backwards to the first element; a negative stop would count from the end
+        stop = None
+    return array[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
 def identity_guard(expression: HostExpression, value: Any) -> Guard:
     """The very object: for modules, functions and classes."""
     return Guard(expression=expression, holds_for=lambda now: now is value, text=f"{expression.text} is unchanged")

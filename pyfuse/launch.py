@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,11 +14,20 @@ from pyfuse.backend.interface import Kernel, NestLaunch, PreparedLaunch
 from pyfuse.call_geometry import CallGeometry, part_count
 from pyfuse.compiler import LoadedKernel, Specialization
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend.build_graph import ContainerRecipe, HostRecipe, NumberRecipe, OutputRecipe, Recipe, ViewRecipe
+from pyfuse.frontend.build_graph import (
+    ContainerRecipe,
+    CutRecipe,
+    HostRecipe,
+    NumberRecipe,
+    OutputRecipe,
+    Recipe,
+    ReshapeRecipe,
+    ViewRecipe,
+)
 from pyfuse.graph.loop_plan import Nest, Style
 from pyfuse.graph.nodes import Apply, code_of
 from pyfuse.graph.output_layouts import AxisOrder
-from pyfuse.host_values import HostArgument, HostCall, HostExpression, view_of
+from pyfuse.host_values import HostArgument, HostCall, HostExpression, cut_of, view_of
 from pyfuse.records import dataclass
 
 # How each dtype is packed into a 16-byte scalar slot. struct raises for a number that does not fit, as NumPy would.
@@ -26,6 +35,9 @@ _PACKED = {
     "b1": "?15x", "i1": "b15x", "i2": "h14x", "i4": "i12x", "i8": "q8x", "u1": "B15x", "u2": "H14x", "u4": "I12x",
     "u8": "Q8x", "f2": "e14x", "f4": "f12x", "f8": "d8x", "c8": "2f8x", "c16": "2d",
 }  # fmt: skip
+
+# Status bits of a kernel (docs/c-library.md, rule 5) that np.errstate decides about.
+_REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
 
 Allocate = Callable[[], np.ndarray]
 
@@ -41,7 +53,7 @@ class Launch:
         input_indices: parameters that are the inputs, or None where inputs must be evaluated.
         scalar_indices: likewise of the scalars.
         allocate: makes each output.
-        temporaries: make the kernel's own arrays.
+        temporaries: make the kernel's own arrays; a number stands for the output or temporary whose memory is shared.
         has_pieces: whether results depend on the size of NumPy's buffers.
         pack: addresses and scalars to bytes.
         replay_bits: status bits that mean "the original must run" whatever errstate says.
@@ -54,7 +66,7 @@ class Launch:
     scalar_indices: tuple[int, ...] | None
     has_complex_scalars: bool
     allocate: tuple[Allocate, ...]
-    temporaries: tuple[Allocate, ...]
+    temporaries: tuple[Allocate | int, ...]
     has_pieces: bool
     pack: Callable[..., bytes]
     finish: Callable[[Sequence[Any], Sequence[Any]], Any]
@@ -87,7 +99,7 @@ def make_launch(
         for shape, order, dtype in zip(geometry.shapes, geometry.orders, dtypes, strict=True)
     )
     temporaries = tuple(
-        allocator((size,), (0,), temporary.dtype)
+        temporary.shares if temporary.shares is not None else allocator((size,), (0,), temporary.dtype)
         for size, temporary in zip(geometry.temporaries, geometry.plan.temporaries, strict=True)
     )
     nests = nest_launches(geometry)
@@ -115,6 +127,22 @@ def make_launch(
         # its vector code, so NumPy computes it even where errstate ignores the error.
         replay_bits=16 | (8 if is_cast_to_integer else 0),
     )
+
+
+def must_report(status: int, replay_bits: int) -> bool:
+    """Whether NumPy would report what a kernel met, under the ``np.errstate`` in force."""
+    if status & replay_bits:
+        return True
+    modes: Mapping[str, object] = np.geterr()
+    return any(status & bit and modes[name] != "ignore" for bit, name in _REPORTED)
+
+
+def all_buffers(launch: Launch) -> list[np.ndarray]:
+    """New arrays for everything that a launch writes: outputs, then temporaries."""
+    buffers = [allocate() for allocate in launch.allocate]
+    for temporary in launch.temporaries:
+        buffers.append(buffers[temporary] if isinstance(temporary, int) else temporary())
+    return buffers
 
 
 def allocator(shape: tuple[int, ...], order: AxisOrder, dtype: np.dtype) -> Allocate:
@@ -202,6 +230,12 @@ def _build(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], know
             return _evaluated(expression, arguments, known)
         case ViewRecipe(base=base, axes=axes, part=part):
             return view_of(_built(base, arrays, arguments, known), axes, part)
+        case CutRecipe(base=base, axis=axis, start=start, extent=extent, step=step):
+            first, count = (int(_evaluated(number, arguments, known)) for number in (start, extent))
+            return cut_of(_built(base, arrays, arguments, known), axis, first, count, step)
+        case ReshapeRecipe(base=base, extents=extents):
+            shape = [int(_evaluated(number, arguments, known)) for number in extents]
+            return _built(base, arrays, arguments, known).reshape(shape)
         case ContainerRecipe(kind=kind, items=items, keys=keys):
             values = [_built(item, arrays, arguments, known) for item in items]
             return dict(zip(keys, values, strict=True)) if kind is dict else kind(values)

@@ -15,7 +15,7 @@ from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.build_graph import OutputRecipe
 from pyfuse.host_values import Guard, HostCall, HostConstant, evaluation_of
-from pyfuse.launch import Launch
+from pyfuse.launch import Launch, all_buffers, must_report
 from pyfuse.records import dataclass
 
 Arguments = Sequence[Any]
@@ -107,12 +107,13 @@ def _run_of_arrays(launch: Launch, address: Address) -> Run:
     assert launch.input_indices is not None
     start, pack, finish, (allocate,) = launch.prepared.start, launch.pack, launch.finish, launch.allocate
     pick = _picker(launch.input_indices)
+    finished = _finished(launch.replay_bits)
     if not _is_the_result(launch):
 
         def run_and_finish(arguments: Arguments) -> tuple[Any, int]:
             output = allocate()
             status = start(pack(*map(address, pick(arguments)), address(output)))
-            return finish((output,), arguments), status
+            return finished(finish, (output,), arguments, status)
 
         return run_and_finish
 
@@ -129,6 +130,7 @@ def _run_of_arrays_and_numbers(launch: Launch, address: Address) -> Run:
     assert launch.scalar_indices is not None
     start, pack, finish, (allocate,) = launch.prepared.start, launch.pack, launch.finish, launch.allocate
     pick, pick_numbers = _picker(launch.input_indices), _picker(launch.scalar_indices)
+    finished = _finished(launch.replay_bits)
 
     def run(arguments: Arguments) -> tuple[Any, int]:
         output = allocate()
@@ -138,10 +140,22 @@ def _run_of_arrays_and_numbers(launch: Launch, address: Address) -> Run:
             raise
         except Exception as error:
             raise _does_not_fit(error) from error
-        status = start(packed)
-        return finish((output,), arguments), status
+        return finished(finish, (output,), arguments, start(packed))
 
     return run
+
+
+def _finished(replay_bits: int) -> Callable[..., tuple[Any, int]]:
+    """What puts a result together, unless the original will run: then nothing of the user's arithmetic runs twice."""
+
+    def finished(
+        finish: Callable[[Sequence[Any], Arguments], Any], made: Sequence[Any], arguments: Arguments, status: int
+    ) -> tuple[Any, int]:
+        if status and must_report(status, replay_bits):
+            return None, status
+        return finish(made, arguments), status
+
+    return finished
 
 
 def _picker(indices: tuple[int, ...]) -> Callable[[Arguments], Iterable[Any]]:
@@ -160,26 +174,25 @@ def _is_the_result(launch: Launch) -> bool:
 
 def _run_of_anything(launch: Launch, address: Address) -> Run:
     specialization, indices = launch.specialization, launch.input_indices
-    start, pack, finish, allocations = launch.prepared.start, launch.pack, launch.finish, launch.allocate
+    start, pack, finish, count = launch.prepared.start, launch.pack, launch.finish, len(launch.allocate)
     evaluate = evaluation_of(specialization.inputs)
-    temporaries, has_scalars = launch.temporaries, bool(specialization.scalars)
+    has_scalars = bool(specialization.scalars)
+    finished = _finished(launch.replay_bits)
 
     def run(arguments: Arguments) -> tuple[Any, int]:
         if indices is not None:
             inputs = [arguments[index] for index in indices]
         else:
             inputs = evaluate(arguments)
-        outputs = [allocate() for allocate in allocations]
-        own = [allocate() for allocate in temporaries]
+        buffers = all_buffers(launch)
         try:
             scalars = launch.scalars(arguments) if has_scalars else ()
-            packed = pack(*map(address, inputs), *map(address, outputs), *map(address, own), *scalars)
+            packed = pack(*map(address, inputs), *map(address, buffers), *scalars)
         except MemoryError:
             raise
         except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
             raise _does_not_fit(error) from error
-        status = start(packed)
-        return finish(outputs, arguments), status
+        return finished(finish, buffers[:count], arguments, start(packed))
 
     return run
 

@@ -85,6 +85,42 @@ def unused_report(x: Array) -> Any:
     return x > 0
 
 
+def softmax_rows(x: Array) -> Any:
+    raised = np.exp(x - x.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+def column_statistics(x: Array) -> tuple[Any, Any]:
+    return x.mean(axis=0), x.std(axis=0)
+
+
+def full_sum_of_squares(x: Array) -> Any:
+    squares = x * x
+    return squares.sum()
+
+
+def argmax_rows(x: Array) -> Any:
+    return np.argmax(x, axis=1)
+
+
+def running_sum(x: Array) -> Any:
+    doubled = x + x
+    return np.cumsum(doubled)
+
+
+def joined_pieces(x: Array, y: Array) -> Any:
+    return np.concatenate([x * 2, np.sqrt(y), x])
+
+
+def short_row_distances(points: Array, others: Array) -> Any:
+    steps = points[:, None] - others
+    return np.sqrt((steps * steps).sum(axis=-1))
+
+
+def cast_sum_in_pieces(x: Array) -> Any:
+    return x.sum(axis=1, dtype=np.float64)
+
+
 def _array(dtype: str, *shape: int) -> Array:
     return np.ones(shape, dtype)
 
@@ -106,5 +142,13 @@ PROGRAMS: dict[str, Program] = {
         Program(view_result, (_array("i8", 3, 5),)),
         Program(casts, (_array("f8", 5),)),
         Program(unused_report, (_array("f8", 5),)),
+        Program(softmax_rows, (_array("f8", 3, 50),)),
+        Program(column_statistics, (_array("f8", 30, 50),)),
+        Program(full_sum_of_squares, (_array("f4", 30, 50),)),
+        Program(argmax_rows, (_array("f8", 3, 50),)),
+        Program(running_sum, (_array("f8", 50),)),
+        Program(joined_pieces, (_array("f8", 5), _array("f8", 7))),
+        Program(short_row_distances, (_array("f8", 5, 3), _array("f8", 7, 3))),
+        Program(cast_sum_in_pieces, (_array("f4", 3, 9000),)),
     )
 }

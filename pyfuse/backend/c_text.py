@@ -146,6 +146,8 @@ def function_name(operation_name: str, dtypes: Sequence[np.dtype]) -> str:
     codes = [code_of(dtype) for dtype in dtypes]
     if operation_name in _FUSED_IN_NUMPY and dtypes[0].kind == "c" and not numpy_fuses_complex_products():
         operation_name = f"{operation_name}_unfused"
+    if operation_name in ("fmax", "fmin") and code_of(dtypes[0]) in ("f4", "f8"):
+        operation_name = f"{operation_name}_asking"
     if operation_name == "nextafter" and dtypes[0] == HALF and numpy_steps_between_zeros():
         operation_name = "nextafter_signed"
     return f"pf_{operation_name}_{codes[0] if len(set(codes)) == 1 else ''.join(codes)}"

@@ -12,7 +12,7 @@ from pyfuse.frontend.interpret import Frame
 from pyfuse.frontend.names import Scope
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value
-from pyfuse.graph.nodes import Graph, Output, Slice
+from pyfuse.graph.nodes import Graph, Output
 from pyfuse.host_values import Guard, HostArgument, HostExpression
 from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource
@@ -49,6 +49,25 @@ class ViewRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CutRecipe:
+    """A NumPy view of another result: some elements along one axis (as in ``nodes.Slice``)."""
+
+    base: Recipe
+    axis: int
+    start: HostExpression
+    extent: HostExpression
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReshapeRecipe:
+    """A NumPy view of another result under other extents."""
+
+    base: Recipe
+    extents: tuple[HostExpression, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerRecipe:
     """A tuple, list or dict; ``keys`` only for a dict."""
 
@@ -57,7 +76,7 @@ class ContainerRecipe:
     keys: tuple[Any, ...] = ()
 
 
-Recipe = OutputRecipe | NumberRecipe | HostRecipe | ViewRecipe | ContainerRecipe
+Recipe = OutputRecipe | NumberRecipe | HostRecipe | ViewRecipe | CutRecipe | ReshapeRecipe | ContainerRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,16 +169,20 @@ class _RecipeWriter:
         if not isinstance(value, ArrayValue):
             raise refuse(Code.UNSUPPORTED_VALUE, "the function returns a function or an iterator", self._tracer.span)
         if value.base is not None:
-            return ViewRecipe(base=self.recipe(value.base), axes=value.axes, part=value.part)
+            return self._view(value, self.recipe(value.base))
         if value.argument is not None:
             return HostRecipe(expression=value.argument)
-        if isinstance(self._tracer.node(value), Slice):
-            raise refuse(
-                Code.UNSUPPORTED_OPERATION,
-                "a part of an array that the function makes is returned: NumPy returns a view of it",
-                self._tracer.span,
-                hints=("return a copy of it",),
-            )
         self.outputs.append(Output(node=self._tracer.node_of(value), is_scalar=value.is_scalar))
         index = len(self.outputs) - 1
         return NumberRecipe(index=index) if value.weak else OutputRecipe(index=index)
+
+    def _view(self, value: ArrayValue, base: Recipe) -> Recipe:
+        if value.cut is not None:
+            cut = value.cut
+            return CutRecipe(
+                base=base, axis=cut.axis, start=cut.start.expression, extent=cut.extent.expression, step=cut.step
+            )
+        if value.reshaped is not None:
+            extents = tuple(extent.expression for extent in value.reshaped.extents)
+            return ReshapeRecipe(base=base, extents=extents)
+        return ViewRecipe(base=base, axes=value.axes, part=value.part)

@@ -15,6 +15,7 @@ import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
+from pyfuse.frontend import computed_views
 from pyfuse.frontend.array_makers import copy_array
 from pyfuse.frontend.known_arguments import as_array, has_array
 from pyfuse.frontend.lifting import item_of
@@ -77,7 +78,7 @@ def selected(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> Value
         items: numbers, slices, None and Ellipsis.
 
     Raises:
-        CannotFuse: an index is of another kind, NumPy raises, or the array is not one that the call gives.
+        CannotFuse: an index is of another kind, or NumPy raises.
 
     Source: NumPy user guide, "Indexing on ndarrays", basic indexing.
     """
@@ -93,7 +94,7 @@ def selected(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> Value
         )
     given = host_expression_of(tracer, array)
     if given is None:
-        raise refuse_computed(tracer, "indexing")
+        return computed_views.selected(tracer, array, hosts)
     owner = HostValue(expression=given[0], value=given[1])
     shown = f"{given[0].text}[{', '.join(_index_text(item) for item in hosts)}]"
     if all(item.is_constant for item in hosts):
@@ -107,8 +108,11 @@ def selected(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> Value
 def view_function(function: Callable[..., Any]) -> Callable[..., Value]:
     """The handler of one of ``FUNCTIONS``."""
     name = f"np.{function.__name__}"
+    computed = _OF_COMPUTED.get(function)
 
     def handler(tracer: Tracer, *arguments: Value, **keywords: Value) -> Value:
+        if computed is not None and arguments and _is_computed(tracer, arguments[0]):
+            return computed_views.called(tracer, computed, name, arguments, keywords)
         return _view_call(tracer, function, name, arguments, keywords)
 
     return handler
@@ -117,8 +121,11 @@ def view_function(function: Callable[..., Any]) -> Callable[..., Value]:
 def view_method(name: str) -> Callable[..., Value]:
     """The handler of one of ``METHODS``."""
     function = getattr(np.ndarray, name)
+    computed = computed_views.METHODS.get(name)
 
     def handler(tracer: Tracer, *arguments: Value, **keywords: Value) -> Value:
+        if computed is not None and _is_computed(tracer, arguments[0]):
+            return computed_views.called(tracer, computed, f".{name}()", arguments, keywords)
         return _view_call(tracer, function, f".{name}()", arguments, keywords)
 
     return handler
@@ -128,6 +135,13 @@ def flatten(tracer: Tracer, array: ArrayValue, order: Value = constant("C")) -> 
     """``array.flatten``: NumPy puts the elements in a row, the kernel copies them."""
     row = _view_call(tracer, np.ndarray.ravel, ".flatten()", [array, order], {})
     return copy_array(tracer, as_array(tracer, row), "C")
+
+
+_OF_COMPUTED: dict[Any, Callable[..., Value]] = computed_views.FUNCTIONS
+
+
+def _is_computed(tracer: Tracer, value: Value) -> bool:
+    return isinstance(value, ArrayValue) and host_expression_of(tracer, value) is None
 
 
 # --- what is called at each call --------------------------------------------------------------------------------------

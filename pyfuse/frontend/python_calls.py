@@ -12,6 +12,7 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.known_arguments import has_array, static, whole_number
 from pyfuse.frontend.products import product
+from pyfuse.frontend.scalar_arithmetic import refuse_scalar_difference
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.ufunc_calls import power
 from pyfuse.frontend.values import ArrayValue, HostValue, Iteration, Value, constant, is_container
@@ -36,10 +37,6 @@ _OPERATOR_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "NotEq": operator.ne,
 }  # fmt: skip
 
-# On NumPy scalars these warn of integer overflow, which arrays do not; kernels compute as arrays do. (A quotient is
-# floating, and a division by zero sets the same flags.)
-_OVERFLOWING = frozenset({"Add", "Sub", "Mult", "USub", "Pow", "FloorDiv", "Mod", "LShift", "RShift"})
-
 
 def apply_operator(tracer: Tracer, class_name: str, operands: Sequence[Value]) -> Value:
     """A Python operator (the name of its ``ast`` class) on values.
@@ -55,45 +52,10 @@ def apply_operator(tracer: Tracer, class_name: str, operands: Sequence[Value]) -
     operation = by_python_operator(class_name)
     if operation is None:
         return product("matmul")(tracer, *operands)
-    _refuse_scalar_overflow(tracer, class_name, operands)
-    _refuse_complex_scalar_product(tracer, class_name, operands)
+    refuse_scalar_difference(tracer, class_name, operands)
     if class_name == "Pow":
         return power(tracer, operands[0], operands[1])
     return tracer.apply(operation, operands)[0]
-
-
-def _refuse_scalar_overflow(tracer: Tracer, class_name: str, operands: Sequence[Value]) -> None:
-    arrays = [operand for operand in operands if isinstance(operand, ArrayValue)]
-    if class_name not in _OVERFLOWING or not any(array.is_scalar for array in arrays):
-        return
-    if all(not tracer.draft.dims(tracer.node_of(array)) for array in arrays) and any(
-        tracer.dtype(array).kind in "iu" for array in arrays
-    ):
-        raise refuse(
-            Code.UNSUPPORTED_OPERATION,
-            "integer arithmetic of NumPy scalars stays with NumPy, which warns of overflow",
-            tracer.span,
-        )
-
-
-def _refuse_complex_scalar_product(tracer: Tracer, class_name: str, operands: Sequence[Value]) -> None:
-    """NumPy's complex scalars round each product of parts, its array loops may fuse them with the sum.
-
-    Source: numpy/_core/src/umath/scalarmath.c.src; compared with the loops over 26,000 pairs: of ``+ - * /`` only the
-    product differs.
-    """
-    arrays = [operand for operand in operands if isinstance(operand, ArrayValue)]
-    if class_name != "Mult" or not any(array.is_scalar for array in arrays):
-        return
-    kinds = [tracer.operand_type(operand) for operand in operands]
-    if all(not tracer.rank(array) for array in arrays) and any(
-        kind is complex or (isinstance(kind, np.dtype) and kind.kind == "c") for kind in kinds
-    ):
-        raise refuse(
-            Code.UNSUPPORTED_OPERATION,
-            "a product of complex NumPy scalars rounds otherwise than arrays do",
-            tracer.span,
-        )
 
 
 def _container_operator(tracer: Tracer, class_name: str, operands: Sequence[Value]) -> Value:
@@ -225,7 +187,8 @@ def _sum(tracer: Tracer, value: Value, start: Value = constant(0)) -> Value:
 
 def _abs(tracer: Tracer, value: Value) -> Value:
     if isinstance(value, ArrayValue):
-        _refuse_scalar_overflow(tracer, "USub", [value])
+        refuse_scalar_difference(tracer, "USub", [value])
+        refuse_scalar_difference(tracer, "Abs", [value])
         return tracer.apply_named("absolute", value)
     return tracer.host_call(abs, [_host(tracer, value)], "abs")
 
@@ -236,7 +199,7 @@ def _pow(tracer: Tracer, base: Value, exponent: Value) -> Value:
 
 def _divmod(tracer: Tracer, left: Value, right: Value) -> Value:
     if has_array([left, right]):
-        _refuse_scalar_overflow(tracer, "Mod", [left, right])
+        refuse_scalar_difference(tracer, "Mod", [left, right])
         return tuple(tracer.apply(by_name("divmod"), [left, right]))
     return (apply_operator(tracer, "FloorDiv", [left, right]), apply_operator(tracer, "Mod", [left, right]))
 

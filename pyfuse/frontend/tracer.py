@@ -11,7 +11,7 @@ import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.lifting import Lifter
-from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant, is_container
+from pyfuse.frontend.values import ArrayValue, Cut, HostValue, Reshaped, Value, constant, is_container
 from pyfuse.graph.infer import OperandType, is_fused_dtype, resolve, resolve_reduction
 from pyfuse.graph.nodes import ONE, Constant, Graph, HostExtent, InputExtent, Node, Number, Origin, Output
 from pyfuse.graph.ops import Fold, Operation, by_name
@@ -42,7 +42,7 @@ class Tracer(Lifter):
         if array.base is not None:
             base = self.node_of(array.base)
             if base != array.base_node:
-                array.node = self._part_node(base, array.part) if array.part else self._view_node(base, array.axes)
+                array.node = self._node_of_view(array, base)
                 array.base_node = base
         return array.node
 
@@ -67,6 +67,18 @@ class Tracer(Lifter):
         if array.is_scalar:
             return ArrayValue(node=self._part_node(self.node_of(array), name), is_scalar=True)
         return ArrayValue(node=-1, base=array, part=name)
+
+    def _node_of_view(self, array: ArrayValue, base: int) -> int:
+        if array.part:
+            return self._part_node(base, array.part)
+        if array.cut is not None:
+            cut = array.cut
+            return self.draft.slice(
+                base, cut.axis, cut.number, cut.dim, self.origin(), step=cut.step, siblings=cut.siblings
+            )
+        if array.reshaped is not None:
+            return self.draft.reshape(base, array.reshaped.dims, self.origin())
+        return self._view_node(base, array.axes)
 
     def _view_node(self, base: int, axes: tuple[int | None, ...]) -> int:
         return self.draft.view(base, axes, self.origin())
@@ -271,20 +283,25 @@ class Tracer(Lifter):
     def slice(
         self, array: ArrayValue, axis: int, start: HostValue, extent: HostValue, *, step: int = 1, siblings: int = 0
     ) -> ArrayValue:
-        """Elements ``start``, ``start + step``, ... along an axis of a value that the kernel computes, to be read only.
+        """A view of elements ``start``, ``start + step``, ... along an axis of a value that the kernel computes.
 
         ``siblings`` slices of the array along the axis, this one among them, hold all its elements (0: unknown).
         """
-        node = self.draft.slice(
-            self.node_of(array),
-            axis,
-            self.number(start),
-            self.dim(extent),
-            self.origin(),
+        cut = Cut(
+            axis=axis,
+            start=start,
+            extent=extent,
             step=step,
             siblings=siblings,
+            number=self.number(start),
+            dim=self.dim(extent),
         )
-        return ArrayValue(node=node)
+        return ArrayValue(node=-1, base=array, cut=cut)
+
+    def reshape(self, array: ArrayValue, extents: Sequence[HostValue]) -> ArrayValue:
+        """A view of a value that the kernel computes, in C order, under other extents of the same product."""
+        dims = tuple(self.dim(extent) for extent in extents)
+        return ArrayValue(node=-1, base=array, reshaped=Reshaped(extents=tuple(extents), dims=dims))
 
     def assemble(
         self,

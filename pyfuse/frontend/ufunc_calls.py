@@ -9,6 +9,7 @@ import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.known_arguments import NONE, as_array, as_dtype, is_none, listed, only_defaults, static
+from pyfuse.frontend.scalar_arithmetic import is_complex_scalar
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 from pyfuse.graph.infer import resolve
@@ -35,6 +36,10 @@ def call_ufunc(tracer: Tracer, operation: Operation, arguments: Sequence[Value],
     dtype = None if is_none(dtype_value) else as_dtype(tracer, dtype_value)
     casting = static(tracer, options.pop("casting", constant("same_kind")))
     only_defaults(tracer, operation.name, options, order="K", subok=True)
+    if operation.name in ("square", "multiply") and all(is_complex_scalar(tracer, operand) for operand in operands):
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, "complex NumPy scalars are multiplied with other rounding", tracer.span
+        )
     if operation.name == "power" and dtype is None:
         made: tuple[ArrayValue, ...] = (power(tracer, operands[0], operands[1]),)
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+from pyfuse.graph.nodes import HostExtent
 from pyfuse.host_values import HostConstant, HostExpression
 from pyfuse.records import dataclass
 from pyfuse.source import FunctionSource
@@ -35,6 +36,37 @@ class HostValue:
         return isinstance(self.expression, HostConstant)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cut:
+    """Some elements along one axis, as in ``nodes.Slice``: as the call computes it, and as the graph names it.
+
+    Attributes:
+        axis: which.
+        start: the first element, not negative.
+        extent: how many.
+        step: distance of neighbours.
+        siblings: as in ``nodes.Slice``.
+        number: ``start`` in the graph.
+        dim: ``extent`` in the graph.
+    """
+
+    axis: int
+    start: HostValue
+    extent: HostValue
+    step: int
+    siblings: int
+    number: int | HostExtent
+    dim: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reshaped:
+    """The same elements in C order under other extents: as the call computes them, and as dimensions of the graph."""
+
+    extents: tuple[HostValue, ...]
+    dims: tuple[int, ...]
+
+
 @dataclasses.dataclass(kw_only=True, eq=False)
 class ArrayValue:
     """An array, or a NumPy scalar, that the kernel holds. Python names share it, as they share the array.
@@ -47,6 +79,8 @@ class ArrayValue:
         base: the array that this is a view of.
         axes: of a view under other axes, as in ``nodes.View``.
         part: ``real`` or ``imag``, of a view of one part of a complex array.
+        cut: of a view of some elements along one axis.
+        reshaped: of a view under other extents.
         weak: the Python type of a number that is no NumPy scalar (``np.count_nonzero`` gives an int).
     """
 
@@ -57,6 +91,8 @@ class ArrayValue:
     base: ArrayValue | None = None
     axes: tuple[int | None, ...] = ()
     part: str | None = None
+    cut: Cut | None = None
+    reshaped: Reshaped | None = None
     weak: type | None = None
     base_node: int = dataclasses.field(default=-1)
 

@@ -24,6 +24,7 @@ from pyfuse.graph.nodes import (
     Origin,
     Output,
     Reduce,
+    Reshape,
     Scalar,
     Scan,
     Slice,
@@ -168,21 +169,23 @@ class GraphDraft:
         keepdims: bool = False,
         initial: int | None = None,
     ) -> int:
-        """One result for all elements along ``axes`` (see ``Reduce``)."""
-        reduced = set(axes)
-        dims = [ONE if axis in reduced else dim for axis, dim in enumerate(self.dims(operand))]
-        kept = dims if keepdims else [dim for axis, dim in enumerate(dims) if axis not in reduced]
+        """One result for all elements along ``axes`` (see ``Reduce``); ``keepdims``: these stay, with extent one."""
+        reduced = sorted(set(axes))
+        dims = self.dims(operand)
+        kept = [axis for axis in range(len(dims)) if axis not in reduced]
         node = Reduce(
             dtype=dtype,
-            dims=tuple(kept),
+            dims=tuple(dims[axis] for axis in kept),
             operation=operation,
             operand=operand,
-            axes=tuple(sorted(reduced)),
-            keepdims=keepdims,
+            axes=tuple(reduced),
             initial=initial,
             origin=origin,
         )
-        return self._append(node)
+        index = self._append(node)
+        if not keepdims:
+            return index
+        return self.view(index, [kept.index(axis) if axis in kept else None for axis in range(len(dims))], origin)
 
     def scan(self, operation: str, operand: int, axis: int, origin: Origin) -> int:
         """All results along ``axis`` (see ``Scan``)."""
@@ -214,6 +217,10 @@ class GraphDraft:
             origin=origin,
         )
         return self._append(node)
+
+    def reshape(self, operand: int, dims: Dims, origin: Origin) -> int:
+        """The elements of a node in C order under other dimensions (see ``Reshape``)."""
+        return self._append(Reshape(dtype=self._nodes[operand].dtype, dims=dims, operand=operand, origin=origin))
 
     def assemble(
         self,
@@ -264,7 +271,7 @@ class GraphDraft:
             for position, dim in enumerate(dims, start=rank - len(dims)):
                 if dim != ONE:
                     result[position] = dim if result[position] == ONE else self._unify(result[position], dim)
-        return tuple(result)
+        return tuple(self._root(dim) for dim in result)  # a later axis may have made an earlier one's dimension another
 
     def rename(self, index: int, origin: Origin) -> None:
         """Give a node the user's name for it, where it has none yet."""

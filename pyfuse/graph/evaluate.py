@@ -19,12 +19,14 @@ from pyfuse.graph.nodes import (
     InputExtent,
     Node,
     Reduce,
+    Reshape,
     Scalar,
     Scan,
     Slice,
     View,
 )
 from pyfuse.graph.ops import by_name, callable_of
+from pyfuse.host_values import cut_of
 
 
 def evaluate(
@@ -97,7 +99,10 @@ def _value(
             extent = _shape(graph, node, inputs, extents)[node.axis]
             if is_miniature:
                 return _miniature_slice(node, values[node.operand], extent)
-            return _slice(node, values, extent, extents)
+            return cut_of(values[node.operand], node.axis, number_at(node.start, extents), extent, node.step)
+        case Reshape():
+            shape = _shape(graph, node, inputs, extents)
+            return np.ones(shape, node.dtype) if is_miniature else np.reshape(values[node.operand], shape)
         case Assemble():
             result = _empty_assembly(node, values, _shape(graph, node, inputs, extents))
             return result if is_miniature else _assemble(node, values, result, extents)
@@ -153,18 +158,9 @@ def _reduce(node: Reduce, values: list[Any]) -> Any:
     function: Any = callable_of(operation)
     if operation.finds_an_index:
         axis = None if len(node.axes) == operand.ndim else node.axes[0]
-        return function(operand, axis=axis, keepdims=node.keepdims)
+        return function(operand, axis=axis)
     options = {} if node.initial is None else {"initial": values[node.initial]}
-    return function.reduce(operand, axis=node.axes, dtype=node.dtype, keepdims=node.keepdims, **options)
-
-
-def _slice(node: Slice, values: list[Any], extent: int, extents: Sequence[int]) -> Any:
-    start = number_at(node.start, extents)
-    stop: int | None = start + extent * node.step
-    if node.step < 0 and stop is not None and stop < 0:
-        stop = None
-    operand = values[node.operand]
-    return operand[(slice(None),) * node.axis + (slice(start, stop, node.step),)]
+    return function.reduce(operand, axis=node.axes, dtype=node.dtype, **options)
 
 
 def _miniature_slice(node: Slice, operand: Any, extent: int) -> Any:

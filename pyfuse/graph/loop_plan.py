@@ -6,7 +6,7 @@ import enum
 
 import numpy as np
 
-from pyfuse.graph.nodes import Dims, HostExtent, Number, code_of
+from pyfuse.graph.nodes import ONE, Dims, HostExtent, Number, code_of
 from pyfuse.graph.reduction_forms import ReductionForm
 from pyfuse.records import dataclass
 
@@ -221,10 +221,12 @@ class Temporary:
     Attributes:
         dtype: of its elements.
         dims: its axes; it is in C order. None: one element for each part of a nest.
+        shares: the output or temporary whose memory it is, seen under other dimensions.
     """
 
     dtype: np.dtype
     dims: Dims | None
+    shares: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +243,7 @@ class LoopPlan:
 def plan_text(plan: LoopPlan) -> str:
     """The stable text form of a plan, ending in a newline."""
     lines = [
-        f"tmp{number} : {code_of(temporary.dtype)}[{_dims_text(temporary.dims)}]"
+        f"tmp{number} : {code_of(temporary.dtype)}[{_dims_text(temporary.dims)}]{_shared_text(temporary, plan)}"
         for number, temporary in enumerate(plan.temporaries)
     ]
     for number, nest in enumerate(plan.nests):
@@ -249,6 +251,10 @@ def plan_text(plan: LoopPlan) -> str:
         lines += [f"  {_step_text(position, step, nest, plan)}" for position, step in enumerate(nest.steps)]
         lines += [f"  {_store_text(position, nest, plan)}" for position in range(len(nest.stores))]
     return "\n".join(lines) + "\n"
+
+
+def _shared_text(temporary: Temporary, plan: LoopPlan) -> str:
+    return "" if temporary.shares is None else f" in {_operand_text(plan.input_count + temporary.shares, plan)}"
 
 
 def _loops_text(nest: Nest | ReductionNest) -> str:
@@ -259,7 +265,7 @@ def _loops_text(nest: Nest | ReductionNest) -> str:
 
 
 def _dims_text(dims: Dims | None) -> str:
-    return "parts" if dims is None else ", ".join(f"d{dim}" for dim in dims)
+    return "parts" if dims is None else ", ".join("1" if dim == ONE else f"d{dim}" for dim in dims)
 
 
 def _step_text(position: int, step: Step, nest: Nest | ReductionNest, plan: LoopPlan) -> str:
@@ -303,7 +309,9 @@ def _store_text(position: int, nest: Nest | ReductionNest, plan: LoopPlan) -> st
     if isinstance(nest, ReductionNest):
         number = nest.store_phases[position]
         phase = " after all passes" if number == EPILOGUE else f" in pass {number}"
-    return f"store t{store.step} to {where}{_offsets_text(store.offsets)}{phase}"
+    scans = [value for value in getattr(nest, "accumulations", ()) if value.scan_store == position]
+    value = _accumulation_text(scans[0]) if scans else f"t{store.step}"
+    return f"store {value} to {where}{_offsets_text(store.offsets)}{phase}"
 
 
 def _operand_text(index: int, plan: LoopPlan) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 import numpy as np
 
 from pyfuse.graph.loop_plan import Style, Temporary
-from pyfuse.graph.nest_steps import AxisMap, is_anchor, plain_map
-from pyfuse.graph.nodes import Dims, Graph, Scan
+from pyfuse.graph.nest_steps import AxisMap, plain_map
+from pyfuse.graph.nodes import Dims, Graph, Reshape, Scan
 from pyfuse.graph.reduction_forms import ReductionForm
 
 
@@ -24,12 +25,17 @@ class Member:
 
 @dataclasses.dataclass(kw_only=True)
 class Write:
-    """A value that a group writes to a buffer: ``axes`` of the value, ``target`` of the buffer."""
+    """A value that a group writes to a buffer: ``axes`` of the value, ``target`` of the buffer.
+
+    Attributes:
+        computes: the value is an anchor that is computed here.
+    """
 
     value: int
     buffer: int
     axes: AxisMap
     target: AxisMap
+    computes: bool = False
     phase: int = 0
 
 
@@ -63,12 +69,12 @@ class Group:
 class Buffers:
     """Which arrays hold the values of anchors: outputs of the kernel, or temporaries."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, anchors: Collection[int]) -> None:
         self.temporaries: list[Temporary] = []
         self._graph = graph
         self._homes: dict[int, int] = {}
         for number, output in enumerate(graph.outputs):
-            if is_anchor(graph.nodes[output.node]):
+            if output.node in anchors and not isinstance(graph.nodes[output.node], Reshape):
                 self._homes.setdefault(output.node, number)
 
     def known(self, anchor: int) -> int | None:
@@ -86,7 +92,12 @@ class Buffers:
         """The number of an anchor's array among all operands of the kernel."""
         return self._graph.input_count + self.of(anchor)
 
-    def add_temporary(self, dtype: np.dtype, dims: Dims | None) -> int:
+    def share(self, anchor: int, buffer: int) -> None:
+        """Let an anchor's values be those of another array, under the anchor's dimensions."""
+        node = self._graph.nodes[anchor]
+        self._homes[anchor] = self.add_temporary(node.dtype, node.dims, shares=buffer)
+
+    def add_temporary(self, dtype: np.dtype, dims: Dims | None, shares: int | None = None) -> int:
         """A new temporary's number among outputs and temporaries."""
-        self.temporaries.append(Temporary(dtype=dtype, dims=dims))
+        self.temporaries.append(Temporary(dtype=dtype, dims=dims, shares=shares))
         return len(self._graph.outputs) + len(self.temporaries) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pyfuse.graph.loop_plan import (
@@ -25,12 +25,14 @@ from pyfuse.graph.nodes import (
     Input,
     Node,
     Reduce,
+    Reshape,
     Scalar,
     Scan,
     Slice,
     View,
+    operands_of,
 )
-from pyfuse.graph.ops import by_name
+from pyfuse.graph.ops import Cost, by_name
 
 
 class AxisUse(NamedTuple):
@@ -52,9 +54,50 @@ AxisMap = tuple[AxisUse, ...]
 STILL = AxisUse(None)
 
 
-def is_anchor(node: Node) -> bool:
-    """Whether a value is computed by loops of its own, and read from memory by everything else."""
-    return isinstance(node, Reduce | Scan | Assemble)
+# A value that costs more than this many picoseconds is not computed again for every row of a larger array.
+HELD_ABOVE = int(Cost.DIVISION)
+
+
+def anchors_of(graph: Graph) -> frozenset[int]:
+    """The values that loops of their own compute, and that everything else reads from memory.
+
+    Results of reductions and scans, arrays that are put together or reshaped, and values that are dear and would be
+    computed for every row of a larger array that they are broadcast to. (What is constant along the last axis is
+    computed once a row, and not held.)
+    """
+    held = set()
+    for node in graph.nodes:
+        if not isinstance(node, Apply) or not node.dims or node.dims[-1] == ONE:
+            continue
+        for operand in node.operands:
+            dims = graph.nodes[operand].dims
+            is_broadcast = sum(dim != ONE for dim in dims) < sum(dim != ONE for dim in node.dims)
+            if dims and dims[-1] != ONE and is_broadcast:
+                held.add(_without_views(graph, operand))
+    always = {index for index, node in enumerate(graph.nodes) if isinstance(node, Reduce | Scan | Assemble | Reshape)}
+    dear = {index for index in held if isinstance(graph.nodes[index], Apply) and _cost(graph, index) > HELD_ABOVE}
+    return frozenset(always | dear)
+
+
+def _without_views(graph: Graph, index: int) -> int:
+    while isinstance(node := graph.nodes[index], View):
+        index = node.operand
+    return index
+
+
+def _cost(graph: Graph, root: int) -> int:
+    """Picoseconds for one element of a value, from what is in memory."""
+    pending, seen, cost = [root], {root}, 0
+    while pending:
+        node = graph.nodes[pending.pop()]
+        if isinstance(node, Apply):
+            cost += int(by_name(node.operation).cost)
+        if isinstance(node, Apply | View | Slice):
+            for operand in operands_of(node):
+                if operand not in seen:
+                    seen.add(operand)
+                    pending.append(operand)
+    return cost
 
 
 def plain_map(graph: Graph, index: int, loops: Sequence[int]) -> AxisMap:
@@ -64,7 +107,7 @@ def plain_map(graph: Graph, index: int, loops: Sequence[int]) -> AxisMap:
 
 
 def operand_maps(graph: Graph, node: Node, axes: AxisMap) -> list[tuple[int, AxisMap]]:
-    """What a node reads, and how, when it is itself walked by ``axes``; nothing for an anchor."""
+    """What a node reads, and how, when it is itself walked by ``axes``; for one that is computed where it is read."""
     match node:
         case View():
             rank = len(graph.nodes[node.operand].dims)
@@ -97,16 +140,17 @@ def _sum(*sums: Sum) -> Sum:
     return (*slots, (1, known)) if known else slots
 
 
-def anchors_read(graph: Graph, roots: Sequence[tuple[int, AxisMap]]) -> Iterator[tuple[int, AxisMap]]:
+def anchors_read(
+    graph: Graph, roots: Sequence[tuple[int, AxisMap]], anchors: Collection[int]
+) -> Iterator[tuple[int, AxisMap]]:
     """The anchors that values read, each with every axis map under which it is read."""
     pending, seen = list(roots), set(roots)
     while pending:
         index, axes = pending.pop()
-        node = graph.nodes[index]
-        if is_anchor(node):
+        if index in anchors:
             yield index, axes
             continue
-        for need in operand_maps(graph, node, axes):
+        for need in operand_maps(graph, graph.nodes[index], axes):
             if need not in seen:
                 seen.add(need)
                 pending.append(need)
@@ -118,6 +162,7 @@ class StepWriter:
     Args:
         graph: of the kernel.
         loop_count: axes of the nest.
+        anchors: values that are read from memory.
         buffer_of: for an anchor, the operand that holds its values.
         own: for anchors that this nest reduces to, the axis map under which their result is at hand, and its number.
     """
@@ -126,6 +171,7 @@ class StepWriter:
         self,
         graph: Graph,
         loop_count: int,
+        anchors: Collection[int],
         buffer_of: Callable[[int], int],
         own: Mapping[int, tuple[AxisMap, int]] | None = None,
     ) -> None:
@@ -133,6 +179,7 @@ class StepWriter:
         self.steps: list[Step] = []
         self._graph = graph
         self._loop_count = loop_count
+        self._anchors = anchors
         self._buffer_of = buffer_of
         self._own = own or {}
         self._known: dict[tuple[int, AxisMap], int] = {}
@@ -145,7 +192,8 @@ class StepWriter:
             if (index, axes) in self._known:
                 pending.pop()
                 continue
-            needed = operand_maps(self._graph, self._graph.nodes[index], axes)
+            is_read = index in self._anchors
+            needed = [] if is_read else operand_maps(self._graph, self._graph.nodes[index], axes)
             missing = [need for need in needed if need not in self._known]
             if missing:
                 pending += reversed(missing)
@@ -166,8 +214,14 @@ class StepWriter:
 
     def _add_step(self, index: int, axes: AxisMap, operands: list[int]) -> int:
         node = self._graph.nodes[index]
-        source: LoadStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep
+        source: LoadStep | ScalarStep | ConstantStep | ApplyStep
         varies = frozenset(axis for operand in operands for axis in self.steps[operand].varies_along)
+        if index in self._anchors:
+            if self._own.get(index, (None, 0))[0] != axes:
+                return self._add_load(node, self._buffer_of(index), axes)
+            varies = frozenset(use.loop for use in axes if use.loop is not None)
+            reduced = ReducedStep(accumulation=self._own[index][1])
+            return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=reduced))
         match node:
             case View() | Slice():
                 return operands[0]
@@ -179,11 +233,6 @@ class StepWriter:
                 source = ConstantStep(value=node.value)
             case Apply():
                 source = ApplyStep(operation=node.operation, operands=tuple(operands), result=node.result)
-            case _ if is_anchor(node):
-                if self._own.get(index, (None, 0))[0] != axes:
-                    return self._add_load(node, self._buffer_of(index), axes)
-                source = ReducedStep(accumulation=self._own[index][1])
-                varies = frozenset(use.loop for use in axes if use.loop is not None)
             case _:
                 raise AssertionError(f"unknown node {node!r}")
         return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=source))

@@ -16,13 +16,16 @@ HALF = np.dtype("f2")
 INDEX = np.dtype("i8")
 
 
-def write_nest(graph: Graph, group: Group, buffers: Buffers) -> Nest | ReductionNest:
-    """The nest of a group; values of other nests are read from their buffers."""
-    return _map_nest(graph, group, buffers) if group.style is None else _reduction_nest(graph, group, buffers)
+def write_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[int]) -> Nest | ReductionNest:
+    """The nest of a group; anchors of other nests are read from their buffers."""
+    others = anchors - {write.value for write in group.writes if write.computes}
+    if group.style is None:
+        return _map_nest(graph, group, buffers, others)
+    return _reduction_nest(graph, group, buffers, others)
 
 
-def _map_nest(graph: Graph, group: Group, buffers: Buffers) -> Nest:
-    writer = StepWriter(graph, len(group.kept), buffers.operand)
+def _map_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[int]) -> Nest:
+    writer = StepWriter(graph, len(group.kept), anchors, buffers.operand)
     stores = tuple(_store(graph, writer, write) for write in group.writes)
     last = len(group.kept) - 1 if group.kept else None
     return Nest(
@@ -45,14 +48,14 @@ def _store(graph: Graph, writer: StepWriter, write: Write, step: int | None = No
     )
 
 
-def _reduction_nest(graph: Graph, group: Group, buffers: Buffers) -> ReductionNest:
+def _reduction_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[int]) -> ReductionNest:
     own = {
         member.node: (group.result_axes(graph, member.node), number)
         for number, member in enumerate(group.members)
         if isinstance(graph.nodes[member.node], Reduce)
     }
     count = len(group.kept) + len(group.lead) + len(group.row)
-    writer = StepWriter(graph, count, buffers.operand, own)
+    writer = StepWriter(graph, count, anchors, buffers.operand, own)
     values = [_accumulated(graph, writer, member) for member in group.members]
     stores: list[Store] = []
     scans: dict[int, int] = {}

@@ -101,15 +101,13 @@ class Reduce(Node):
     Attributes:
         operation: name in the operation table.
         operand: index of an earlier node, of the loop's dtype: NumPy's cast inside the loop is an implicit cast.
-        axes: of the operand, ascending. The node's dimensions are those of the others; with ``keepdims`` these stay,
-            with extent one.
+        axes: of the operand, ascending. The node's dimensions are those of the others (``keepdims`` is a view of it).
         initial: index of a node of rank 0 that comes before the first element, in place of the ufunc's identity.
     """
 
     operation: str
     operand: int
     axes: tuple[int, ...]
-    keepdims: bool = False
     initial: int | None = None
 
 
@@ -146,6 +144,17 @@ class Slice(Node):
     start: int | HostExtent
     step: int = 1
     siblings: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reshape(Node):
+    """The elements of an earlier node, in C order, under other dimensions with as many elements.
+
+    Attributes:
+        operand: index of the node, which must lie in C order in memory: else NumPy copies.
+    """
+
+    operand: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +238,7 @@ def operands_of(node: Node) -> tuple[int, ...]:
     match node:
         case Apply(operands=operands):
             return operands
-        case View(operand=operand) | Scan(operand=operand) | Slice(operand=operand):
+        case View(operand=operand) | Scan(operand=operand) | Slice(operand=operand) | Reshape(operand=operand):
             return (operand,)
         case Reduce(operand=operand, initial=initial):
             return (operand,) if initial is None else (operand, initial)
@@ -256,7 +265,7 @@ def renumbered(node: Node, number: Mapping[int, int] | Sequence[int]) -> Node:
         case Apply(kept_layout=kept):
             moved = None if kept is None else number[kept]
             return replace(node, operands=tuple(number[index] for index in node.operands), kept_layout=moved)
-        case View() | Scan() | Slice():
+        case View() | Scan() | Slice() | Reshape():
             return replace(node, operand=number[node.operand])
         case Reduce(initial=initial):
             start = None if initial is None else number[initial]

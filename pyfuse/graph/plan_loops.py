@@ -7,13 +7,14 @@ reductions (a softmax is three passes over a row that stays in cache).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from pyfuse.graph.loop_plan import EPILOGUE, LoopPlan, Nest, ReductionNest, Style
 from pyfuse.graph.nest_groups import Buffers, Group, Member, Write
-from pyfuse.graph.nest_steps import AxisMap, AxisUse, anchors_read, plain_map
+from pyfuse.graph.nest_steps import AxisMap, AxisUse, anchors_of, anchors_read, plain_map
 from pyfuse.graph.nest_writer import write_nest
-from pyfuse.graph.nodes import ONE, Assemble, Dims, Graph, HostExtent, Reduce, Scan
+from pyfuse.graph.nodes import ONE, Assemble, Dims, Graph, HostExtent, Reduce, Reshape, Scan
 from pyfuse.graph.ops import Fold, by_name
 from pyfuse.graph.reduction_forms import ReductionForm, reductions_of
 
@@ -38,7 +39,8 @@ class _Planner:
         self._forms = forms
         self._groups: list[Group] = []
         self._places: dict[int, list[int]] = {}  # of each anchor, the groups that compute it
-        self._buffers = Buffers(graph)
+        self._anchors = anchors_of(graph)
+        self._buffers = Buffers(graph, self._anchors)
         self._read: set[int] = set()  # anchors that another nest than their own reads
 
     def plan(self) -> LoopPlan:
@@ -47,9 +49,13 @@ class _Planner:
                 self._place_reduction(index, node)
             elif isinstance(node, Assemble):
                 self._place_pieces(index, node)
+            elif isinstance(node, Reshape):
+                self._place_reshaped(index, node)
+            elif index in self._anchors:
+                self._places[index] = [self._place_whole(index, self._buffers.of(index), computes=True)]
         for number, output in enumerate(self._graph.outputs):
             if self._buffers.known(output.node) != number:
-                self._place_output(number, output.node)
+                self._place_whole(output.node, number)
         nests = tuple(self._nest(group) for group in self._groups)
         return LoopPlan(
             nests=nests,
@@ -116,7 +122,7 @@ class _Planner:
         roots = [(node.operand, member.operand_axes)]
         if isinstance(node, Reduce) and node.initial is not None:
             roots.append((node.initial, ()))
-        return list(anchors_read(self._graph, roots))
+        return list(anchors_read(self._graph, roots, self._anchors))
 
     def _may_join(self, wanted: Group, group: Group, reads: Reads) -> bool:
         return group.key == wanted.key and self._are_at_hand(reads, group)
@@ -148,55 +154,66 @@ class _Planner:
         for piece, start in zip(node.pieces, node.starts, strict=True):
             loops = range(sum(dim != ONE for dim in self._graph.nodes[piece].dims))
             axes = plain_map(self._graph, piece, loops)
-            places.append(self._place_write(piece, buffer, axes, _piece_target(axes, node, start)))
+            target = _piece_target(axes, node, start)
+            places.append(self._place_write(Write(value=piece, buffer=buffer, axes=axes, target=target)))
         self._places[index] = places
 
-    def _place_output(self, number: int, value: int) -> None:
+    def _place_reshaped(self, index: int, node: Reshape) -> None:
+        """The operand goes to memory in C order, where it is seen under the other dimensions."""
+        operand = self._graph.nodes[node.operand]
+        if node.operand in self._anchors:
+            buffer, places = self._buffers.of(node.operand), self._places[node.operand]
+            self._read.add(node.operand)
+        else:
+            buffer = self._buffers.add_temporary(operand.dtype, operand.dims)
+            axes = plain_map(self._graph, node.operand, range(sum(dim != ONE for dim in operand.dims)))
+            places = [self._place_write(Write(value=node.operand, buffer=buffer, axes=axes, target=axes))]
+        self._buffers.share(index, buffer)
+        self._places[index] = places
+
+    def _place_whole(self, value: int, buffer: int, *, computes: bool = False) -> int:
+        """Put a value that fills an array into a group; returns its place."""
         loops = range(sum(dim != ONE for dim in self._graph.nodes[value].dims))
         axes = plain_map(self._graph, value, loops)
-        self._place_write(value, number, axes, axes)
+        return self._place_write(Write(value=value, buffer=buffer, axes=axes, target=axes, computes=computes))
 
-    def _place_write(self, value: int, buffer: int, axes: AxisMap, target: AxisMap) -> int:
+    def _place_write(self, write: Write) -> int:
         """Put a value that goes to memory into a group; returns its place."""
-        dims = tuple(dim for dim in self._graph.nodes[value].dims if dim != ONE)
+        dims = tuple(dim for dim in self._graph.nodes[write.value].dims if dim != ONE)
         for place, group in enumerate(self._groups):
-            found = self._as_part_of(group, value, dims, axes, target, buffer)
+            found = self._as_part_of(group, dims, write)
             if found is not None:
                 group.writes.append(found)
                 return place
-        reads = list(anchors_read(self._graph, [(value, axes)]))
         self._groups.append(Group(style=None, key=(None, dims), kept=dims))
-        self._groups[-1].writes.append(Write(value=value, buffer=buffer, axes=axes, target=target))
-        self._note_reads(len(self._groups) - 1, reads)
+        self._groups[-1].writes.append(write)
+        self._note_reads(len(self._groups) - 1, self._reads_of(write))
         return len(self._groups) - 1
 
-    def _as_part_of(
-        self, group: Group, value: int, dims: Dims, axes: AxisMap, target: AxisMap, buffer: int
-    ) -> Write | None:
+    def _reads_of(self, write: Write) -> Reads:
+        anchors = self._anchors - {write.value} if write.computes else self._anchors
+        return list(anchors_read(self._graph, [(write.value, write.axes)], anchors))
+
+    def _as_part_of(self, group: Group, dims: Dims, write: Write) -> Write | None:
         """The write as one of a group's, or None where it does not belong there."""
         place = self._groups.index(group)
-        if group.style is None:
-            reads = list(anchors_read(self._graph, [(value, axes)]))
-            if group.kept != dims or not self._are_at_hand(reads, group):
-                return None
-            self._note_reads(place, reads)
-            return Write(value=value, buffer=buffer, axes=axes, target=target)
-        results = {member.node for member in group.members}
         if dims == group.kept:
-            reads = list(anchors_read(self._graph, [(value, axes)]))
-            if not any(anchor in results for anchor, _ in reads) or not self._are_at_hand(reads, group, after_all=True):
+            results = {member.node for member in group.members}
+            reads = self._reads_of(write)
+            is_wanted = group.style is None or any(anchor in results for anchor, _ in reads)
+            if not is_wanted or not self._are_at_hand(reads, group, after_all=True):
                 return None
             self._note_reads(place, reads)
-            return Write(value=value, buffer=buffer, axes=axes, target=target, phase=EPILOGUE)
+            return dataclasses.replace(write, phase=0 if group.style is None else EPILOGUE)
         if group.style is not Style.ROWS or dims != group.walked[0] or group.lead or self._is_scan(group):
             return None
-        renamed = dict(enumerate(group.walked[1]))
-        axes, target = (_renamed(uses, renamed) for uses in (axes, target))
-        reads = list(anchors_read(self._graph, [(value, axes)]))
+        loops = dict(enumerate(group.walked[1]))
+        moved = dataclasses.replace(write, axes=_renamed(write.axes, loops), target=_renamed(write.target, loops))
+        reads = self._reads_of(moved)
         if not self._are_at_hand(reads, group):
             return None
         self._note_reads(place, reads)
-        return Write(value=value, buffer=buffer, axes=axes, target=target, phase=self._phase(place, reads))
+        return dataclasses.replace(moved, phase=self._phase(place, reads))
 
     def _is_scan(self, group: Group) -> bool:
         return any(isinstance(self._graph.nodes[member.node], Scan) for member in group.members)
@@ -210,7 +227,7 @@ class _Planner:
                 axes = group.result_axes(self._graph, index)
                 buffer = self._buffers.of(index)
                 group.writes.append(Write(value=index, buffer=buffer, axes=axes, target=axes, phase=EPILOGUE))
-        return write_nest(self._graph, group, self._buffers)
+        return write_nest(self._graph, group, self._buffers, self._anchors)
 
 
 def _renamed(uses: AxisMap, loops: Mapping[int, int]) -> AxisMap:

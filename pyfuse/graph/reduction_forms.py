@@ -131,9 +131,14 @@ def form_of(node: Reduce | Scan, walk: ArrayWalk, buffer_size: int) -> tuple[Red
     operation = by_name(node.operation)
     if operation.finds_an_index:
         return ReductionForm(lead=(), row=axes, is_inner=is_whole or _is_innermost(walk, axes)), 0
-    order = reduction_order(walk.shape, walk.strides, node.axes, is_buffered=walk.is_buffered, buffer_size=buffer_size)
-    if order is None:
-        raise refuse(Code.UNSUPPORTED_ARRAY, "in which order NumPy adds the elements of this array is not known")
+    order = reduction_order(
+        walk.shape,
+        walk.strides,
+        node.axes,
+        is_buffered=walk.is_buffered,
+        buffer_size=buffer_size,
+        legacy=_WALKS_AS_BEFORE_2_3,
+    )
     outer = tuple(axis for group in order.outer for axis in group)
     inner = tuple(axis for group in order.inner for axis in group)
     if operation.fold(node.dtype) is Fold.IN_ORDER and node.dtype == np.dtype("f2") and inner:

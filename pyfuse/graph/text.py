@@ -15,6 +15,7 @@ from pyfuse.graph.nodes import (
     InputExtent,
     Node,
     Reduce,
+    Reshape,
     Scalar,
     Scan,
     Slice,
@@ -59,14 +60,15 @@ def node_text(node: Node) -> str:
         case Apply():
             return _apply_text(node)
         case Reduce():
-            kept = " keepdims" if node.keepdims else ""
             start = "" if node.initial is None else f" from %{node.initial}"
-            return f"reduce {node.operation} %{node.operand} axes {_axes_text(node.axes)}{kept}{start}"
+            return f"reduce {node.operation} %{node.operand} axes {_axes_text(node.axes)}{start}"
         case Scan():
             return f"scan {node.operation} %{node.operand} axis {node.axis}"
         case Slice():
             step = "" if node.step == 1 else f" step {node.step}"
             return f"slice %{node.operand} axis {node.axis} from {_number_text(node.start)}{step}"
+        case Reshape(operand=operand):
+            return f"reshape %{operand}"
         case Assemble():
             return _assemble_text(node)
         case _:

@@ -11,6 +11,7 @@ from pyfuse.graph.nodes import (
     Graph,
     Input,
     Reduce,
+    Reshape,
     Scalar,
     Scan,
     Slice,
@@ -50,6 +51,8 @@ def verify(graph: Graph) -> None:
             case Slice():
                 assert _without(node.dims, node.axis) == _without(graph.nodes[node.operand].dims, node.axis), where
                 assert node.step != 0 and node.dtype == graph.nodes[node.operand].dtype, where
+            case Reshape():
+                assert node.dtype == graph.nodes[node.operand].dtype, where
             case Assemble():
                 pieces = [graph.nodes[piece] for piece in node.pieces]
                 assert len(node.starts) == len(pieces) > 0, where
@@ -72,9 +75,7 @@ def _verify_reduce(graph: Graph, node: Reduce, where: str) -> None:
     operation, operand = OPERATIONS[node.operation], graph.nodes[node.operand]
     assert operation.finds_an_index or (operation.operand_count == 2 and operand.dtype == node.dtype), where
     assert len(set(node.axes)) == len(node.axes) and all(0 <= axis < len(operand.dims) for axis in node.axes), where
-    kept = [ONE if axis in node.axes else dim for axis, dim in enumerate(operand.dims)]
-    expected = kept if node.keepdims else [dim for axis, dim in enumerate(kept) if axis not in node.axes]
-    assert list(node.dims) == expected, where
+    assert node.dims == tuple(dim for axis, dim in enumerate(operand.dims) if axis not in node.axes), where
     assert node.initial is None or graph.nodes[node.initial].dims == (), where
 
 

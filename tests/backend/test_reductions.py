@@ -337,6 +337,35 @@ def test_search_ends_at_the_first_nan(operation: str, code: str, reductions: Red
         assert flags == 0
 
 
+@pytest.mark.parametrize("code", FLOATS)
+@pytest.mark.parametrize("operation", ["maximum", "minimum"])
+def test_search_takes_nan_of_either_sign_and_zeros_as_equal(operation: str, code: str, reductions: Reductions) -> None:
+    function = {"maximum": np.argmax, "minimum": np.argmin}[operation]
+    worse, infinity = (-1.0, np.inf) if operation == "maximum" else (1.0, -np.inf)
+    for count in (11, 12, 63, 64, 65, 127, 128, 129, 500):
+        for place in range(0, count, 5):
+            for specials in ([-np.nan, np.nan], [np.nan, -np.nan], [-0.0, 0.0], [0.0, -0.0], [infinity, -np.nan]):
+                values = np.full(count, worse, code)
+                values[[place, count - 1]] = specials
+                best, index = np.zeros(1, code), np.full(1, -1, np.int64)
+                flags = reductions.search(f"pf_arg_{operation}_{code}", values, 7, best, index)
+                assert (index[0] - 7, flags) == (function(values), 0), (values, index)
+                assert same(best, values[index - 7])
+
+
+@pytest.mark.parametrize(("operation", "code"), [(name, code) for name, code in SEARCHES if code in INTEGERS])
+def test_search_among_the_limits(operation: str, code: str, reductions: Reductions) -> None:
+    limits, function = np.iinfo(code), {"maximum": np.argmax, "minimum": np.argmin}[operation]
+    for count in (11, 12, 63, 64, 65, 127, 128, 129, 500):
+        for fill, other in ((limits.min, limits.max), (limits.max, limits.min), (limits.max, limits.max)):
+            for place in range(0, count, 5):
+                values = np.full(count, fill, code)
+                values[[place, count - 1]] = other
+                best, index = np.zeros(1, code), np.full(1, -1, np.int64)
+                reductions.search(f"pf_arg_{operation}_{code}", values, 0, best, index)
+                assert index[0] == function(values)
+
+
 def test_search_of_an_empty_tile_leaves_all_as_it_was(reductions: Reductions) -> None:
     for operation, code in SEARCHES:
         best, index = np.ones(1, code), np.full(1, -1, np.int64)

@@ -28,7 +28,7 @@ TRIES = 8  # operations tried before a step is left out: most have no loop for m
 OUTPUTS = 6
 MOST_ELEMENTS = 20_000  # of an array that is put together
 # The last ones are longer than what NumPy sums in one stretch, and than a kernel's tile.
-EXTENTS = ((2, 3, 5), (3, 3, 3), (4, 1, 17), (1, 2, 9), (2, 9, 8), (2, 3, 150), (1, 2, 2100))
+EXTENTS = ((2, 3, 5), (3, 3, 3), (4, 1, 17), (2, 9, 8), (2, 3, 150), (2, 1, 2100), (2, 2, 1100))
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.75, 1e-3, 7.0, np.inf, -np.inf, np.nan)
 # Raise for some integers. What is no ufunc is drawn in a way of its own.
 NOT_DRAWN = ("power", "float_power")
@@ -147,7 +147,8 @@ class _Builder:
         if dtype.kind in "iu":
             low, high = (0, 200) if dtype.kind == "u" else (-100, 100)
             return np.asarray(values.integers(low, high, shape), dtype)
-        drawn = np.where(values.random(shape) < 0.3, values.choice(SPECIAL, shape), values.normal(0, 8, shape))
+        is_special = values.random(shape) < self._choose((0.3, 0.0))  # one NaN is the sum of a row
+        drawn = np.where(is_special, values.choice(SPECIAL, shape), values.normal(0, 8, shape))
         if dtype.kind == "c":
             return np.asarray(drawn + 1j * values.normal(0, 8, shape), dtype)
         return np.asarray(drawn, dtype)
@@ -189,7 +190,7 @@ class _Builder:
             self.add_constant,
             self.add_filled_array,
             self.add_twin,
-            *[self.add_reduction] * 4,
+            *[self.add_reduction] * 6,
             self.add_scan,
             *[self.add_slice] * 2,
             self.add_parts,
@@ -252,6 +253,8 @@ class _Builder:
         has_nan = any(bool(np.isnan(self._values[operand]).any()) for operand in operands)
         if operation.name in SEES_THE_SIGN_OF_NAN and has_nan:
             return False
+        if operation.name == "clip" and any(self._shape(bound) for bound in operands[1:]):
+            return False  # bounds that are arrays are ``clip_arrays``
         try:
             application(operation.name, ["x"] * len(loop), loop, results[0])
         except CannotFuse:
@@ -412,14 +415,15 @@ class _Builder:
         return self._draft.slice(operand, axis, place, dim, HERE, step=step, siblings=siblings)
 
     def add_slice(self) -> None:
-        """Any elements at equal distances, forwards or backwards."""
-        operand = self._array_with_axes()
+        """Any elements at equal distances, forwards or backwards; mostly along an axis where the distance shows."""
+        least = self._choose((1, 3, 3, 3))
+        operand = self._matching([], lambda index: max(self._shape(index), default=0) >= least)
         if operand < 0:
             return
-        axis = self._choose(range(len(self._shape(operand))))
+        axis = self._choose([axis for axis, extent in enumerate(self._shape(operand)) if extent >= least])
         whole = self._shape(operand)[axis]
-        step = self._choose((1, 1, 1, 2, 3, -1, -2))
-        start = self._choose(range(whole))
+        step = self._choose((1, 1, 2, 3, -1, -2))
+        start = self._choose((0, whole - 1, self._choose(range(whole))))
         room = 1 + (whole - 1 - start) // step if step > 0 else 1 + start // -step
         self._keep(self._slice(operand, axis, start, self._choose((room, 1 + room // 2)), step))
 
@@ -496,5 +500,8 @@ _DRAWN = tuple(
     for operation in OPERATIONS.values()
     if isinstance(operation.callable, np.ufunc) and operation.name not in NOT_DRAWN
 )
-_FOLDED = tuple(operation for operation in OPERATIONS.values() if operation.folds or operation.finds_an_index)
+_FOLDED = (
+    *(operation for operation in OPERATIONS.values() if operation.folds or operation.finds_an_index),
+    *[OPERATIONS["add"]] * 6,  # it rounds in an order of its own
+)
 _COPIES = tuple(name for name in OPERATIONS if name.startswith("contiguous"))

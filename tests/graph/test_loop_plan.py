@@ -6,7 +6,7 @@ import numpy as np
 
 from pyfuse.graph.draft import GraphDraft
 from pyfuse.graph.loop_plan import ApplyStep, LoopPlan, plan_text
-from pyfuse.graph.nodes import Origin, Output
+from pyfuse.graph.nodes import ONE, Origin, Output
 from pyfuse.graph.plan_loops import plan_loops
 
 F8 = np.dtype("f8")
@@ -115,11 +115,28 @@ def test_a_value_that_is_constant_along_a_row_costs_nothing_an_element() -> None
     def cost(*is_one: bool) -> int:
         draft = GraphDraft()
         x, table = draft.add_input(F8, is_one, HERE), draft.add_input(F8, [False, False], HERE)
-        (heavy,) = draft.apply("exp", (x,), (F8,), HERE)
-        (product,) = draft.apply("multiply", (heavy, table), (F8,), HERE)
+        (light,) = draft.apply("negative", (x,), (F8,), HERE)
+        (product,) = draft.apply("multiply", (light, table), (F8,), HERE)
         return plan_of(draft, product).nests[0].element_cost
 
-    assert cost(False, True) + 1500 == cost(True, False)
+    assert cost(False, True) + 100 == cost(True, False)
+
+
+def test_a_dear_value_that_is_broadcast_along_rows_is_computed_once() -> None:
+    def plan(*is_one: bool) -> LoopPlan:
+        draft = GraphDraft()
+        x, table = draft.add_input(F8, is_one, HERE), draft.add_input(F8, [False, False], HERE)
+        (heavy,) = draft.apply("exp", (x,), (F8,), HERE)
+        (product,) = draft.apply("multiply", (heavy, table), (F8,), HERE)
+        return plan_of(draft, product)
+
+    held = plan(True, False)
+    assert [nest.dims for nest in held.nests] == [(0,), (1, 0)]
+    assert [temporary.dims for temporary in held.temporaries] == [(ONE, 0)]
+    assert [load.index for load in held.nests[1].loads] == [3, 1]
+    once_a_row = plan(False, True)
+    assert len(once_a_row.nests) == 1
+    assert not once_a_row.temporaries
 
 
 def test_an_array_of_one_element_is_a_nest_over_nothing() -> None:

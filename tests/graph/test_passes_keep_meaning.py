@@ -16,15 +16,21 @@ from pyfuse.call_geometry import call_geometry
 from pyfuse.compiler import Specialization, load_kernel
 from pyfuse.debug import Dump
 from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe
-from pyfuse.graph.nodes import Graph
+from pyfuse.graph.nodes import CONCATENATED, ONE, Assemble, Graph, HostExtent, Reduce, Scan, Slice
+from pyfuse.graph.ops import OPERATIONS
 from pyfuse.graph.pipeline import run_passes
 from pyfuse.graph.text import graph_text
 from pyfuse.host_values import HostArgument
-from pyfuse.launch import make_launch
+from pyfuse.launch import all_buffers, make_launch
 from tests.graph.random_graphs import RandomGraph, random_graph
 
 REPLAY = 16  # a status bit: the kernel asks for NumPy's own answer
-KERNELS = 20
+KERNELS = 30
+
+
+def drawn_by(seed: int) -> RandomGraph:
+    chance = random.Random(seed)
+    return random_graph(lambda options: options[chance.randrange(len(options))], 40, is_for_kernel=True)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -48,8 +54,7 @@ def test_passes_change_nothing_when_run_again(chance: random.Random, size: int) 
 @pytest.mark.usefixtures("c_compiler")
 @pytest.mark.parametrize("seed", range(KERNELS))
 def test_a_kernel_answers_a_random_graph_bit_for_bit(seed: int) -> None:
-    chance = random.Random(seed)
-    drawn = random_graph(lambda options: options[chance.randrange(len(options))], 40, is_for_kernel=True)
+    drawn = drawn_by(seed)
     outputs, orders, status = run_kernel(drawn)
     if status & REPLAY:
         pytest.skip("the kernel asks for NumPy's own answer")
@@ -57,6 +62,27 @@ def test_a_kernel_answers_a_random_graph_bit_for_bit(seed: int) -> None:
         assert_same_bits(actual, expected)
         steps = [abs(np.asarray(expected).strides[axis]) for axis in order if np.shape(expected)[axis] > 1]
         assert steps == sorted(steps, reverse=True)
+
+
+def test_random_graphs_for_kernels_hold_every_form_of_reduction_and_piece() -> None:
+    nodes = [node for seed in range(2 * KERNELS) for node in run_passes(drawn_by(seed).graph).nodes]
+    reductions = [node for node in nodes if isinstance(node, Reduce)]
+    folded = {name for name, operation in OPERATIONS.items() if operation.folds or operation.finds_an_index}
+    assert {node.operation for node in reductions} == folded
+    assert {node.initial is None for node in reductions} == {True, False}
+    assert {len(node.axes) for node in reductions} == {1, 2, 3}
+    assert {node.operation for node in nodes if isinstance(node, Scan)} >= {"add", "multiply"}
+    slices = [node for node in nodes if isinstance(node, Slice)]
+    assert {node.step for node in slices} == {1, 2, 3, -1, -2}
+    assert {node.siblings for node in slices} == {0, 2, 3}
+    assert {(type(node.start), node.dims[node.axis] == ONE) for node in slices} == {
+        (kind, is_one) for kind in (int, HostExtent) for is_one in (True, False)
+    }
+    joined = [node for node in nodes if isinstance(node, Assemble)]
+    assert {node.step for node in joined} == {1, 2, 3}
+    assert {node.layout if isinstance(node.layout, str) else "like another" for node in joined} == {
+        "C", CONCATENATED, "like another"
+    }  # fmt: skip
 
 
 def run_kernel(drawn: RandomGraph) -> tuple[list[np.ndarray], tuple[tuple[int, ...], ...], int]:
@@ -67,9 +93,9 @@ def run_kernel(drawn: RandomGraph) -> tuple[list[np.ndarray], tuple[tuple[int, .
     dump = Dump(settings_now, "random_graph", 0)
     loaded, _ = load_kernel(specialization, geometry.forms, geometry.layouts, settings_now, dump)
     launch = make_launch(specialization, loaded, geometry, thread_limit=1)
-    outputs = [allocate() for allocate in launch.allocate]
-    temporaries = [allocate() for allocate in launch.temporaries]
-    addresses = [address_of(array) for array in (*drawn.inputs, *outputs, *temporaries)]
+    buffers = all_buffers(launch)
+    outputs = buffers[: len(launch.allocate)]
+    addresses = [address_of(array) for array in (*drawn.inputs, *buffers)]
     packed = launch.pack(*addresses, *launch.scalars(drawn.scalars))
     kernel: Any = launch.kernel
     return outputs, geometry.orders, kernel.launch(launch.prepared, packed)

@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -59,7 +60,7 @@ class Writer:
         self._chance = chance
         self._names = list(names)
         self._is_exact = is_exact
-        self._values = {"np": np, **{name: array.copy() for name, array in zip(names, arguments, strict=True)}}
+        self._values = {"np": np, **{name: copy(value) for name, value in zip(names, arguments, strict=True)}}
 
     def body(self, statements: int) -> str:
         """Assignments, some of them augmented, and a result of all that was assigned."""
@@ -222,10 +223,10 @@ def compare(
         for modes in ({"all": "ignore"}, {"all": "warn"}):
             tally.calls += 1
             before = fused.fallback_reasons()
-            copies = [array.copy() for array in arguments]
+            copies = [np.copy(argument) for argument in arguments]
             expected = observe(fused.__wrapped__, arguments, modes)
             if not all(
-                np.array_equal(array, copy, equal_nan=True) for array, copy in zip(arguments, copies, strict=True)
+                np.array_equal(argument, old, equal_nan=True) for argument, old in zip(arguments, copies, strict=True)
             ):
                 return  # it stores into its arguments: the second call would see others
             actual = observe(fused, arguments, modes)
@@ -242,11 +243,17 @@ def compare(
                 tally.results += 0 if reason else _count(expected.result)
                 assert not reason or reason in allowed or expected.error or not _is_refused(reason), reason
             except AssertionError as difference:
-                shown = ", ".join(f"{array.dtype}{array.shape}{array.strides}" for array in arguments)
+                shown = ", ".join(_shown(argument) for argument in arguments)
                 message = f"{name}, call {number} ({modes['all']}), {shown}:\n{text}  {difference}\n"
                 tally.failures.append(message)
                 report(message)
                 return
+
+
+def _shown(argument: Any) -> str:
+    if not isinstance(argument, np.ndarray):
+        return repr(argument)
+    return f"{argument.dtype}{argument.shape}{argument.strides}"
 
 
 def _exact_part(outcome: Outcome, text: str) -> Outcome:

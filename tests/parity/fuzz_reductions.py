@@ -18,6 +18,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,11 +37,11 @@ MOST_ELEMENTS = 20_000
 MANY_ELEMENTS = 300_000  # enough for several threads
 GROWTH = 4  # of what a statement makes, over what the call gives
 LONG = (8_192, 8_193, 9_000, 14_001, 16_384, 16_400, 20_000)  # of an axis: beyond the 8192 elements of NumPy's buffers
-NUMBERS = ("0", "1", "2", "-1", "3", "0.5", "2.0", "-0.0", "1e-3", "np.float32(0.1)", "np.int8(3)", "True", "np.inf", "-7")  # fmt: skip
+NUMBERS = ("0", "1", "2", "-1", "3", "0.5", "2.0", "-0.0", "1e-3", "np.float32(0.1)", "np.int8(3)", "True", "np.inf", "-7", "1j")  # fmt: skip
 OPERATORS = ("+", "-", "*", "/", "+", "-", "*", "<", "<=", "==", "!=", ">", "&", "|", "^", "//", "%")
-UNARY = ("negative", "absolute", "square", "sqrt", "sign", "floor", "rint", "isnan", "isfinite", "signbit",
+UNARY = ("negative", "absolute", "square", "sqrt", "sign", "floor", "rint", "isnan", "isfinite", "isinf",
          "logical_not", "positive", "conjugate", "invert")  # fmt: skip
-BINARY = ("maximum", "minimum", "fmax", "fmin", "copysign", "logical_and", "logical_or", "bitwise_and", "floor_divide",
+BINARY = ("maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or", "bitwise_and", "floor_divide",
           "add", "subtract", "multiply", "divide")  # fmt: skip
 METHODS = ("sum", "sum", "prod", "mean", "mean", "min", "max", "any", "all", "argmin", "argmax", "var", "std")
 CALLS = ("sum", "prod", "mean", "min", "max", "any", "all", "argmin", "argmax", "var", "std", "ptp", "count_nonzero",
@@ -52,6 +53,7 @@ WITH_INITIAL = ("sum", "prod", "min", "max", "nansum", "nanprod", "nanmin", "nan
 INDEX = ("argmin", "argmax", "nanargmin", "nanargmax")
 # How often a stage is a map, a reduction, a scan, a broadcast of a reduction's result, a view, a join.
 PROFILES = ((22, 34, 10, 16, 8, 10), (22, 34, 10, 16, 8, 10), (5, 80, 5, 5, 5, 0), (15, 20, 0, 55, 5, 5), (15, 20, 40, 5, 10, 10), (15, 25, 5, 5, 15, 35))  # fmt: skip
+MORE_CALLS = 2  # of each shape, with other values
 ROUNDS = 12  # of taking out refused statements
 
 
@@ -70,10 +72,13 @@ class StageWriter(Writer):
         super().__init__(chance, names, calls[0], is_exact=True)
         self._weights = chance.choice(PROFILES)
         self._places = [
-            {"np": np, **{name: array.copy() for name, array in zip(names, arguments, strict=True)}}
+            {"np": np, **{name: copy(value) for name, value in zip(names, arguments, strict=True)}}
             for arguments in calls
         ]
         self._values = self._places[0]
+        self._names = [name for name in names if name != "k"]
+        self._numbers = NUMBERS + ("k",) * 6 if "k" in names else NUMBERS
+        self._update_share = chance.choice((0.05, 0.05, 0.25))
 
     def statements(self, count: int) -> list[str]:
         """Lines that assign ``t0``, ``t1``, ...; functions whose last bits may differ come last, as ``f0``, ..."""
@@ -83,8 +88,8 @@ class StageWriter(Writer):
             if len(made) >= count:
                 break
             name = f"t{len(made)}"
-            if made and self._chance.random() < 0.06:
-                self._add(lines, f"{self._chance.choice(made)} {self._chance.choice('+-*')}= {self.leaf()}")
+            if made and self._chance.random() < self._update_share:
+                self._add(lines, self.update(self._chance.choice(made)))
             elif self._add(lines, f"{name} = {self.stage()}"):
                 made.append(name)
                 self._names += [name, name] if self._is_array(name) else [name]
@@ -144,8 +149,23 @@ class StageWriter(Writer):
         )
         return self._chance.choices(makers, self._weights)[0]()
 
+    def update(self, name: str) -> str:
+        """Text of a statement that changes an array in place, or gives a number's name another one."""
+        operator = self._chance.choice("+-*/")
+        kept = f"axis={self.axis(np.ndim(self._values[name]))}, keepdims=True"
+        forms = (
+            f"{name} {operator}= {self.leaf()}",
+            f"{name} {operator}= {self.leaf()}",
+            f"{name} {operator}= {name}.mean({kept})",
+            f"{name} {operator}= {name}.max({kept})",
+            f"{name} {operator}= {self._chance.choice(self._names)}.sum(axis=0)",
+            f"{name} = np.add({name}, {self.leaf()}, out={name})",
+            f"{name} = np.multiply({name}, {name}.sum(), out={name})",
+        )
+        return self._chance.choice(forms)
+
     def leaf(self) -> str:
-        return self._chance.choice(NUMBERS) if self._chance.random() < 0.2 else self._chance.choice(self._names)
+        return self._chance.choice(self._numbers) if self._chance.random() < 0.2 else self._chance.choice(self._names)
 
     def expression(self, depth: int) -> str:
         """Text of an elementwise expression."""
@@ -229,7 +249,9 @@ class StageWriter(Writer):
             wanted = {"f": ("f4", "f8"), "c": ("c16", "c8")}.get(value.dtype.kind, ("f8", "f4", "i8", "i4", "u1"))
             options.append(f"dtype={chance.choice((chance.choice(wanted), chance.choice(ALL)))!r}")
         if has_initial and chance.random() < 0.15:
-            options.append(f"initial={chance.choice(('0', '1', '5', '2.5', 'np.inf', '-3', 'True'))}")
+            options.append(
+                f"initial={chance.choice(('0', '1', '5', '2.5', 'np.inf', '-3', 'True', self._numbers[-1]))}"
+            )
         if has_initial and chance.random() < 0.08:
             options.append(f"where={chance.choice(self._names)} > 0")
         if name in ("var", "std", "nanvar", "nanstd") and chance.random() < 0.4:
@@ -369,7 +391,10 @@ def random_extents(chance: random.Random, rank: int, ones: list[bool] | None, mo
 
 
 def random_calls(chance: random.Random, names: list[str]) -> list[list[Any]]:
-    """The arguments of two calls, now and then of a large third: of the same ranks and, mostly, dtypes and layouts."""
+    """The arguments of two calls, now and then of a large third: of the same ranks and, mostly, dtypes and layouts.
+
+    A number may come behind the arrays: its name is added.
+    """
     rank = chance.choices((0, 1, 2, 3, 4), (3, 30, 37, 20, 10))[0]
     first = random_extents(chance, rank, None)
     ones_of_all = [extent == 1 for extent in first]
@@ -392,7 +417,51 @@ def random_calls(chance: random.Random, names: list[str]) -> list[list[Any]]:
                 dtype, layout = chance.choice((dtype, chance.choice(ALL))), chance.getrandbits(32)
             shape = tuple(1 if ones[axis] else extents[axis] for axis in range(start, rank))
             arguments.append(laid_out(random.Random(layout), random_values(chance, shape, dtype)))
+    if chance.random() < 0.2:
+        names.append("k")
+        kind = chance.choice((float, float, int, bool, np.float32, np.float64, np.int8, complex))
+        for arguments in calls:
+            arguments.append(random_number(chance, kind))
     return calls
+
+
+def random_number(chance: random.Random, kind: type) -> Any:
+    """A Python or NumPy number of a kind."""
+    if kind in (int, np.int8):
+        return kind(chance.randint(-9, 9))
+    return kind(chance.choice((0.0, 0.1, -2.5, 1e3, 3.0, float("inf"), -0.0)))
+
+
+def with_other_values(chance: random.Random, arguments: list[Any]) -> list[Any]:
+    """Arguments of the same dtypes, shapes, strides and alignment."""
+    others: list[Any] = []
+    for array in arguments:
+        if not isinstance(array, np.ndarray):
+            others.append(random_number(chance, type(array)))
+            continue
+        if not array.flags.writeable or any(np.may_share_memory(array, other) for other in arguments if other is not array and isinstance(other, np.ndarray)):  # fmt: skip
+            others.append(array)
+            continue
+        memory = np.empty(_reach(array) + 16, "u1")
+        lowest = array.__array_interface__["data"][0] - _behind(array)
+        shift = (lowest - memory.__array_interface__["data"][0]) % 16
+        other = np.ndarray(array.shape, array.dtype, memory, shift + _behind(array), array.strides)
+        other[...] = random_values(chance, array.shape, array.dtype.str[1:])
+        others.append(other)
+    return others
+
+
+def _reach(array: np.ndarray) -> int:
+    """Bytes from an array's first element in memory to behind its last."""
+    spans = [abs(stride) * (extent - 1) for stride, extent in zip(array.strides, array.shape, strict=True)]
+    return (sum(spans) if array.size else 0) + array.itemsize
+
+
+def _behind(array: np.ndarray) -> int:
+    """Bytes from an array's first element in memory to its element of all zero indices."""
+    if not array.size:
+        return 0
+    return sum(-stride * (extent - 1) for stride, extent in zip(array.strides, array.shape, strict=True) if stride < 0)
 
 
 def random_values(chance: random.Random, shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -472,7 +541,8 @@ def draw(seed: int, tally: StageTally) -> tuple[str, list[list[Any]]]:
         lines = lines if is_kept_whole else without_refused(names, lines, dropped, calls, tally)
         if is_kept_whole or next(refusals(function_text(names, lines, dropped), calls), None) is None:
             break
-    return function_text(names, lines, dropped), calls
+    again = [with_other_values(chance, arguments) for arguments in calls[:2] * MORE_CALLS]
+    return function_text(names, lines, dropped), [*calls, *again]
 
 
 def without_refused(

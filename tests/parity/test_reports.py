@@ -118,6 +118,114 @@ REPORTING: dict[str, tuple[list[float], list[float], str]] = {
     "np.add(x, y, out=np.zeros_like(x), where=x > 5)": ([BIG * 1.7, 1], [BIG * 1.7, 1], "f8"),
 }
 
+HALF_MAX = 60_000.0
+# The same for reductions, scans and pieces; the data are one row. Each makes NumPy report something, by errstate or not.
+REPORTING_REDUCTIONS: dict[str, tuple[list[float], str]] = {
+    "x.sum()": ([BIG, BIG, 1, 2], "f8"),
+    "x.sum() ": ([INF, -INF, 1], "f8"),
+    "x.sum()  ": ([HALF_MAX, HALF_MAX, 1], "f2"),
+    "x.sum(axis=0)": ([INF, -INF] * 20, "f8"),
+    "(x + 1j * x).sum()": ([INF, -INF, 1], "f8"),
+    "np.vstack([x, x, x]).sum(axis=0)": ([BIG, 1, BIG], "f8"),
+    "np.vstack([x, -x]).sum(axis=0)": ([INF, 1, 2], "f8"),
+    "np.vstack([x, x, x]).sum(axis=1)": ([BIG] * 9 + [1], "f8"),
+    "np.vstack([x, -x]).sum()": ([INF, 1, 2], "f4"),
+    "x.sum(dtype='f4')": ([1e300, 1], "f8"),
+    "x.sum(dtype='f4') ": ([1e-300, 1], "f8"),
+    "x.sum(dtype='f2')": ([1e6, 1], "f8"),
+    "x.mean()": ([BIG, BIG, 1], "f8"),
+    "x.mean() ": ([INF, -INF], "f8"),
+    "x.mean() * 0.5": ([5e-324, 0.0], "f8"),
+    "x[:0].mean()": ([1, 2], "f8"),
+    "(x * 2)[x.size:].mean()": ([1, 2], "f8"),
+    "np.vstack([x, x])[:0].mean(axis=0)": ([1, 2], "f8"),
+    "x[:0].std()": ([1, 2], "f8"),
+    "x[:0].max()": ([1, 2], "f8"),
+    "np.argmax(x[:0])": ([1, 2], "f8"),
+    "x.var(ddof=3)": ([1, 2, 4], "f8"),
+    "x.var(ddof=2)": ([1, 2], "f8"),
+    "x.std(ddof=5)": ([1, 2, 4], "f8"),
+    "x.var(ddof=1)": ([1], "f8"),
+    "np.vstack([x, x]).var(axis=0, ddof=2)": ([1, 2, 4], "f8"),
+    "np.vstack([x, x]).std(axis=1, ddof=3)": ([1, 2, 4], "f4"),
+    "x.var()": ([1e200, 1], "f8"),
+    "x.var() ": ([INF, 1], "f8"),
+    "x.std()": ([1e-170, 0.0], "f8"),
+    "np.cumsum(x)": ([INF, -INF, 1], "f8"),
+    "np.cumsum(x) ": ([BIG, BIG, -BIG], "f8"),
+    "np.cumprod(x)": ([1e200, 1e200, 0], "f8"),
+    "np.cumprod(x) ": ([1e-200, 1e-200], "f8"),
+    "np.cumsum(np.vstack([x, x]), axis=0)": ([1, BIG], "f8"),
+    "x.prod()": ([1e200, 1e200, 0.0], "f8"),
+    "x.prod() ": ([1e-200, 1e-200, 1], "f8"),
+    "x.prod()  ": ([0, INF, 1], "f8"),
+    "np.vstack([x, x]).prod(axis=0)": ([1e200, 1e-200, INF], "f8"),
+    "np.divide.reduce(x)": ([1, 0, 2], "f8"),
+    "np.subtract.reduce(x)": ([INF, INF, 2], "f8"),
+    "np.nanmax(x)": ([NAN, NAN], "f8"),
+    "np.nanmin(np.vstack([x, x]), axis=0)": ([NAN, 1, 2], "f8"),
+    "np.nanmax(np.vstack([x, x]), axis=1)": ([NAN, NAN, NAN], "f4"),
+    "np.nanmean(x)": ([NAN, NAN], "f8"),
+    "np.nanmean(np.vstack([x, x]), axis=0)": ([NAN, 1, 2], "f8"),
+    "np.nanstd(x)": ([NAN, NAN], "f8"),
+    "np.nanvar(x, ddof=1)": ([1, NAN], "f8"),
+    "np.nanargmax(x)": ([NAN, NAN], "f8"),
+    "np.nansum(x)": ([BIG, NAN, BIG], "f8"),
+    "np.max(1 / x)": ([0, 1, 2], "f8"),
+    "np.any(x / x)": ([0, 1], "f8"),
+    "np.argmin(np.log(x))": ([-1, 1, 2], "f8"),
+    "x / x.sum()": ([0, 0, 0], "f8"),
+    "x / np.vstack([x, x]).sum(axis=0)": ([0, 1], "f8"),
+    "(x - x.mean()) / x.std()": ([2, 2, 2], "f8"),
+    "np.exp(x) / np.exp(x).sum()": ([800, 1], "f8"),
+    "np.concatenate([1 / x, x])": ([0, 1], "f8"),
+    "np.concatenate([x, x.astype('f4')]).sum()": ([1e300, 1], "f8"),
+    "np.split(1 / x, 2)[1] + 0": ([0, 1, 2, 4], "f8"),
+    "np.diff(x)": ([INF, INF, 1], "f8"),
+    "np.diff(1 / x)": ([0, 1, 2], "f8"),
+    "np.linalg.norm(np.vstack([x, x]), axis=1)": ([1e200, 1], "f8"),
+    "np.average(x, weights=x)": ([0, 0], "f8"),
+    "np.ptp(x)": ([INF, INF], "f8"),
+    "np.gradient(x)": ([INF, INF, 1, 2], "f8"),
+}
+
+
+@pytest.mark.parametrize("expression", REPORTING_REDUCTIONS)
+def test_reports_of_reductions_are_numpys(expression: str) -> None:
+    data, dtype = REPORTING_REDUCTIONS[expression]
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    return {expression.strip()}"))
+    x = np.array(data, dtype)
+    reported = 0
+    for name, modes in MODES.items():
+        expected = observe(fused.__wrapped__, [x], modes)
+        reported += bool(expected.error or expected.warned or expected.reported or expected.printed)
+        try:
+            assert_same_outcome(observe(fused, [x], modes), expected, ulp=4)
+        except AssertionError as difference:
+            raise AssertionError(f"errstate {name}: {difference}") from None
+    assert reported, "NumPy reports nothing"
+    info = fused.cache_info()
+    assert info.fused_calls + info.fallback_calls == len(MODES)
+    assert set(fused.fallback_reasons()) <= {"floating-point-report", "empty-reduction", "numpy-raises"}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "x.sum(axis=1), x.mean(axis=0), x.max(axis=1), x.min(axis=0), np.argmax(x, axis=1)",
+        "x.max(), x.min(), np.argmin(x), np.any(x), np.all(x, axis=0)",
+        "np.cumsum(x, axis=0), np.cumsum(x, axis=1), np.maximum.accumulate(x, axis=1)",
+        "np.concatenate([x, -x]), np.nanmax(x, axis=1), np.nansum(x, axis=0), np.fmin.reduce(x)",
+        "np.exp(x - x.max(axis=1, keepdims=True)).sum(axis=1)",
+    ],
+)
+def test_special_values_alone_are_no_reason_to_reduce_with_numpy(expression: str) -> None:
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    return {expression}"))
+    for dtype in ("f4", "f8"):
+        x = np.linspace(-3, 3, 200, dtype=dtype).reshape(10, 20)
+        x[3, 4:7], x[5, 2] = [NAN, INF, INF], -INF
+        assert_fused(fused, x, modes=MODES["default"], ulp=4)
+
 
 @pytest.mark.parametrize("expression", REPORTING)
 def test_reports_are_numpys(expression: str) -> None:

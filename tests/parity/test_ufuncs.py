@@ -55,7 +55,15 @@ def operands(name: str, dtype: str) -> tuple[np.ndarray, ...]:
     first, second = pairs(dtype, OTHER_OPERAND.get(name))
     if name == "power" and second.dtype.kind == "i":
         return first, np.abs(second) & second.dtype.type(63)  # a negative exponent raises: a test of its own
+    if name in ("fmax", "fmin") and first.dtype.kind == "f":
+        return _of_one_zero(first, second)
     return first, second
+
+
+def _of_one_zero(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Without zeros of opposite signs: which of them NumPy's fmax and fmin take depends on the place in the array."""
+    kept = (x != 0) | (y != 0) | (np.signbit(x) == np.signbit(y))
+    return x[kept], y[kept]
 
 
 def fused_dtypes(name: str) -> list[str]:
@@ -160,10 +168,7 @@ def _statements(names: Sequence[str], line: str) -> str:
 
 
 def _example() -> tuple[np.ndarray, ...]:
-    """Without zeros of opposite signs: which of them NumPy's fmax and fmin take depends on the place in the array."""
-    x, y = pairs("f8")
-    kept = (x != 0) | (y != 0) | (np.signbit(x) == np.signbit(y))
-    x, y = x[kept], y[kept]
+    x, y = _of_one_zero(*pairs("f8"))
     return x, y, np.resize([True, False, True], x.shape)
 
 
@@ -178,6 +183,17 @@ def test_out_takes_a_local_array_and_where_keeps_the_rest_of_it(names: list[str]
 def test_every_ufunc_fuses_with_out_and_where(name: str) -> None:
     fused = pyfuse.fuse(function_from(_statements([name], INTO_OUT)))
     assert "pyfuse_nest_0" in fused.source(*_example())
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", ["fmax", "fmin"])
+def test_numpy_is_asked_about_zeros_of_opposite_signs(name: str, dtype: str) -> None:
+    fused = pyfuse.fuse(function_from(f"def f(x, y):\n    return np.{name}(x, y), np.{name}.reduce(x, axis=0)"))
+    zeros = np.array([[0.0, 0.0], [-0.0, -0.0]], dtype)
+    for x, y in ((zeros, zeros[::-1]), (np.resize(zeros, (2, 37)), -np.resize(zeros, (2, 37)))):
+        assert_same_outcome(observe(fused, (x, y)), observe(fused.__wrapped__, (x, y)))
+    assert fused.fallback_reasons() == {"floating-point-report": 2}
+    assert_fused(fused, zeros[:1], zeros[:1])
 
 
 def test_dtype_and_casting_choose_the_loop() -> None:

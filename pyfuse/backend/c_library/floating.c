@@ -52,6 +52,22 @@ static inline pf_$T pf_fmin_$T(pf_$T a, pf_$T b)
     const pf_$T x = pf_keep_$T(keep, a), y = pf_keep_$T(keep, b), smaller = x < y ? x : y;
     return pf_choose_$T(keep, smaller, pf_choose_$T(pf_nan_mask_$T(b), a, b));
 }
+/* Of zeros of both signs NumPy's fmax and fmin take one or the other, as the place in the array has it: NumPy is asked. */
+static inline unsigned pf_ask_about_zeros_$T(pf_$T a, pf_$T b)
+{
+    const pf_$U x = pf_bits_$T(a), y = pf_bits_$T(b);
+    return (pf_$U)((x | y) << 1) == 0 && x != y ? PF_REPLAY : 0;
+}
+static inline pf_$T pf_fmax_asking_$T(pf_$T a, pf_$T b, unsigned *status)
+{
+    *status |= pf_ask_about_zeros_$T(a, b);
+    return pf_fmax_$T(a, b);
+}
+static inline pf_$T pf_fmin_asking_$T(pf_$T a, pf_$T b, unsigned *status)
+{
+    *status |= pf_ask_about_zeros_$T(a, b);
+    return pf_fmin_$T(a, b);
+}
 /* b decides at 0; NumPy's NaN does not keep the payload. */
 static inline pf_$T pf_heaviside_$T(pf_$T a, pf_$T b)
 {

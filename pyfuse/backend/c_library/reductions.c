@@ -410,7 +410,7 @@ static __attribute__((noinline)) pf_i4 pf_zero_signs_$T(const pf_$T *a, pf_i8 n)
 //@ end
 
 // Where the extreme is, over a stream of tiles: the first of equals, and the first NaN before all. *index is -1 before
-// the first tile. Most tiles do not improve on *best, and are folded only.
+// the first tile.
 
 static inline pf_b1 pf_beats_b1(const int largest, pf_b1 a, pf_b1 best)
 {
@@ -419,6 +419,8 @@ static inline pf_b1 pf_beats_b1(const int largest, pf_b1 a, pf_b1 best)
 static inline pf_u1 pf_found_mask_b1(pf_b1 a, pf_b1 wanted) { return (pf_u1)-((a != 0) == (wanted != 0)); }
 //@ for T in i1 i2 i4 i8 u1 u2 u4 u8
 static inline pf_b1 pf_beats_$T(const int largest, pf_$T a, pf_$T best) { return largest ? a > best : a < best; }
+//@ end
+//@ for T in i1 i2 u1 u2
 static inline pf_$U pf_found_mask_$T(pf_$T a, pf_$T wanted) { return (pf_$U)-(a == wanted); }
 //@ end
 
@@ -426,11 +428,6 @@ static inline pf_u2 pf_found_mask_f2(pf_f2 a, pf_f2 wanted)
 {
     return (pf_u2)-(pf_equal_f2(a, wanted) | pf_isnan_f2(a));
 }
-//@ for T in f4 f8
-/* A NaN among the elements is what is wanted, or there is none. */
-static inline pf_$U pf_found_mask_$T(pf_$T a, pf_$T wanted) { return -(pf_$U)(a == wanted) | -(pf_$U)(a != a); }
-//@ end
-
 //@ for T in f2 f4 f8
 static inline pf_b1 pf_beats_$T(const int largest, pf_$T a, pf_$T best)
 {
@@ -472,7 +469,119 @@ static inline void pf_arg_extreme_$T(const int largest, const pf_$T *a, pf_i8 n,
 }
 //@ end
 
-//@ for T in b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8
+//@ for T in i4 i8
+static inline pf_$T pf_further_$T(const int largest, pf_$T a, pf_$T b)
+{
+    return largest ? (a > b ? a : b) : (a < b ? a : b);
+}
+//@ end
+
+// Elements of 4 and 8 bytes are compared by keys, integers in their order: these raise no flag, and one instruction
+// takes the larger, where AVX-512 compares by way of mask registers, one a cycle. A float's key is its bits in the
+// order of the numbers, -0 as +0, turned around (modulo 2^32 or 2^64) so far that NaN of both signs come together, at
+// the end that wins, and the worst infinity is at the other.
+
+//@ for T in i4 i8
+static inline pf_$T pf_key_turn_$T(const int largest) { return (void)largest, 0; }
+static inline pf_$T pf_key_$T(pf_$T a, pf_$T turn) { return (void)turn, a; }
+static inline pf_$T pf_of_key_$T(pf_$T key, pf_$T turn) { return (void)turn, key; }
+static inline pf_b1 pf_is_nan_key_$T(const int largest, pf_$T key) { return (void)largest, (void)key, 0; }
+//@ end
+//@ for T in u4 u8
+static inline pf_$S pf_key_turn_$T(const int largest) { return (void)largest, 0; }
+static inline pf_$S pf_key_$T(pf_$T a, pf_$S turn) { return (void)turn, (pf_$S)(a ^ ($MAX / 2 + 1)); }
+static inline pf_$T pf_of_key_$T(pf_$S key, pf_$S turn) { return (void)turn, (pf_$T)key ^ ($MAX / 2 + 1); }
+static inline pf_b1 pf_is_nan_key_$T(const int largest, pf_$S key) { return (void)largest, (void)key, 0; }
+//@ end
+//@ for T in f4 f8
+static inline pf_$S pf_key_turn_$T(const int largest)
+{
+    const pf_$S infinity = (pf_$S)pf_bits_$T(pf_infinity_$T(0)), top = (pf_$S)((pf_$U)-1 >> 1);
+    return largest ? infinity - top - 1 : top - infinity;
+}
+static inline pf_$S pf_key_$T(pf_$T a, pf_$S turn)
+{
+    const pf_$S bits = (pf_$S)pf_bits_$T(a), minus = bits >> ($BITS - 1);
+    return (bits ^ (minus & (pf_$S)((pf_$U)-1 >> 1))) + (turn - minus);
+}
+static inline pf_$T pf_of_key_$T(pf_$S key, pf_$S turn)
+{
+    const pf_$U bits = (pf_$U)(key - turn), minus = (pf_$U)1 << ($BITS - 1);
+    return pf_from_bits_$T(key - turn < 0 ? minus - bits : bits);
+}
+static inline pf_b1 pf_is_nan_key_$T(const int largest, pf_$S key)
+{
+    const pf_$S infinity = (pf_$S)pf_bits_$T(pf_infinity_$T(0)), turn = pf_key_turn_$T(largest);
+    return largest ? key > turn + infinity : key < turn - infinity;
+}
+//@ end
+
+//@ for T in i4 i8 u4 u8 f4 f8
+/* In one pass each lane keeps its best key and the first block that has it, as the number of blocks left (the last
+ * block overlaps the one before). Then the place in that block, counted from its end: the first of equals has most
+ * left. So many lanes gcc 12 keeps in vector registers. */
+static inline void pf_arg_extreme_$T(const int largest, const pf_$T *a, pf_i8 n, pf_i8 first_index, pf_$T *best,
+                                     pf_i8 *index)
+{
+    enum { IS_AVX2_F8 = __BIGGEST_ALIGNMENT__ < 64 && sizeof(pf_$T) == 8 && (pf_$T)0.5 != 0 };
+    enum { LANES = IS_AVX2_F8 ? 16 : 32, BLOCK = 2 * LANES, FEW = 12 };
+    const pf_$S top = (pf_$S)((pf_$U)-1 >> 1), turn = pf_key_turn_$T(largest);
+    const pf_i8 blocks = n / BLOCK + (n % BLOCK != 0);
+    pf_$T few[BLOCK];
+    const pf_$T *last = a + n - BLOCK;
+    pf_$S most[LANES], from[LANES], left = (pf_$S)blocks;
+    if (n < FEW) {
+#pragma GCC unroll 1
+        for (pf_i8 k = 0; k < n; k++)
+            if (*index < 0 || pf_beats_$T(largest, a[k], *best))
+                *best = a[k], *index = first_index + k;
+        return;
+    }
+    if (n < BLOCK) {
+        for (int j = 0; j < BLOCK; j++)
+            few[j] = a[n - 1];
+        __builtin_memcpy(few, a, n * sizeof *a);
+        last = few;
+    }
+    for (int j = 0; j < LANES; j++)
+        most[j] = largest ? ~top : top, from[j] = left;
+    for (pf_i8 k = 0; k < n; k += BLOCK) {
+        const pf_$T *block = k + BLOCK <= n ? a + k : last;
+        for (int j = 0; j < LANES; j++) {
+            const pf_$S p = pf_further_$S(largest, pf_key_$T(block[j], turn), pf_key_$T(block[j + LANES], turn));
+            from[j] = (largest ? p > most[j] : p < most[j]) ? left : from[j];
+            most[j] = pf_further_$S(largest, p, most[j]);
+        }
+        left--;
+    }
+    pf_$S wanted = most[0], blocks_left = 0, place_left = 0;
+    for (int j = 0; j < LANES; j++)
+        wanted = pf_further_$S(largest, wanted, most[j]);
+    if (pf_is_nan_key_$T(largest, wanted)) {
+        pf_i8 first = 0;
+        while (!pf_isnan_$T(a[first]))
+            first++;
+        if (*index < 0 || !pf_isnan_$T(*best))
+            *best = a[first], *index = first_index + first;
+        return;
+    }
+    const pf_$T value = pf_of_key_$T(wanted, turn);
+    if (*index >= 0 && !pf_beats_$T(largest, value, *best))
+        return;
+    for (int j = 0; j < LANES; j++)
+        blocks_left = pf_further_$S(1, blocks_left, from[j] & -(pf_$S)(most[j] == wanted));
+    const pf_i8 k = (blocks - blocks_left) * BLOCK, begin = n < BLOCK ? 0 : k + BLOCK <= n ? k : n - BLOCK;
+    const pf_$T *block = n < BLOCK ? few : a + begin;
+    for (int j = 0; j < BLOCK; j++)
+        place_left = pf_further_$S(1, place_left, (BLOCK - j) & -(pf_$S)(block[j] == value));
+    const pf_i8 place = begin + BLOCK - place_left;
+    *best = a[place];
+    *index = first_index + place;
+}
+//@ end
+
+//@ for T in b1 i1 i2 u1 u2 f2
+/* Most tiles do not improve on *best, and are folded only. */
 static inline void pf_arg_extreme_$T(const int largest, const pf_$T *a, pf_i8 n, pf_i8 first_index, pf_$T *best,
                                      pf_i8 *index)
 {

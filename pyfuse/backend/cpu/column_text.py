@@ -20,6 +20,7 @@ from pyfuse.backend.cpu.step_text import (
     nest_text,
     next_row,
     row_indices,
+    without_unused,
 )
 from pyfuse.graph.loop_plan import EPILOGUE, ApplyStep, LoadStep, ReducedStep, ReductionNest, Store
 
@@ -44,11 +45,13 @@ class _ColumnText:
         self._reduced_axes = frozenset(range(len(nest.kept), len(nest.dims)))
         self._geometry = geometry_text.of_columns(self._steps, layout)
         self._moves: set[int] = set()  # steps that change along the innermost loop
+        self._held: list[int] = []  # steps that move, but are the same for every reduced element, and worth keeping
         for position, step in enumerate(nest.steps):
             if self._moves_innermost(position):
                 self._moves.add(position)
             if isinstance(step.source, ReducedStep):
                 self._steps.names[position] = f"result{step.source.accumulation}"
+        self._held = self._worth_holding()
 
     def _moves_innermost(self, position: int) -> bool:
         match self._nest.steps[position].source:
@@ -63,6 +66,19 @@ class _ColumnText:
         """Whether a step's value depends on the reduced element."""
         return not self._reduced_axes.isdisjoint(self._nest.steps[position].varies_along)
 
+    def _worth_holding(self) -> list[int]:
+        """What is computed for each result once, not once more with each reduced element."""
+        values = self._steps.cone([fold.accumulation.step for fold in self._folds])
+        readers = [self._nest.steps[position].source for position in values if self._is_of_row(position)]
+        read = {operand for source in readers if isinstance(source, ApplyStep) for operand in source.operands}
+        return [
+            position
+            for position in sorted(read)
+            if position in self._moves
+            and not self._is_of_row(position)
+            and isinstance(self._nest.steps[position].source, ApplyStep)
+        ]
+
     # --- loops ----------------------------------------------------------------------------------------------------
 
     def text(self, name: str) -> NestText:
@@ -71,6 +87,7 @@ class _ColumnText:
         stretch = [
             f"const pf_i8 width = inner_end - column < {STRETCH} ? inner_end - column : {STRETCH};",
             *self._accumulators(),
+            *self._held_values(),
             *self._row_loops(),
             *self._results(),
         ]
@@ -86,7 +103,8 @@ class _ColumnText:
             "return status;",
         ]
         arrays = [line for fold in self._folds for line in self._arrays(fold)]
-        body = [*hidden_zero(loops), *self._steps.opaque_constants(), *arrays, *loops]
+        arrays += [f"{c_type(self._nest.steps[step].dtype)} held{step}[{STRETCH}];" for step in self._held]
+        body = without_unused([*hidden_zero(loops), *self._steps.opaque_constants(), *arrays, *loops])
         is_careful = any(functions()[call].takes_careful for call in self._steps.calls)
         return nest_text(name, body, is_careful=is_careful), self._steps.calls
 
@@ -142,6 +160,24 @@ class _ColumnText:
             lines.append("int is_first = 1;")
         return lines
 
+    def _held_values(self) -> list[str]:
+        """``held<n>``: the values of a stretch that every reduced element needs."""
+        if not self._held:
+            return []
+        lines = [line for place in sorted(self._loaded(self._held)) for line in self._pointer(place, "")]
+        with self._steps.scope():
+            inner = [
+                line
+                for position in self._steps.cone(self._held)
+                if position in self._moves
+                for line in self._steps.declaration(position)
+            ]
+            inner += [f"held{position}[i] = {self._steps.names[position]};" for position in self._held]
+        return block("", [*lines, "#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", inner)])
+
+    def _pointer(self, place: int, offset: str) -> list[str]:
+        return self._steps.pointer(place, f"q{place}{offset}{self._column_offset(place)}")
+
     def _row_loops(self) -> list[str]:
         """The loops over reduced elements, in each one the loop over the stretch."""
         body = [*self._element_pointers(), *self._element_values()]
@@ -154,10 +190,10 @@ class _ColumnText:
             body = ["pf_i8 number = 0;", *body]
         return body
 
-    def _loaded(self, sinks: Sequence[int]) -> set[int]:
+    def _loaded(self, sinks: Sequence[int], known: Sequence[int] = ()) -> set[int]:
         return {
             self._steps.load_position(source.load)
-            for position in self._steps.cone(sinks)
+            for position in self._steps.cone(sinks, known)
             if isinstance(source := self._nest.steps[position].source, LoadStep)
         }
 
@@ -165,7 +201,7 @@ class _ColumnText:
         values = [fold.accumulation.step for fold in self._folds]
         scans = {fold.accumulation.scan_store for fold in self._folds if fold.accumulation.scan_store is not None}
         lines = []
-        for place in sorted(self._loaded(values) | scans):
+        for place in sorted(self._loaded(values, self._held) | scans):
             offset = self._geometry.offset(
                 place, self._geometry.kept, [f"y{axis}" for axis in range(self._geometry.row)]
             )
@@ -194,7 +230,10 @@ class _ColumnText:
     def _stretch_loop(self, values: Sequence[int], *, is_first: bool) -> list[str]:
         still, moving = [], []
         with self._steps.scope():
-            for position in self._steps.cone(values):
+            for position in self._held:
+                kind = c_type(self._nest.steps[position].dtype)
+                moving.append(f"const {kind} {self._steps.names[position]} = held{position}[i];")
+            for position in self._steps.cone(values, self._held):
                 if self._steps.is_opaque(position):
                     continue
                 if position in self._moves:

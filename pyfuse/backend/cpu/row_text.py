@@ -22,12 +22,14 @@ from pyfuse.backend.cpu.step_text import (
     nest_text,
     next_row,
     row_indices,
+    without_unused,
 )
 from pyfuse.backend.cpu.tile_text import TILE, TileText
 from pyfuse.graph.loop_plan import EPILOGUE, ReducedStep, ReductionNest
 from pyfuse.graph.ops import Fold
 
 NestText = tuple[str, set[str]]
+_UNSPLIT = ("(void)inner_begin; (void)inner_end;",)  # a row is not split
 
 
 def write_rows(name: str, nest: ReductionNest, layout: NestLayout, input_count: int) -> NestText:
@@ -61,7 +63,8 @@ class RowText:
         is_careful = any(functions()[call].takes_careful for call in self._steps.calls) or any(
             fold.may_choose_a_zero for fold in self._folds
         )
-        return nest_text(name, [*hidden_zero(body), *constants, *body], is_careful=is_careful), self._steps.calls
+        lines = without_unused([*_UNSPLIT, *hidden_zero(body), *constants, *body])
+        return nest_text(name, lines, is_careful=is_careful), self._steps.calls
 
     def row_length(self) -> list[str]:
         """The number of elements of a row."""
@@ -135,7 +138,7 @@ class RowText:
         """One pass: accumulators, the loops over lead dimensions, pieces and tiles, and the sums put together."""
         folds = [fold for fold in self._folds if fold.accumulation.phase == phase]
         initial = [fold.accumulation.initial for fold in folds if fold.accumulation.initial is not None]
-        lines = self.row_values([*self._values.sinks(phase), *([] if is_part else initial)])
+        lines = self.row_values([*self._values.sinks(phase), *initial])
         starts = {fold.acc: self._start(fold, is_part=is_part) for fold in folds}
         for fold in folds:
             lines += fold.declarations(starts[fold.acc])

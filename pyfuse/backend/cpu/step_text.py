@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -213,6 +214,28 @@ def indented(depth: int, lines: Sequence[str]) -> list[str]:
 def block(head: str, lines: Sequence[str]) -> list[str]:
     """``head { lines }``."""
     return [f"{head} {{", *indented(1, lines), "}"]
+
+
+_DECLARED = re.compile(r"\s*(?:const )?(?:char|pf_\w+|int) \*?(?:const |restrict )*(\w+)(?:\[\d+\])?(?: = (?:(?!, \w+ = ).)*)?;")
+_C_WORD = re.compile(r"\w+")
+
+
+def without_unused(lines: Sequence[str]) -> list[str]:
+    """C lines without the declarations, one to a line, of what no other line mentions.
+
+    The texts of nests declare an address for each operand; which of them a pass needs only its other lines tell.
+    """
+    kept = list(lines)
+    while True:
+        words = Counter(word for line in kept for word in _C_WORD.findall(line))
+        needed = [
+            line
+            for line in kept
+            if not (found := _DECLARED.fullmatch(line)) or words[found[1]] > len(re.findall(rf"\b{found[1]}\b", line))
+        ]
+        if len(needed) == len(kept):
+            return kept
+        kept = needed
 
 
 def hidden_zero(lines: Sequence[str]) -> list[str]:

@@ -35,7 +35,7 @@ class CallGeometry:
     forms: tuple[ReductionForm, ...]
     nests: tuple[NestGeometry, ...]
     temporaries: tuple[int, ...]  # elements of each; those that share memory have none
-    has_pieces: bool  # whether results depend on the size of NumPy's buffers
+    depends_on_buffer: bool  # whether results depend on the size of NumPy's buffers
 
     @property
     def layouts(self) -> tuple[NestLayout, ...]:
@@ -56,8 +56,8 @@ def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], 
     _refuse_backward_products(graph, inputs)
     orders = _orders(specialization, inputs, extents)
     _check_reshapes(graph, dims, orders)
-    chunks = _Pieces(graph, inputs, dims, orders)
-    plan = plan_for(specialization, chunks.forms)
+    walks = _Walks(graph, inputs, dims, orders)
+    plan = plan_for(specialization, walks.forms)
     shapes = tuple(_shape(graph.nodes[output.node].dims, dims) for output in graph.outputs)
     output_orders = tuple(orders[output.node] for output in graph.outputs)
     buffers = [
@@ -67,17 +67,17 @@ def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], 
     for temporary in plan.temporaries:
         shape = _shape(temporary.dims or (), dims)
         buffers.append(dense_strides(shape, range(len(shape)), temporary.dtype.itemsize))
-    laid = _Nests(plan, dims, inputs, buffers, extents, chunks.lengths)
+    laid = _Nests(plan, dims, inputs, buffers, extents, walks.lengths)
     nests = tuple(laid.geometry(nest) for nest in plan.nests)
     return CallGeometry(
         extents=dims,
         shapes=shapes,
         orders=output_orders,
         plan=plan,
-        forms=chunks.forms,
+        forms=walks.forms,
         nests=nests,
         temporaries=_temporary_sizes(plan, nests, dims),
-        has_pieces=any(form.is_chunked for form in chunks.forms),
+        depends_on_buffer=walks.depend_on_buffer,
     )
 
 
@@ -179,19 +179,22 @@ def _check_reshapes(graph: Graph, dims: Sequence[int], orders: Mapping[int, Axis
             raise refuse(Code.UNSUPPORTED_ARRAY, "an array that is not in C order is reshaped: NumPy copies it")
 
 
-class _Pieces:
+class _Walks:
     """The form of each reduction at this call, and the length of the pieces that NumPy cuts its rows in."""
 
     def __init__(
         self, graph: Graph, inputs: Sequence[np.ndarray], dims: Sequence[int], orders: Mapping[int, AxisOrder]
     ) -> None:
         self.lengths: dict[int, int] = {}
+        self.depend_on_buffer = False
         forms = []
         for index in reductions_of(graph):
             node = graph.nodes[index]
             assert isinstance(node, Reduce | Scan)
             walk = walk_of(graph, node.operand, inputs, dims, orders)
-            form, self.lengths[index] = form_of(node, walk, np.getbufsize())
+            form, pieces = form_of(node, walk, np.getbufsize())
+            self.lengths[index] = pieces.length
+            self.depend_on_buffer |= pieces.depend_on_buffer
             forms.append(form)
         self.forms = tuple(forms)
 

@@ -54,7 +54,7 @@ class Launch:
         scalar_indices: likewise of the scalars.
         allocate: makes each output.
         temporaries: make the kernel's own arrays; a number stands for the output or temporary whose memory is shared.
-        has_pieces: whether results depend on the size of NumPy's buffers.
+        depends_on_buffer: whether results depend on the size of NumPy's buffers.
         pack: addresses and scalars to bytes.
         replay_bits: status bits that mean "the original must run" whatever errstate says.
     """
@@ -67,7 +67,7 @@ class Launch:
     has_complex_scalars: bool
     allocate: tuple[Allocate, ...]
     temporaries: tuple[Allocate | int, ...]
-    has_pieces: bool
+    depends_on_buffer: bool
     pack: Callable[..., bytes]
     finish: Callable[[Sequence[Any], Sequence[Any]], Any]
     replay_bits: int
@@ -120,7 +120,7 @@ def make_launch(
         has_complex_scalars=any(dtype.kind == "c" for dtype in graph.scalar_dtypes),
         allocate=allocate,
         temporaries=temporaries,
-        has_pieces=geometry.has_pieces,
+        depends_on_buffer=geometry.depends_on_buffer,
         pack=struct.Struct(f"={count}Q{scalar_format}").pack,
         finish=_finisher(specialization),
         # 16: the kernel asks for it. 8, where a float becomes an integer: NumPy's value of an invalid cast depends on

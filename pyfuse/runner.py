@@ -77,7 +77,7 @@ def _check(launch: Launch, arguments: Arguments) -> Check | None:
         evaluate = evaluation_of([*specialization.inputs, *specialization.extents])
         read_form = partial(_form, evaluate, len(specialization.inputs))
         checks.append((read_form, partial(operator.eq, read_form(arguments))))
-    if launch.has_pieces:
+    if launch.depends_on_buffer:
         checks.append((lambda _: np.getbufsize(), partial(operator.eq, np.getbufsize())))
     return _all_hold(checks) if checks else None
 

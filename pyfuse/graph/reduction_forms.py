@@ -47,6 +47,22 @@ class ArrayWalk:
     is_buffered: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pieces:
+    """How NumPy cuts the rows of a reduction.
+
+    Attributes:
+        length: elements of a piece; 0 where rows are not cut.
+        depend_on_buffer: whether another size of NumPy's buffers may mean other pieces.
+    """
+
+    length: int
+    depend_on_buffer: bool
+
+
+WHOLE = Pieces(length=0, depend_on_buffer=False)
+
+
 def reductions_of(graph: Graph) -> tuple[int, ...]:
     """The nodes that reduce or accumulate."""
     return tuple(index for index, node in enumerate(graph.nodes) if isinstance(node, Reduce | Scan))
@@ -117,20 +133,20 @@ def dense_strides(shape: tuple[int, ...], order: Sequence[int], itemsize: int) -
     return tuple(strides)
 
 
-def form_of(node: Reduce | Scan, walk: ArrayWalk, buffer_size: int) -> tuple[ReductionForm, int]:
-    """The form of a reduction, and the length of the pieces that NumPy cuts its rows in (0: it does not).
+def form_of(node: Reduce | Scan, walk: ArrayWalk, buffer_size: int) -> tuple[ReductionForm, Pieces]:
+    """The form of a reduction, and how NumPy cuts its rows.
 
     Raises:
         CannotFuse: this NumPy goes an unknown way here.
     """
     if isinstance(node, Scan):
         scanned = (node.axis,) if walk.shape[node.axis] != 1 else ()
-        return ReductionForm(lead=(), row=scanned, is_inner=_is_innermost(walk, scanned)), 0
+        return ReductionForm(lead=(), row=scanned, is_inner=_is_innermost(walk, scanned)), WHOLE
     axes = tuple(axis for axis in node.axes if walk.shape[axis] != 1)
     is_whole = all(extent == 1 or axis in node.axes for axis, extent in enumerate(walk.shape))
     operation = by_name(node.operation)
     if operation.finds_an_index:
-        return ReductionForm(lead=(), row=axes, is_inner=is_whole or _is_innermost(walk, axes)), 0
+        return ReductionForm(lead=(), row=axes, is_inner=is_whole or _is_innermost(walk, axes)), WHOLE
     order = reduction_order(
         walk.shape,
         walk.strides,
@@ -144,16 +160,17 @@ def form_of(node: Reduce | Scan, walk: ArrayWalk, buffer_size: int) -> tuple[Red
     if operation.fold(node.dtype) is Fold.IN_ORDER and node.dtype == np.dtype("f2") and inner:
         raise refuse(Code.UNSUPPORTED_DTYPE, f"NumPy reduces float16 by '{node.operation}' without rounding each step")
     if operation.fold(node.dtype) is not Fold.PAIRWISE:
-        return ReductionForm(lead=(), row=outer + inner, is_inner=is_whole or bool(inner)), 0
+        return ReductionForm(lead=(), row=outer + inner, is_inner=is_whole or bool(inner)), WHOLE
     if not inner:
-        return ReductionForm(lead=(), row=outer, is_inner=is_whole), 0
+        return ReductionForm(lead=(), row=outer, is_inner=is_whole), WHOLE
     length = math.prod(walk.shape[axis] for axis in inner)
     is_chunked = order.chunk < length
     # A float16 sum rounds once for each row, not after every element.
     numbers = length * (2 if node.dtype.kind == "c" else 1)
     is_short = numbers < SHORT_ROW and node.dtype != np.dtype("f2") and not (outer or is_chunked or is_whole)
     form = ReductionForm(lead=outer, row=inner, is_inner=not is_short, is_chunked=is_chunked, is_short=is_short)
-    return form, order.chunk if is_chunked else 0
+    may_be_cut = walk.is_buffered or len(order.inner) > 1 or _WALKS_AS_BEFORE_2_3
+    return form, Pieces(length=order.chunk if is_chunked else 0, depend_on_buffer=may_be_cut)
 
 
 def _is_the_operand_itself(graph: Graph, node: Node) -> bool:

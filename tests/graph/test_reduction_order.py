@@ -188,7 +188,8 @@ def form_at(name: str, array: np.ndarray, axes: Sequence[int], loop: np.dtype) -
     assert isinstance(node, Reduce)
     inputs = (array,)
     dims = [array.shape[source.axis] for ((source,),) in zip(graph.dims, strict=True)]  # type: ignore[union-attr]
-    return form_of(node, walk_of(graph, node.operand, inputs, dims, {}), np.getbufsize())
+    form, pieces = form_of(node, walk_of(graph, node.operand, inputs, dims, {}), np.getbufsize())
+    return form, pieces.length
 
 
 @pytest.fixture
@@ -261,6 +262,7 @@ RULES: dict[str, tuple[str, tuple[int, ...], str, int, int]] = {
     "nothing runs backwards": ("z(3, 4)[::-1, ::-1]", (0, 1), "-> 0,1", 12, 12),
     "neighbours with equal gaps are one row": ("z(100, 100)[:, ::2]", (0, 1), "-> 0,1", 5000, 5000),
     "a small array with other gaps is glued to one row": ("z(7, 40, 6)[:, :20, ::2]", (0, 1, 2), "-> 0|1,2", 420, 420),
+    "of two rows one copy is as good as two calls": ("z(2, 200)[:, :100]", (0, 1), "-> 0|1", 200, 200),
     "a repeated element is an element": ("np.broadcast_to(z(3, 1), (3, 9))", (1,), "-> 1", 9, 9),
     "a repeated axis lies outside": ("np.broadcast_to(z(9), (3, 9))", (0,), "0 ->", 0, 0),
     "what is read in place is one call": ("z(20000)", (0,), "-> 0", 20_000, 20_000),

@@ -127,12 +127,7 @@ def buffers() -> Iterator[None]:
 @pytest.mark.parametrize(
     "sizes",
     [
-        pytest.param(
-            (8192, 1024, 8192, 256, 1024),
-            marks=pytest.mark.xfail(
-                strict=True, reason="a launch of uncut rows does not look at the buffer size again"
-            ),
-        ),
+        (8192, 1024, 8192, 256, 1024),
         (256, 8192, 256),
     ],
 )

@@ -216,7 +216,9 @@ def block(head: str, lines: Sequence[str]) -> list[str]:
     return [f"{head} {{", *indented(1, lines), "}"]
 
 
-_DECLARED = re.compile(r"\s*(?:const )?(?:char|pf_\w+|int) \*?(?:const |restrict )*(\w+)(?:\[\d+\])?(?: = (?:(?!, \w+ = ).)*)?;")
+_DECLARED = re.compile(  # one name, with or without a value
+    r"\s*(?:const )?(?:char|pf_\w+|int) \*?(?:const |restrict )*(\w+)(?:\[\d+\])?(?: = (?:(?!, \w+ = ).)*)?;"
+)
 _C_WORD = re.compile(r"\w+")
 
 

@@ -75,7 +75,7 @@ def anchors_of(graph: Graph) -> frozenset[int]:
             if dims and dims[-1] != ONE and is_broadcast:
                 held.add(_without_views(graph, operand))
     always = {index for index, node in enumerate(graph.nodes) if isinstance(node, Reduce | Scan | Assemble | Reshape)}
-    dear = {index for index in held if isinstance(graph.nodes[index], Apply) and _cost(graph, index) > HELD_ABOVE}
+    dear = {index for index in held if isinstance(graph.nodes[index], Apply) and _is_dear(graph, index)}
     return frozenset(always | dear)
 
 
@@ -85,10 +85,10 @@ def _without_views(graph: Graph, index: int) -> int:
     return index
 
 
-def _cost(graph: Graph, root: int) -> int:
-    """Picoseconds for one element of a value, from what is in memory."""
+def _is_dear(graph: Graph, root: int) -> bool:
+    """Whether one element of a value costs more than ``HELD_ABOVE``, from what is in memory."""
     pending, seen, cost = [root], {root}, 0
-    while pending:
+    while pending and cost <= HELD_ABOVE:
         node = graph.nodes[pending.pop()]
         if isinstance(node, Apply):
             cost += int(by_name(node.operation).cost)
@@ -97,7 +97,7 @@ def _cost(graph: Graph, root: int) -> int:
                 if operand not in seen:
                     seen.add(operand)
                     pending.append(operand)
-    return cost
+    return cost > HELD_ABOVE
 
 
 def plain_map(graph: Graph, index: int, loops: Sequence[int]) -> AxisMap:

@@ -22,20 +22,12 @@ import numpy as np
 import pytest
 
 from pyfuse.backend.c_library import library
+from pyfuse.backend.cpu.toolchain import BASE_FLAGS
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 
-FLAGS = [
-    "-O3",
-    "-march=native",
-    "-ffp-contract=off",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fwrapv",
-    "-fno-strict-aliasing",
-    "-std=gnu99",
-]
+FLAGS = [*BASE_FLAGS, "-march=native", "-fno-tree-slp-vectorize"]  # those of kernels, on a compiler that takes them
 DIVIDE, OVERFLOW, UNDERFLOW, INVALID, REPLAY, CAREFUL = 1, 2, 4, 8, 16, 32
 NUMPY_FLAGS = {"divide by zero": DIVIDE, "overflow": OVERFLOW, "underflow": UNDERFLOW, "invalid value": INVALID}
 COPIES = 37  # of each element: enough for a vector body and a tail with every type
@@ -440,7 +432,7 @@ def build(family: str, directory: Path) -> tuple[cffi.FFI, Any]:
     text = [library.prelude(), *(function.text for function in functions), *map(loop_text, present), DRIVER]
     source, target = directory / f"{family}.c", directory / f"{family}.so"
     source.write_text("\n".join(text), encoding="utf-8")
-    command = [COMPILER, *FLAGS, "-shared", "-fPIC", "-o", str(target), str(source), "-lm"]
+    command = [COMPILER, *FLAGS, "-o", str(target), str(source), "-lm"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     ffi = cffi.FFI()

@@ -13,20 +13,12 @@ import numpy as np
 import pytest
 
 from pyfuse.backend.c_library import library
+from pyfuse.backend.cpu.toolchain import BASE_FLAGS
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 
-FLAGS = [
-    "-O3",
-    "-march=native",
-    "-ffp-contract=off",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fwrapv",
-    "-fno-strict-aliasing",
-    "-std=gnu99",
-]
+FLAGS = [*BASE_FLAGS, "-march=native", "-fno-tree-slp-vectorize"]  # those of kernels, on a compiler that takes them
 DIVIDE, OVERFLOW, UNDERFLOW, INVALID = 1, 2, 4, 8
 NUMPY_FLAGS = {"divide by zero": DIVIDE, "overflow": OVERFLOW, "underflow": UNDERFLOW, "invalid value": INVALID}
 
@@ -87,7 +79,7 @@ class Reductions:
         ]
         source, target = directory / "reductions.c", directory / "reductions.so"
         source.write_text("\n".join(text), encoding="utf-8")
-        command = [COMPILER, *FLAGS, "-shared", "-fPIC", "-o", str(target), str(source)]
+        command = [COMPILER, *FLAGS, "-o", str(target), str(source)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         self._ffi = cffi.FFI()

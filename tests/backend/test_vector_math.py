@@ -19,19 +19,12 @@ import pytest
 from numpy.typing import NDArray
 
 from pyfuse.backend.c_library import library
+from pyfuse.backend.cpu.toolchain import BASE_FLAGS
 
 COMPILER = shutil.which(os.environ.get("CC", "gcc")) or shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
 
-FLAGS = [
-    "-O3",
-    "-march=native",
-    "-ffp-contract=off",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fwrapv",
-    "-fno-strict-aliasing",
-]
+FLAGS = [*BASE_FLAGS, "-march=native", "-fno-tree-slp-vectorize"]  # those of kernels, on a compiler that takes them
 DIVIDE, OVERFLOW, UNDERFLOW, INVALID, CAREFUL = 1, 2, 4, 8, 32
 CODES = ("f8", "f4")
 
@@ -169,7 +162,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     source = folder / "loops.c"
     source.write_text("\n".join(lines) + "\n", encoding="utf-8")
     target = folder / "loops.so"
-    command = [str(COMPILER), *FLAGS, "-fopt-info-vec", "-shared", "-fPIC", str(source), "-o", str(target), "-lm"]
+    command = [str(COMPILER), *FLAGS, "-fopt-info-vec", str(source), "-o", str(target), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     ffi = cffi.FFI()

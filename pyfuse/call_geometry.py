@@ -116,6 +116,8 @@ def _orders(
             node = graph.nodes[index]
             assert isinstance(node, Reduce | Scan)
             wanted.append(base_of(graph, node.operand))
+            if isinstance(node, Reduce) and node.where is not None:
+                wanted.append(base_of(graph, node.where))
         wanted += [node.operand for node in graph.nodes if isinstance(node, Reshape)]
         specialization.orders[key] = node_orders(graph, wanted, small, extents)
     return specialization.orders[key]
@@ -192,7 +194,9 @@ class _Walks:
             node = graph.nodes[index]
             assert isinstance(node, Reduce | Scan)
             walk = walk_of(graph, node.operand, inputs, dims, orders)
-            form, pieces = form_of(node, walk, np.getbufsize())
+            where = node.where if isinstance(node, Reduce) else None
+            mask = None if where is None else walk_of(graph, where, inputs, dims, orders)
+            form, pieces = form_of(node, walk, np.getbufsize(), mask)
             self.lengths[index] = pieces.length
             self.depend_on_buffer |= pieces.depend_on_buffer
             forms.append(form)

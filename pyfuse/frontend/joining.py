@@ -85,7 +85,7 @@ def concatenate(
     if not pieces:
         raise refuse(Code.NUMPY_RAISES, "nothing is joined: NumPy raises its own error", tracer.span)
     if is_none(axis):
-        rows = [raveled(tracer, piece, "np.concatenate without an axis") for piece in pieces]
+        rows = [raveled(tracer, piece) for piece in pieces]
         return concatenated(tracer, rows, 0, dtype, casting)
     return concatenated(tracer, pieces, axis_number(tracer, pieces[0], axis), dtype, casting)
 
@@ -153,7 +153,7 @@ def append(tracer: Tracer, arr: Value, values: Value, axis: Value = NONE) -> Val
     """
     first, rest = as_array(tracer, arr), pieces_of(tracer, values)
     if is_none(axis):
-        rows = [raveled(tracer, piece, "np.append without an axis") for piece in (first, *rest)]
+        rows = [raveled(tracer, piece) for piece in (first, *rest)]
         return concatenated(tracer, rows, 0)
     return concatenated(tracer, [first, *rest], axis_number(tracer, first, axis))
 

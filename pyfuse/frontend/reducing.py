@@ -65,9 +65,12 @@ def reduce_ufunc(
             Code.NUMPY_RAISES, f"'{name}' reduces along one axis only: NumPy raises its own error", tracer.span
         )
     start = _initial(tracer, operation, loop, initial)
-    if not is_everywhere(where):
+    mask = None
+    if not is_everywhere(where) and operation.fold(loop) is Fold.PAIRWISE:
+        mask = mask_of(tracer, array, where)
+    elif not is_everywhere(where):
         array = _masked(tracer, operation, array, loop, where, start)
-    made = tracer.reduce(name, array, axes, dtype=loop, keepdims=is_true(tracer, keepdims), initial=start)
+    made = tracer.reduce(name, array, axes, dtype=loop, keepdims=is_true(tracer, keepdims), initial=start, where=mask)
     return into(tracer, made, out, is_any_order=operation.fold(loop) is Fold.ANY_ORDER)
 
 
@@ -238,14 +241,7 @@ def _masked(
             tracer.span,
             hints=("np.where before the reduction gives every element a value",),
         )
-    mask = as_array(tracer, where)
-    if tracer.dtype(mask) != _BOOL:
-        raise refuse(Code.NUMPY_RAISES, "'where=' must be boolean: NumPy raises its own error", tracer.span)
-    shape = tracer.draft.dims(tracer.node_of(array))
-    if tracer.draft.broadcast([shape, tracer.draft.dims(tracer.node_of(mask))]) != tracer.draft.dims(
-        tracer.node_of(array)
-    ):
-        raise refuse(Code.NUMPY_RAISES, "'where=' is larger than the array: NumPy raises its own error", tracer.span)
+    mask = mask_of(tracer, array, where)
     neutral: Value | None = initial
     identity = _identity(operation, loop)
     if identity is not None:
@@ -254,6 +250,18 @@ def _masked(
         raise refuse(Code.NUMPY_RAISES, "'where=' needs 'initial=' here: NumPy raises its own error", tracer.span)
     element = tracer.draft.cast(tracer.node_of(array), loop, tracer.origin(), is_implicit=True)
     return tracer.apply_raw("select", [tracer.node_of(mask), element, tracer.operand(neutral, loop)], loop)
+
+
+def mask_of(tracer: Tracer, array: ArrayValue, where: Value) -> ArrayValue:
+    """The array of a ``where=`` argument, which is broadcast to ``array``."""
+    mask = as_array(tracer, where)
+    if tracer.dtype(mask) != _BOOL:
+        raise refuse(Code.NUMPY_RAISES, "'where=' must be boolean: NumPy raises its own error", tracer.span)
+    shape = tracer.draft.dims(tracer.node_of(array))
+    joined = tracer.draft.broadcast([shape, tracer.draft.dims(tracer.node_of(mask))])
+    if joined != tracer.draft.dims(tracer.node_of(array)):
+        raise refuse(Code.NUMPY_RAISES, "'where=' is larger than the array: NumPy raises its own error", tracer.span)
+    return mask
 
 
 def count_of(tracer: Tracer, array: ArrayValue, axes: tuple[int, ...]) -> HostValue:

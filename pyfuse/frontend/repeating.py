@@ -21,7 +21,7 @@ def repeat(tracer: Tracer, a: Value, repeats: Value, axis: Value = NONE) -> Valu
     array = as_array(tracer, a)
     count = known_count(tracer, repeats, "repeat")
     if is_none(axis):
-        array, place = raveled(tracer, array, "np.repeat without an axis"), 0
+        array, place = raveled(tracer, array), 0
     else:
         place = axis_number(tracer, array, axis)
     extent = host_number(tracer, operator.mul, tracer.extent(array, place), count)

@@ -38,7 +38,7 @@ def scanning(name: str) -> Handler:
     def handler(tracer: Tracer, a: Value, axis: Value = NONE, dtype: Value = NONE, out: Value = NONE) -> Value:
         array = reducible(tracer, a)
         if is_none(axis):
-            return accumulate(tracer, name, raveled(tracer, array, f"a running '{name}'"), 0, dtype, out)
+            return accumulate(tracer, name, raveled(tracer, array), 0, dtype, out)
         return accumulate(tracer, name, array, axis_number(tracer, array, axis), dtype, out)
 
     return handler

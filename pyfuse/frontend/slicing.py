@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.diagnostics import Code, refuse
+from pyfuse.frontend import computed_views
 from pyfuse.frontend.input_views import host_expression_of, selected, view_function
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, constant
@@ -48,23 +48,18 @@ def shortened(tracer: Tracer, array: ArrayValue, axis: int, by: int) -> HostValu
     return tracer.host_call(partial(_less, by=by), [tracer.extent(array, axis)], f"less {by}")
 
 
-def raveled(tracer: Tracer, array: ArrayValue, name: str) -> ArrayValue:
+def raveled(tracer: Tracer, array: ArrayValue) -> ArrayValue:
     """The array as one row in C order.
 
     Raises:
-        CannotFuse: it has several axes, and the kernel computes it.
+        CannotFuse: it has several axes, and is a view of an array that the kernel computes.
     """
     if tracer.rank(array) == 1:
         return array
     if not tracer.rank(array):
         return tracer.view(array, (None,))
     if host_expression_of(tracer, array) is None:
-        raise refuse(
-            Code.UNSUPPORTED_OPERATION,
-            f"{name} puts a computed array of several axes in one row, which is not fused",
-            tracer.span,
-            hints=("give it an axis",),
-        )
+        return computed_views.reshaped(tracer, array, [constant(-1)])
     made = view_function(np.ravel)(tracer, array)
     assert isinstance(made, ArrayValue)
     return made

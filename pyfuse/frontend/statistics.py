@@ -16,7 +16,9 @@ from pyfuse.frontend.reducing import (
     axes_of,
     count_of,
     have_same_form,
+    is_everywhere,
     is_given,
+    mask_of,
     reduce_ufunc,
     reducible,
     replayed,
@@ -39,7 +41,6 @@ def mean(
 
     Source: numpy/_core/_methods.py, ``_mean``.
     """
-    refuse_where(tracer, "mean", where)
     array = reducible(tracer, a)
     own = tracer.dtype(array)
     is_half_result = is_none(dtype) and own == _HALF
@@ -47,12 +48,25 @@ def mean(
         dtype = constant(_SINGLE)
     elif is_none(dtype) and own.kind in "biu":
         dtype = constant(_DOUBLE)
-    count = count_of(tracer, array, axes_of(tracer, array, axis))
-    total = reduce_ufunc(tracer, "add", array, axis, dtype, out, keepdims)
+    count: Value = count_of(tracer, array, axes_of(tracer, array, axis))
+    total = reduce_ufunc(tracer, "add", array, axis, dtype, out, keepdims, where=where)
+    if not is_everywhere(where):
+        count = _counted(tracer, array, axis, keepdims, where)
+        total = replayed(tracer, tracer.apply_named("equal", count, constant(0)), total)  # NumPy warns
     if total.is_scalar:
         return tracer.cast(divided(tracer, total, count), own if is_half_result else tracer.dtype(total))
     divide_in_place(tracer, total, count)
     return tracer.cast(total, own) if is_half_result and is_none(out) else total
+
+
+def _counted(tracer: Tracer, array: ArrayValue, axis: Value, keepdims: Value, where: Value) -> ArrayValue:
+    """How many elements count in each result.
+
+    Source: numpy/_core/_methods.py, ``_count_reduce_items``.
+    """
+    mask = tracer.node_of(mask_of(tracer, array, where))
+    everywhere = tracer.draft.store(tracer.node_of(array), mask, tracer.origin(), np.dtype(bool))
+    return reduce_ufunc(tracer, "add", ArrayValue(node=everywhere), axis, constant(np.intp), NONE, keepdims)
 
 
 def divided(tracer: Tracer, total: ArrayValue, count: Value) -> ArrayValue:

@@ -241,6 +241,7 @@ class Tracer(Lifter):
         dtype: np.dtype | None = None,
         keepdims: bool = False,
         initial: Value | None = None,
+        where: ArrayValue | None = None,
     ) -> ArrayValue:
         """``ufunc.reduce``, or ``argmax`` and ``argmin``: one result for all elements along ``axes``.
 
@@ -251,6 +252,7 @@ class Tracer(Lifter):
             dtype: the ``dtype=`` of the call, or None for that which NumPy chooses.
             keepdims: as in NumPy.
             initial: a number that comes before the first element.
+            where: which elements a sum in pairs takes: boolean, broadcast to the array.
 
         Raises:
             CannotFuse: NumPy has no such loop, or it is not fused.
@@ -263,7 +265,8 @@ class Tracer(Lifter):
             loop = self._reduction_dtype(operation, array, dtype)
             start = None if initial is None else self.operand(initial, loop)
             operand = self.draft.cast(self.node_of(array), loop, origin, is_implicit=True)
-            node = self.draft.reduce(name, operand, axes, loop, origin, keepdims=keepdims, initial=start)
+            mask = None if where is None else self.node_of(where)
+            node = self.draft.reduce(name, operand, axes, loop, origin, keepdims=keepdims, initial=start, where=mask)
         return ArrayValue(node=node, is_scalar=not self.draft[node].dims)
 
     def scan(self, name: str, array: ArrayValue, axis: int, dtype: np.dtype | None = None) -> ArrayValue:

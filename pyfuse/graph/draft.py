@@ -168,6 +168,7 @@ class GraphDraft:
         *,
         keepdims: bool = False,
         initial: int | None = None,
+        where: int | None = None,
     ) -> int:
         """One result for all elements along ``axes`` (see ``Reduce``); ``keepdims``: these stay, with extent one."""
         reduced = sorted(set(axes))
@@ -180,6 +181,7 @@ class GraphDraft:
             operand=operand,
             axes=tuple(reduced),
             initial=initial,
+            where=where,
             origin=origin,
         )
         index = self._append(node)

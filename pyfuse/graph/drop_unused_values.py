@@ -61,6 +61,7 @@ def _reachable(graph: Graph, *, for_reports: bool) -> set[int]:
     pending = [output.node for output in graph.outputs]
     seen: set[int] = set()
     slices: dict[tuple[int, int, int], set[int]] = {}
+    parts: dict[int, set[str]] = {}
     while pending:
         index = pending.pop()
         if index in seen:
@@ -71,6 +72,12 @@ def _reachable(graph: Graph, *, for_reports: bool) -> set[int]:
             siblings = slices.setdefault((node.operand, node.axis, node.siblings), set())
             siblings.add(index)
             if not node.siblings or len(siblings) < node.siblings:
+                continue
+        if for_reports and isinstance(node, Apply) and node.operation in ("real", "imag"):
+            # The compiler leaves out the part of a complex result that nobody looks at, and the flags that it raises.
+            seen_parts = parts.setdefault(node.operands[0], set())
+            seen_parts.add(node.operation)
+            if len(seen_parts) < 2:
                 continue
         pending += operands_of(node)
         layout = layout_node(node)
@@ -97,6 +104,8 @@ def may_report(graph: Graph, node: Node) -> bool:
     if node.operation == "cast":
         is_from_float = graph.nodes[node.operands[0]].dtype != node.dtype and not kinds.isdisjoint("fc")
         return is_from_float or node.dtype == np.dtype("f2")
+    if node.operation in ("real", "imag"):
+        return False
     if "c" in kinds:
         return True  # NumPy's complex order comparisons report NaN
     if not by_name(node.operation).may_raise_flags:

@@ -160,6 +160,8 @@ def _reduce(node: Reduce, values: list[Any]) -> Any:
         axis = None if len(node.axes) == operand.ndim else node.axes[0]
         return function(operand, axis=axis)
     options = {} if node.initial is None else {"initial": values[node.initial]}
+    if node.where is not None:
+        options["where"] = values[node.where]
     return function.reduce(operand, axis=node.axes, dtype=node.dtype, **options)
 
 

@@ -149,6 +149,7 @@ class Accumulation:
         initial: the step of a number that comes first, or None.
         phase: the pass over the row in which it is computed.
         form: the order.
+        mask: the step of the boolean values that say which values count, or None.
         counts: whether it counts the true ones of boolean values: a sum of them, exact in any order.
         is_scan: whether every partial result is stored, by store number ``scan_store``.
     """
@@ -161,6 +162,7 @@ class Accumulation:
     phase: int
     form: ReductionForm
     counts: bool = False
+    mask: int | None = None
     scan_store: int | None = None
 
 

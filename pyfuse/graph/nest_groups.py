@@ -15,11 +15,12 @@ from pyfuse.graph.reduction_forms import ReductionForm
 
 @dataclasses.dataclass(kw_only=True)
 class Member:
-    """A reduction or scan of a group: its node, and how the loops walk its operand."""
+    """A reduction or scan of a group: its node, how the loops walk its operand, and the mask of ``where=``."""
 
     node: int
     form: ReductionForm
     operand_axes: AxisMap
+    mask: tuple[int, AxisMap] | None = None
     phase: int = 0
 
 

@@ -128,6 +128,14 @@ def operand_maps(graph: Graph, node: Node, axes: AxisMap) -> list[tuple[int, Axi
             return []
 
 
+def mask_map(graph: Graph, node: Reduce, operand_axes: AxisMap) -> tuple[int, AxisMap] | None:
+    """The mask of a reduction, and how it is walked where its operand is walked by ``operand_axes``."""
+    if node.where is None:
+        return None
+    rank = len(graph.nodes[node.where].dims)
+    return node.where, _normal(graph, node.where, operand_axes[len(operand_axes) - rank :])
+
+
 def _normal(graph: Graph, index: int, axes: Sequence[AxisUse]) -> AxisMap:
     dims = graph.nodes[index].dims
     return tuple(STILL if dim == ONE else use for dim, use in zip(dims, axes, strict=True))

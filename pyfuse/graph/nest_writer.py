@@ -91,7 +91,8 @@ def _accumulated(graph: Graph, writer: StepWriter, member: Member) -> Accumulati
     assert isinstance(node, Reduce | Scan)
     initial = node.initial if isinstance(node, Reduce) else None
     step = writer.step_of(node.operand, member.operand_axes)
-    counted = _counted(writer, node, step) if initial is None and member.form.is_inner else None
+    mask = member.mask
+    counted = _counted(writer, node, step) if initial is None and mask is None and member.form.is_inner else None
     return Accumulation(
         node=member.node,
         operation=node.operation,
@@ -101,6 +102,7 @@ def _accumulated(graph: Graph, writer: StepWriter, member: Member) -> Accumulati
         phase=member.phase,
         form=member.form,
         counts=counted is not None,
+        mask=None if mask is None else writer.step_of(*mask),
     )
 
 

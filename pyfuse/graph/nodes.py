@@ -103,12 +103,15 @@ class Reduce(Node):
         operand: index of an earlier node, of the loop's dtype: NumPy's cast inside the loop is an implicit cast.
         axes: of the operand, ascending. The node's dimensions are those of the others (``keepdims`` is a view of it).
         initial: index of a node of rank 0 that comes before the first element, in place of the ufunc's identity.
+        where: index of a boolean node, broadcast to the operand, of a sum in pairs that leaves elements out: NumPy adds
+            the sum of each run of true ones.
     """
 
     operation: str
     operand: int
     axes: tuple[int, ...]
     initial: int | None = None
+    where: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,8 +243,8 @@ def operands_of(node: Node) -> tuple[int, ...]:
             return operands
         case View(operand=operand) | Scan(operand=operand) | Slice(operand=operand) | Reshape(operand=operand):
             return (operand,)
-        case Reduce(operand=operand, initial=initial):
-            return (operand,) if initial is None else (operand, initial)
+        case Reduce(operand=operand, initial=initial, where=where):
+            return (operand, *(index for index in (initial, where) if index is not None))
         case Assemble(pieces=pieces):
             return pieces
         case _:
@@ -267,9 +270,9 @@ def renumbered(node: Node, number: Mapping[int, int] | Sequence[int]) -> Node:
             return replace(node, operands=tuple(number[index] for index in node.operands), kept_layout=moved)
         case View() | Scan() | Slice() | Reshape():
             return replace(node, operand=number[node.operand])
-        case Reduce(initial=initial):
-            start = None if initial is None else number[initial]
-            return replace(node, operand=number[node.operand], initial=start)
+        case Reduce(initial=initial, where=where):
+            start, mask = (None if index is None else number[index] for index in (initial, where))
+            return replace(node, operand=number[node.operand], initial=start, where=mask)
         case Assemble(layout=layout):
             pieces = tuple(number[index] for index in node.pieces)
             return replace(node, pieces=pieces, layout=number[layout] if isinstance(layout, int) else layout)

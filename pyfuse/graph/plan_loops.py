@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from pyfuse.graph.loop_plan import EPILOGUE, LoopPlan, Nest, ReductionNest, Style
 from pyfuse.graph.nest_groups import Buffers, Group, Member, Write
-from pyfuse.graph.nest_steps import AxisMap, AxisUse, anchors_of, anchors_read, plain_map
+from pyfuse.graph.nest_steps import AxisMap, AxisUse, anchors_of, anchors_read, mask_map, plain_map
 from pyfuse.graph.nest_writer import write_nest
 from pyfuse.graph.nodes import ONE, Assemble, Dims, Graph, HostExtent, Reduce, Reshape, Scan
 from pyfuse.graph.ops import Fold, by_name
@@ -70,7 +70,8 @@ class _Planner:
     def _place_reduction(self, index: int, node: Reduce | Scan) -> None:
         group = self._group_for(index, node)
         operand_axes = self._operand_axes(node, self._forms[index], len(group.kept))
-        member = Member(node=index, form=self._forms[index], operand_axes=operand_axes)
+        mask = mask_map(self._graph, node, operand_axes) if isinstance(node, Reduce) else None
+        member = Member(node=index, form=self._forms[index], operand_axes=operand_axes, mask=mask)
         reads = self._reads_of_member(member, node)
         found = next((place for place, other in enumerate(self._groups) if self._may_join(group, other, reads)), None)
         if found is None:
@@ -95,8 +96,8 @@ class _Planner:
         reduced = (node.axis,) if isinstance(node, Scan) else node.axes
         kept = tuple(dim for axis, dim in enumerate(dims) if axis not in reduced and dim != ONE)
         lead, row = tuple(dims[axis] for axis in form.lead), tuple(dims[axis] for axis in form.row)
-        is_scan = isinstance(node, Scan)
-        style = Style.PARTS if not kept and not is_scan else Style.ROWS if form.is_inner or not kept else Style.COLUMNS
+        is_whole = isinstance(node, Scan) or node.where is not None  # what comes before decides: there are no parts
+        style = Style.PARTS if not kept and not is_whole else Style.ROWS if form.is_inner or not kept else Style.COLUMNS
         axes = self._operand_axes(node, form, len(kept))
         walked = [(dims[axis], use.loop) for axis, use in enumerate(axes) if use.loop is not None]
         order = (tuple(dim for dim, _ in walked), tuple(loop for _, loop in walked))
@@ -122,6 +123,8 @@ class _Planner:
         roots = [(node.operand, member.operand_axes)]
         if isinstance(node, Reduce) and node.initial is not None:
             roots.append((node.initial, ()))
+        if member.mask is not None:
+            roots.append(member.mask)
         return list(anchors_read(self._graph, roots, self._anchors))
 
     def _may_join(self, wanted: Group, group: Group, reads: Reads) -> bool:

@@ -133,7 +133,9 @@ def dense_strides(shape: tuple[int, ...], order: Sequence[int], itemsize: int) -
     return tuple(strides)
 
 
-def form_of(node: Reduce | Scan, walk: ArrayWalk, buffer_size: int) -> tuple[ReductionForm, Pieces]:
+def form_of(
+    node: Reduce | Scan, walk: ArrayWalk, buffer_size: int, mask: ArrayWalk | None = None
+) -> tuple[ReductionForm, Pieces]:
     """The form of a reduction, and how NumPy cuts its rows.
 
     Raises:
@@ -153,6 +155,7 @@ def form_of(node: Reduce | Scan, walk: ArrayWalk, buffer_size: int) -> tuple[Red
         node.axes,
         is_buffered=walk.is_buffered,
         buffer_size=buffer_size,
+        mask_strides=None if mask is None else _broadcast_strides(mask, len(walk.shape)),
         legacy=_WALKS_AS_BEFORE_2_3,
     )
     outer = tuple(axis for group in order.outer for axis in group)
@@ -167,7 +170,8 @@ def form_of(node: Reduce | Scan, walk: ArrayWalk, buffer_size: int) -> tuple[Red
     is_chunked = order.chunk < length
     # A float16 sum rounds once for each row, not after every element.
     numbers = length * (2 if node.dtype.kind == "c" else 1)
-    is_short = numbers < SHORT_ROW and node.dtype != np.dtype("f2") and not (outer or is_chunked or is_whole)
+    adds_singly = numbers < SHORT_ROW and node.dtype != np.dtype("f2") and mask is None
+    is_short = adds_singly and not (outer or is_chunked or is_whole)
     form = ReductionForm(lead=outer, row=inner, is_inner=not is_short, is_chunked=is_chunked, is_short=is_short)
     may_be_cut = walk.is_buffered or len(order.inner) > 1 or _WALKS_AS_BEFORE_2_3
     return form, Pieces(length=order.chunk if is_chunked else 0, depend_on_buffer=may_be_cut)
@@ -179,6 +183,11 @@ def _is_the_operand_itself(graph: Graph, node: Node) -> bool:
         return False
     is_part = node.operation in ("real", "imag") and bool(graph.nodes[node.operands[0]].dims)
     return is_part or (node.operation == "cast" and node.is_implicit)
+
+
+def _broadcast_strides(mask: ArrayWalk, rank: int) -> tuple[int, ...]:
+    own = tuple(0 if extent == 1 else stride for extent, stride in zip(mask.shape, mask.strides, strict=True))
+    return (0,) * (rank - len(own)) + own
 
 
 def _is_innermost(walk: ArrayWalk, axes: Sequence[int]) -> bool:

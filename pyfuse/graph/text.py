@@ -61,7 +61,8 @@ def node_text(node: Node) -> str:
             return _apply_text(node)
         case Reduce():
             start = "" if node.initial is None else f" from %{node.initial}"
-            return f"reduce {node.operation} %{node.operand} axes {_axes_text(node.axes)}{start}"
+            mask = "" if node.where is None else f" where %{node.where}"
+            return f"reduce {node.operation} %{node.operand} axes {_axes_text(node.axes)}{start}{mask}"
         case Scan():
             return f"scan {node.operation} %{node.operand} axis {node.axis}"
         case Slice():

@@ -77,6 +77,7 @@ def _verify_reduce(graph: Graph, node: Reduce, where: str) -> None:
     assert len(set(node.axes)) == len(node.axes) and all(0 <= axis < len(operand.dims) for axis in node.axes), where
     assert node.dims == tuple(dim for axis, dim in enumerate(operand.dims) if axis not in node.axes), where
     assert node.initial is None or graph.nodes[node.initial].dims == (), where
+    assert node.where is None or len(graph.nodes[node.where].dims) <= len(operand.dims), where
 
 
 def _without(dims: Dims, axis: int) -> Dims:

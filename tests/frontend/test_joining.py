@@ -106,7 +106,7 @@ def test_what_numpy_raises_for_is_left_to_numpy(expression: str) -> None:
     ("expression", "reason"),
     [
         ("np.concatenate(x)", "no list or tuple"),
-        ("np.concatenate((x + x, y), axis=None)", "one row"),
+        ("np.concatenate(((x + x).T, y), axis=None)", "reshape of a view"),
         ("np.concatenate((v, v), out=np.zeros(14))", "'out='"),
         ("np.repeat(v, [1, 2, 3, 4, 5, 6, 7])", "array or list"),
         ("np.repeat(v, 0)", "1 to 256"),

@@ -74,7 +74,6 @@ def test_a_mean_into_an_array_that_exists_has_its_dtype() -> None:
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("np.mean(x, where=m)", "depends on the mask"),
         ("x.var(where=m)", "depends on the mask"),
         ("np.var(x, axis=1, ddof=5)", "no degree of freedom"),
         ("np.std(x, ddof=1, correction=1)", "both given"),

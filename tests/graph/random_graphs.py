@@ -125,8 +125,8 @@ class _Builder:
     def _laid_out(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """An array of this shape, in one of the ways in which arrays lie in memory."""
         match self._choose(("C", "F", "steps", "backwards", "unaligned", "repeated")):
-            case "backwards" if self._is_for_kernel and dtype == np.dtype("c8"):
-                return self._elements(shape, dtype)  # a product of these is NumPy's: see call_geometry.py
+            case "backwards" if self._is_for_kernel and dtype.kind == "c":
+                return self._elements(shape, dtype)  # some operations on these are NumPy's: see call_geometry.py
             case "F":
                 return np.asfortranarray(self._elements(shape, dtype))
             case "steps" if shape:
@@ -434,6 +434,8 @@ class _Builder:
         axis = self._choose([axis for axis, extent in enumerate(self._shape(operand)) if extent >= least])
         whole = self._shape(operand)[axis]
         step = self._choose((1, 1, 2, 3, -1, -2))
+        if self._is_for_kernel and self._node(operand).dtype.kind == "c":
+            step = abs(step)  # as for inputs that run backwards
         start = self._choose((0, whole - 1, self._choose(range(whole))))
         room = 1 + (whole - 1 - start) // step if step > 0 else 1 + start // -step
         self._keep(self._slice(operand, axis, start, self._choose((room, 1 + room // 2)), step))

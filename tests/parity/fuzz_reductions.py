@@ -580,7 +580,7 @@ def refusals(text: str, calls: list[list[Any]]) -> Iterator[tuple[int | None, st
             if reason.code.value in REASONS or reason.code.value == "internal-error":
                 continue
             line = reason.span.line - 2 if reason.span is not None else None
-            is_statement = line is not None and line < text.count("\n") - 2
+            is_statement = line is not None and 0 <= line < text.count("\n") - 2
             yield (line if is_statement else None), f"{reason.message} [{reason.code.value}]"
         except Exception:  # shown by the call
             continue

@@ -9,7 +9,7 @@ from tests.parity.fuzz_reductions import StageTally, check, run
 
 
 def test_most_random_calls_with_reductions_fuse_or_have_a_report_of_numpys() -> None:
-    tally = run(30_000, 24, report=_nothing)
+    tally = run(30_000, 16, report=_nothing)
     assert not tally.failures, tally.failures[0]
     assert tally.fused > 0.6 * tally.calls, tally.reasons
     assert tally.results > 200
@@ -17,7 +17,7 @@ def test_most_random_calls_with_reductions_fuse_or_have_a_report_of_numpys() -> 
     assert tally.reasons["internal-error"] == 0
 
 
-@settings(max_examples=24, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.integers(100_000, 2**31))
 def test_random_functions_with_reductions_do_what_numpy_does(seed: int) -> None:
     tally = StageTally()

@@ -97,6 +97,30 @@ static __attribute__((noinline)) pf_f4 pf_pairwise_f2(const pf_f2 *a, pf_i8 n)
     return pf_pairwise_f4(wide, n);
 }
 
+// Sums with where=: NumPy's masked loop adds the sum of each run of elements that count.
+
+//@ for T in f4 f8 c8 c16
+static __attribute__((noinline)) pf_$T pf_sum_of_runs_$T(pf_$T sum, const pf_$T *a, const pf_b1 *counts, pf_i8 n)
+{
+    for (pf_i8 first = 0, last; first < n; first = last + 1) {
+        for (last = first; last < n && counts[last]; last++) {}
+        if (last > first)
+            sum = pf_add_$T(sum, pf_pairwise_$T(a + first, last - first));
+    }
+    return sum;
+}
+//@ end
+static __attribute__((noinline)) pf_f2 pf_sum_of_runs_f2(pf_f2 sum, const pf_f2 *a, const pf_b1 *counts, pf_i8 n,
+                                                          unsigned *status)
+{
+    for (pf_i8 first = 0, last; first < n; first = last + 1) {
+        for (last = first; last < n && counts[last]; last++) {}
+        if (last > first)
+            sum = pf_cast_f2_f4(pf_cast_f4_f2(sum) + pf_pairwise_f2(a + first, last - first), status);
+    }
+    return sum;
+}
+
 // Folds: the accumulated value and the elements in an order left open; where gcc vectorises it, the plain loop. Of
 // zeros of both signs, either may be the result.
 

@@ -68,7 +68,7 @@ class _ColumnText:
 
     def _worth_holding(self) -> list[int]:
         """What is computed for each result once, not once more with each reduced element."""
-        values = self._steps.cone([fold.accumulation.step for fold in self._folds])
+        values = self._steps.cone(self._values())
         readers = [self._nest.steps[position].source for position in values if self._is_of_row(position)]
         read = {operand for source in readers if isinstance(source, ApplyStep) for operand in source.operands}
         return [
@@ -84,6 +84,7 @@ class _ColumnText:
     def text(self, name: str) -> NestText:
         """The nest's functions."""
         rank = self._layout.outer_rank
+        before = [*self._row_pointers(), *self._still_values(self._all_sinks())]
         stretch = [
             f"const pf_i8 width = inner_end - column < {STRETCH} ? inner_end - column : {STRETCH};",
             *self._accumulators(),
@@ -92,8 +93,7 @@ class _ColumnText:
             *self._results(),
         ]
         row = [
-            *self._row_pointers(),
-            *self._still_values(self._all_sinks()),
+            *before,
             *block(f"for (pf_i8 column = inner_begin; column < inner_end; column += {STRETCH})", stretch),
             *next_row(rank),
         ]
@@ -110,8 +110,13 @@ class _ColumnText:
 
     def _all_sinks(self) -> list[int]:
         initial = [fold.accumulation.initial for fold in self._folds if fold.accumulation.initial is not None]
-        values = [fold.accumulation.step for fold in self._folds]
+        values = self._values()
         return [*values, *initial, *(store.step for _, store in self._epilogue_stores())]
+
+    def _values(self) -> list[int]:
+        """Steps that are accumulated, and those that say which of them count."""
+        masks = [fold.accumulation.mask for fold in self._folds if fold.accumulation.mask is not None]
+        return [fold.accumulation.step for fold in self._folds] + masks
 
     def _arrays(self, fold: FoldText) -> list[str]:
         lines = [f"{c_type(fold.dtype)} {fold.acc}[{STRETCH}];"]
@@ -198,7 +203,7 @@ class _ColumnText:
         }
 
     def _element_pointers(self) -> list[str]:
-        values = [fold.accumulation.step for fold in self._folds]
+        values = self._values()
         scans = {fold.accumulation.scan_store for fold in self._folds if fold.accumulation.scan_store is not None}
         lines = []
         for place in sorted(self._loaded(values, self._held) | scans):
@@ -217,7 +222,7 @@ class _ColumnText:
 
     def _element_values(self) -> list[str]:
         """One reduced element of every result of the stretch, taken into the accumulators."""
-        values = [fold.accumulation.step for fold in self._folds]
+        values = self._values()
         starting = [fold for fold in self._folds if fold.start_value() is None]
         loops = [self._stretch_loop(values, is_first=False)]
         if not starting:
@@ -246,6 +251,8 @@ class _ColumnText:
 
     def _taken(self, fold: FoldText, *, is_first: bool) -> list[str]:
         value, acc = self._steps.names[fold.accumulation.step], f"{fold.acc}[i]"
+        if fold.accumulation.mask is not None:
+            value = fold.masked(value, self._steps.names[fold.accumulation.mask])
         is_start = is_first and fold.start_value() is None
         if fold.finds_an_index:
             if is_start:

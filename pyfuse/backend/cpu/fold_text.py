@@ -2,7 +2,7 @@
 
 ``acc<n>`` is what accumulation number n has so far, ``index<n>`` where it was found, ``is_first<n>`` whether nothing
 has come yet, ``sum<n>`` NumPy's pairwise sum of a stretch, ``tile<n>`` the values of a tile, ``zeros<n>`` which zeros
-came by.
+came by; ``values<n>`` and ``mask<n>`` are a whole row of a sum with ``where=``.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ class FoldText:
         self.counts = accumulation.counts
         takes_pairs = self.fold is Fold.PAIRWISE and not self.counts
         self.is_pairwise = takes_pairs and not self.finds_an_index and not self.is_scan
-        self.is_tree = self.is_pairwise and accumulation.form.is_inner
+        self.is_masked = self.is_pairwise and accumulation.mask is not None and accumulation.form.is_inner
+        self.is_tree = self.is_pairwise and accumulation.form.is_inner and not self.is_masked
         self.acc, self.index, self.sum = f"acc{number}", f"index{number}", f"sum{number}"
         self.tile, self.first, self.zeros = f"tile{number}", f"is_first{number}", f"zeros{number}"
+        self.values, self.mask = f"values{number}", f"mask{number}"
         self._operation = accumulation.operation
         self._steps = steps
         self.may_choose_a_zero = self._operation in _CHOOSING_A_ZERO and self.dtype.kind == "f"
@@ -121,6 +123,18 @@ class FoldText:
         rounded = cast(f"({wide.text} + {addend})", SINGLE, HALF)
         self._steps.calls.update(wide.calls + rounded.calls)
         return f"{self.acc} = {rounded.text};"
+
+    def add_runs(self, begin: str, end: str) -> str:
+        """A statement that adds the sums of the runs of a stretch of the row that count."""
+        name = self._called(f"pf_sum_of_runs_{code_of(self.dtype)}")
+        status = ", &status" if self.dtype == HALF else ""
+        row = f"{self.values} + {begin}, {self.mask} + {begin}, {end} - {begin}"
+        return f"{self.acc} = {name}({self.acc}, {row}{status});"
+
+    def masked(self, value: str, mask: str) -> str:
+        """The value, or a number that adds nothing where the mask is false."""
+        nothing = literal(complex(-0.0, -0.0) if self.dtype.kind == "c" else -0.0, self.dtype)
+        return f"{self._called(f'pf_select_{code_of(self.dtype)}')}({mask}, {value}, {nothing})"
 
     def over_tile(self, values: str, count: str, first_index: str, starts_empty: bool) -> list[str]:
         """Take ``count`` values in an array; ``starts_empty``: nothing may have come before."""

@@ -145,7 +145,10 @@ class RowText:
         empty = {fold.acc for fold in folds if starts[fold.acc] is None}
         chunked = [fold for fold in folds if fold.accumulation.form.is_chunked]
         trees = [fold for fold in folds if fold.is_tree]
+        masked = [fold for fold in folds if fold.is_masked]
         ends = [] if is_part else [fold.add_sum(fold.sum) for fold in trees]
+        pieces = ("piece", "piece_end") if chunked else (begin, end)
+        ends += [fold.add_runs(*pieces) for fold in masked]
         tiles = self._tiles.tile(phase, folds, empty)
         if chunked and not is_part:
             walk = [

@@ -41,7 +41,9 @@ class RowValues:
 
     def sinks(self, phase: int) -> list[int]:
         """Steps whose values a pass reduces or stores."""
-        values = [fold.accumulation.step for fold in self._folds if fold.accumulation.phase == phase]
+        folds = [fold for fold in self._folds if fold.accumulation.phase == phase]
+        values = [fold.accumulation.step for fold in folds]
+        values += [fold.accumulation.mask for fold in folds if fold.accumulation.mask is not None]
         return values + [store.step for _, store in self.stores(phase)]
 
     def stores(self, phase: int) -> list[tuple[int, Store]]:

@@ -216,8 +216,8 @@ def block(head: str, lines: Sequence[str]) -> list[str]:
     return [f"{head} {{", *indented(1, lines), "}"]
 
 
-_DECLARED = re.compile(  # one name, with or without a value
-    r"\s*(?:const )?(?:char|pf_\w+|int) \*?(?:const |restrict )*(\w+)(?:\[\d+\])?(?: = (?:(?!, \w+ = ).)*)?;"
+_DECLARED = re.compile(  # one name, with or without a value that takes no address: a call writes through it
+    r"\s*(?:const )?(?:char|pf_\w+|int) \*?(?:const |restrict )*(\w+)(?:\[\d+\])?(?: = (?:(?!, \w+ = )[^&])*)?;"
 )
 _C_WORD = re.compile(r"\w+")
 

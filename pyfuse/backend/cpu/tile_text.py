@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_text import c_type
-from pyfuse.backend.cpu.fold_text import FoldText
+from pyfuse.backend.cpu.fold_text import BOOL, FoldText
 from pyfuse.backend.cpu.geometry_text import GeometryText
 from pyfuse.backend.cpu.row_values import RowValues
 from pyfuse.backend.cpu.step_text import StepText, block, indented
@@ -30,17 +30,20 @@ class TileText:
     def buffers(self, folds: Sequence[FoldText], body: Sequence[str]) -> list[str]:
         """Memory for tiles and kept rows around the loops."""
         lines = [f"{c_type(fold.tile_dtype)} {fold.tile}[{TILE}];" for fold in folds if self._needs_tile(fold)]
-        if not self._values.kept:
+        rows = [(f"row{step}", self._nest.steps[step].dtype) for step in sorted(self._values.kept)]
+        for fold in folds:
+            rows += [(fold.values, fold.dtype), (fold.mask, BOOL)] if fold.is_masked else []
+        if not rows:
             return [*lines, *body]
+        rows.sort(key=lambda row: -row[1].itemsize)  # so that each is aligned behind the one before
         self._steps.calls |= {"pf_take_memory", "pf_give_memory_back"}
-        sizes = " + ".join(f"sizeof({c_type(self._nest.steps[step].dtype)})" for step in sorted(self._values.kept))
+        sizes = " + ".join(f"sizeof({c_type(dtype)})" for _, dtype in rows)
         lines.append(f"char *const memory = pf_take_memory((unsigned long)row_length * ({sizes}) + 64);")
         lines.append("if (!memory) return PF_REPLAY;")
         address = "memory + (64 - (unsigned long)memory % 64)"
-        for step in sorted(self._values.kept, key=lambda step: -self._nest.steps[step].dtype.itemsize):
-            kind = c_type(self._nest.steps[step].dtype)
-            lines.append(f"{kind} *const row{step} = ({kind} *)({address});")
-            address = f"row{step} + row_length"
+        for name, dtype in rows:
+            lines.append(f"{c_type(dtype)} *const {name} = ({c_type(dtype)} *)({address});")
+            address = f"{name} + row_length"
         return [*lines, *body, "pf_give_memory_back(memory);"]
 
     def tile(self, phase: int, folds: Sequence[FoldText], empty: set[str]) -> list[str]:
@@ -55,6 +58,8 @@ class TileText:
             filled = self._filled(phase, folds)
             after: list[str] = []
             for fold in folds:
+                if fold.is_masked:
+                    continue  # when its row is there: see ``RowText.pass_over_row``
                 if fold.is_scan:
                     after += self._scanned(fold)
                 else:
@@ -84,11 +89,18 @@ class TileText:
         return f"((const {c_type(fold.tile_dtype)} *)r{place} + start)"
 
     def _needs_tile(self, fold: FoldText) -> bool:
-        return fold.is_scan or self._tile_of(fold) is None
+        return not fold.is_masked and (fold.is_scan or self._tile_of(fold) is None)
 
     def _filled(self, phase: int, folds: Sequence[FoldText]) -> list[str]:
         """The loops that compute a tile's values and what a pass stores."""
-        targets = [(fold.tile, fold.accumulation.step) for fold in folds if self._needs_tile(fold)]
+        targets = [(f"{fold.tile}[at + i]", fold.accumulation.step) for fold in folds if self._needs_tile(fold)]
+        for fold in folds:
+            if fold.is_masked:
+                assert fold.accumulation.mask is not None
+                targets += [
+                    (f"{fold.values}[start + at + i]", fold.accumulation.step),
+                    (f"{fold.mask}[start + at + i]", fold.accumulation.mask),
+                ]
         stores = self._values.stores(phase)
         ready = self._values.ready(phase)
         values = {fold.accumulation.step for fold in folds}
@@ -114,7 +126,7 @@ class TileText:
             for step in sorted(ready)
             if step in self._reached(wanted, ready)
         ]
-        sinks = [f"{tile}[at + i] = {self._steps.names[step]};" for tile, step in targets]
+        sinks = [f"{target} = {self._steps.names[step]};" for target, step in targets]
         sinks += [f"{self._steps.element(p)} = {self._steps.names[store.step]};" for p, store in stores]
         places = sorted(loaded | {position for position, _ in stores})
         inner = ["#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < run; ++i)", [*read, *moving, *sinks])]

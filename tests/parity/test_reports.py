@@ -186,6 +186,9 @@ REPORTING_REDUCTIONS: dict[str, tuple[list[float], str]] = {
     "np.linalg.norm(np.vstack([x, x]), axis=1)": ([1e200, 1], "f8"),
     "np.average(x, weights=x)": ([0, 0], "f8"),
     "np.ptp(x)": ([INF, INF], "f8"),
+    "(x.sum(), x * 1)[1]": ([BIG, BIG], "f8"),
+    "(np.cumsum(x), x * 1)[1]": ([INF, -INF], "f8"),
+    "(np.vstack([x, x]).sum(axis=0), x * 1)[1]": ([BIG, 1], "f8"),
     "np.gradient(x)": ([INF, INF, 1, 2], "f8"),
 }
 
@@ -266,7 +269,7 @@ ODD = np.array([NAN, INF, -INF, 0.0, -0.0, 1.5, -2.5, 5e-324, 1e308])
 # Expressions over x and y that NumPy reports nothing of, whatever special values the data hold.
 QUIET = [
     "x < y, x <= y, x > y, x >= y, x == y, x != y, x < 0, x == np.nan",
-    "np.maximum(x, y), np.minimum(x, y), np.fmax(x, y), np.fmin(x, y), np.clip(x, -1, 1), np.clip(x, y, 2)",
+    "np.maximum(x, y), np.minimum(x, y), np.clip(x, -1, 1), np.clip(x, y, 2)",
     "np.where(x > 0, x, y), np.where(x, x, -x), np.select([x > 0, x < 0], [x, y])",
     "np.isnan(x), np.isinf(x), np.isfinite(x), np.signbit(x), np.sign(x), np.isposinf(x)",
     "-x, +x, abs(x), np.copysign(x, y), np.floor(x), np.ceil(x), np.trunc(x), np.rint(x), np.round(x)",

@@ -13,6 +13,8 @@ from tests.specialization.test_key import counters
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
 
+CUTS_EVERY_LONG_ROW = np.lib.NumpyVersion(np.__version__) < "2.3.0"
+
 
 def numbers(*shape: int, dtype: str = "f8") -> np.ndarray:
     """Numbers of such different sizes that another order of adding them gives another sum."""
@@ -61,6 +63,7 @@ def test_columns_of_all_numbers_and_lengths_share_a_kernel() -> None:
     assert counters(((numbers(*shape),) for shape in shapes), column_sums) == (1, 1)
 
 
+@pytest.mark.skipif(CUTS_EVERY_LONG_ROW, reason="before NumPy 2.3 rows are cut in pieces even where nothing is cast")
 def test_full_sums_in_any_number_of_parts_share_a_kernel() -> None:
     assert counters(((numbers(size),) for size in (2, 7, 1000, 32_767, 32_768, 200_001, 1_500_000)), total) == (1, 1)
 
@@ -77,6 +80,7 @@ def test_long_and_short_rows_do_not_share_a_kernel() -> None:
     assert counters(((numbers(40, length, dtype="c16"),) for length in (3, 4, 2, 50)), row_sums) == (1, 2)
 
 
+@pytest.mark.skipif(CUTS_EVERY_LONG_ROW, reason="before NumPy 2.3 rows are cut in pieces even where nothing is cast")
 def test_rows_that_numpy_casts_in_pieces_do_not_share_a_kernel_with_shorter_ones() -> None:
     lengths = (100, 8192, 8193, 9000, 20_000, 4096)
     assert counters(((numbers(3, length, dtype="f4"),) for length in lengths), wide_row_sums) == (1, 2)

@@ -221,7 +221,7 @@ class RowText:
         half = "size / 2" if numbers == 1 else "size"
         halve = f"pf_i8 half = {half}; half -= half % 8;" + ("" if numbers == 1 else " half /= 2;")
         lines = [
-            f"pf_i8 start = {begin}, size = {end} - {begin}, rest[64];",
+            f"pf_i8 start = {begin}, size = {end if begin == '0' else f'{end} - {begin}'}, rest[64];",
             "int depth = 0; char is_right[64];",
             *[f"{c_type(fold.sum_dtype)} left{fold.sum}[64];" for fold in trees],
         ]

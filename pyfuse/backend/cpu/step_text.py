@@ -212,8 +212,8 @@ def indented(depth: int, lines: Sequence[str]) -> list[str]:
 
 
 def block(head: str, lines: Sequence[str]) -> list[str]:
-    """``head { lines }``."""
-    return [f"{head} {{", *indented(1, lines), "}"]
+    """``head { lines }``; without a head, a block alone."""
+    return [f"{head} {{".lstrip(), *indented(1, lines), "}"]
 
 
 _DECLARED = re.compile(  # one name, with or without a value that takes no address: a call writes through it

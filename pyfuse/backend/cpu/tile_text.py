@@ -26,6 +26,8 @@ class TileText:
         self._steps = steps
         self._values = values
         self._geometry = geometry
+        # A row of several dimensions is walked in stretches: ``run`` elements from ``at`` in the tile.
+        self._at, self._run = ("at + ", "run") if layout.row_rank > 1 else ("", "count")
 
     def buffers(self, folds: Sequence[FoldText], body: Sequence[str]) -> list[str]:
         """Memory for tiles and kept rows around the loops."""
@@ -93,13 +95,13 @@ class TileText:
 
     def _filled(self, phase: int, folds: Sequence[FoldText]) -> list[str]:
         """The loops that compute a tile's values and what a pass stores."""
-        targets = [(f"{fold.tile}[at + i]", fold.accumulation.step) for fold in folds if self._needs_tile(fold)]
+        targets = [(f"{fold.tile}[{self._at}i]", fold.accumulation.step) for fold in folds if self._needs_tile(fold)]
         for fold in folds:
             if fold.is_masked:
                 assert fold.accumulation.mask is not None
                 targets += [
-                    (f"{fold.values}[start + at + i]", fold.accumulation.step),
-                    (f"{fold.mask}[start + at + i]", fold.accumulation.mask),
+                    (f"{fold.values}[start + {self._at}i]", fold.accumulation.step),
+                    (f"{fold.mask}[start + {self._at}i]", fold.accumulation.mask),
                 ]
         stores = self._values.stores(phase)
         ready = self._values.ready(phase)
@@ -118,18 +120,18 @@ class TileText:
             if position in self._values.moves:
                 moving += self._steps.declaration(position)
                 if position in self._values.kept and self._values.computed[position] == phase:
-                    moving.append(f"row{position}[start + at + i] = {self._steps.names[position]};")
+                    moving.append(f"row{position}[start + {self._at}i] = {self._steps.names[position]};")
             else:
                 still += self.still_value(position, "p")
         read = [
-            f"const {c_type(self._nest.steps[step].dtype)} {self._steps.names[step]} = row{step}[start + at + i];"
+            f"const {c_type(self._nest.steps[step].dtype)} {self._steps.names[step]} = row{step}[start + {self._at}i];"
             for step in sorted(ready)
             if step in self._reached(wanted, ready)
         ]
         sinks = [f"{target} = {self._steps.names[step]};" for target, step in targets]
         sinks += [f"{self._steps.element(p)} = {self._steps.names[store.step]};" for p, store in stores]
         places = sorted(loaded | {position for position, _ in stores})
-        inner = ["#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < run; ++i)", [*read, *moving, *sinks])]
+        inner = ["#pragma GCC ivdep", *block(f"for (pf_i8 i = 0; i < {self._run}; ++i)", [*read, *moving, *sinks])]
         return self._segments(places, [*still, *inner])
 
     def _reached(self, wanted: Sequence[int], ready: set[int]) -> set[int]:
@@ -146,7 +148,7 @@ class TileText:
         rank = self._layout.row_rank
         if rank == 1:
             pointers = [line for place in places for line in self._tile_pointer(place)]
-            return ["{", *indented(1, ["const pf_i8 at = 0, run = count;", *pointers, *inner]), "}"]
+            return block("", [*pointers, *inner])
         last = self._geometry.row_extent(rank - 1)
         step = f"y{rank - 1} += run;"
         carry = "++y0;"

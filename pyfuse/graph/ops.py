@@ -141,11 +141,11 @@ def by_python_operator(class_name: str) -> Operation | None:
 
 
 def _real_part(x: Any) -> Any:
-    return np.array(x.real, order="K")
+    return x.real
 
 
 def _imaginary_part(x: Any) -> Any:
-    return np.array(x.imag, order="K")
+    return x.imag
 
 
 def _in_c_order(x: Any) -> Any:

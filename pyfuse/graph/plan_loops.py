@@ -18,6 +18,8 @@ from pyfuse.graph.nodes import ONE, Assemble, Dims, Graph, HostExtent, Reduce, R
 from pyfuse.graph.ops import Fold, by_name
 from pyfuse.graph.reduction_forms import ReductionForm, reductions_of
 
+MOST_MEMBERS = 16  # reductions that share a nest: each has a buffer on the stack, and takes registers
+
 Reads = list[tuple[int, AxisMap]]
 
 
@@ -128,7 +130,8 @@ class _Planner:
         return list(anchors_read(self._graph, roots, self._anchors))
 
     def _may_join(self, wanted: Group, group: Group, reads: Reads) -> bool:
-        return group.key == wanted.key and self._are_at_hand(reads, group)
+        has_room = len(group.members) < MOST_MEMBERS
+        return has_room and group.key == wanted.key and self._are_at_hand(reads, group)
 
     def _are_at_hand(self, reads: Reads, group: Group, *, after_all: bool = False) -> bool:
         """Whether everything read is computed before a group, or in earlier passes of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -48,3 +49,19 @@ def test_corner(expression: str) -> None:
     arguments = CORNERS[expression]
     names = ", ".join("xyz"[: len(arguments)])
     assert_fused(pyfuse.fuse(function_from(f"def f({names}):\n    return {expression}")), *arguments, calls=2)
+
+
+def test_many_reductions_fit_on_a_small_stack() -> None:
+    """Kernels keep a buffer for each reduction on the stack, and run on the caller's thread too."""
+    sums = [f"(x * {number}.5).sum(axis={axis})" for number in range(20) for axis in (1, 0, None)]
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    return ({', '.join(sums)})"))
+    table = np.random.default_rng(3).normal(size=(70, 1100))
+    assert_fused(fused, table)
+    before = threading.stack_size(128 * 1024)
+    try:
+        thread = threading.Thread(target=fused, args=(table,))
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert fused.cache_info().fused_calls == 2

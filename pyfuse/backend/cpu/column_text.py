@@ -16,6 +16,7 @@ from pyfuse.backend.cpu.fold_text import FoldText
 from pyfuse.backend.cpu.step_text import (
     StepText,
     block,
+    buffer_length,
     hidden_zero,
     nest_text,
     next_row,
@@ -52,6 +53,8 @@ class _ColumnText:
             if isinstance(step.source, ReducedStep):
                 self._steps.names[position] = f"result{step.source.accumulation}"
         self._held = self._worth_holding()
+        held = [nest.steps[step].dtype.itemsize for step in self._held]
+        self._stretch = buffer_length([*held, *(fold.dtype.itemsize for fold in self._folds)], STRETCH)
 
     def _moves_innermost(self, position: int) -> bool:
         match self._nest.steps[position].source:
@@ -86,7 +89,7 @@ class _ColumnText:
         rank = self._layout.outer_rank
         before = [*self._row_pointers(), *self._still_values(self._all_sinks())]
         stretch = [
-            f"const pf_i8 width = inner_end - column < {STRETCH} ? inner_end - column : {STRETCH};",
+            f"const pf_i8 width = inner_end - column < {self._stretch} ? inner_end - column : {self._stretch};",
             *self._accumulators(),
             *self._held_values(),
             *self._row_loops(),
@@ -94,7 +97,7 @@ class _ColumnText:
         ]
         row = [
             *before,
-            *block(f"for (pf_i8 column = inner_begin; column < inner_end; column += {STRETCH})", stretch),
+            *block(f"for (pf_i8 column = inner_begin; column < inner_end; column += {self._stretch})", stretch),
             *next_row(rank),
         ]
         loops = [
@@ -103,7 +106,7 @@ class _ColumnText:
             "return status;",
         ]
         arrays = [line for fold in self._folds for line in self._arrays(fold)]
-        arrays += [f"{c_type(self._nest.steps[step].dtype)} held{step}[{STRETCH}];" for step in self._held]
+        arrays += [f"{c_type(self._nest.steps[step].dtype)} held{step}[{self._stretch}];" for step in self._held]
         body = without_unused([*hidden_zero(loops), *self._steps.opaque_constants(), *arrays, *loops])
         is_careful = any(functions()[call].takes_careful for call in self._steps.calls)
         return nest_text(name, body, is_careful=is_careful), self._steps.calls
@@ -119,9 +122,9 @@ class _ColumnText:
         return [fold.accumulation.step for fold in self._folds] + masks
 
     def _arrays(self, fold: FoldText) -> list[str]:
-        lines = [f"{c_type(fold.dtype)} {fold.acc}[{STRETCH}];"]
+        lines = [f"{c_type(fold.dtype)} {fold.acc}[{self._stretch}];"]
         if fold.finds_an_index:
-            lines.append(f"pf_i8 {fold.index}[{STRETCH}];")
+            lines.append(f"pf_i8 {fold.index}[{self._stretch}];")
         return lines
 
     def _row_pointers(self) -> list[str]:

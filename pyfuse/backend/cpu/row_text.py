@@ -24,7 +24,7 @@ from pyfuse.backend.cpu.step_text import (
     row_indices,
     without_unused,
 )
-from pyfuse.backend.cpu.tile_text import TILE, TileText
+from pyfuse.backend.cpu.tile_text import TileText
 from pyfuse.graph.loop_plan import EPILOGUE, ReducedStep, ReductionNest
 from pyfuse.graph.ops import Fold
 
@@ -212,9 +212,10 @@ class RowText:
 
     def _walk(self, trees: Sequence[FoldText], tile: Sequence[str], begin: str, end: str) -> list[str]:
         """All tiles of a stretch of a row, from left to right."""
+        length = self._tiles.length(self._folds)
         if not trees:
-            lines = [f"const pf_i8 count = {end} - start < {TILE} ? {end} - start : {TILE};", *tile]
-            return block(f"for (pf_i8 start = {begin}; start < {end}; start += {TILE})", lines)
+            lines = [f"const pf_i8 count = {end} - start < {length} ? {end} - start : {length};", *tile]
+            return block(f"for (pf_i8 start = {begin}; start < {end}; start += {length})", lines)
         # NumPy halves a stretch, rounding the first half down to a multiple of 8 numbers, until 128 are left; a complex
         # number is two. Nodes of up to a tile are left to the library.
         numbers = 2 if trees[0].dtype.kind == "c" else 1
@@ -227,7 +228,7 @@ class RowText:
         ]
         merge = ["--depth;", *[self._joined(fold) for fold in trees]]
         loop = [
-            f"while (size > {TILE}) {{ {halve} rest[depth] = size - half; is_right[depth++] = 0; size = half; }}",
+            f"while (size > {length}) {{ {halve} rest[depth] = size - half; is_right[depth++] = 0; size = half; }}",
             "const pf_i8 count = size;",
             *tile,
             "start += size;",

@@ -27,6 +27,7 @@ from pyfuse.graph.loop_plan import (
 )
 from pyfuse.graph.ops import by_name
 
+LEAST_BUFFER = 128  # elements: a leaf of NumPy's tree, and long enough to be worth a loop
 SCALAR_SLOT_BYTES = 16  # a complex number is the largest scalar
 PARAMETERS = (
     "char *const *operands, const pf_i8 *geometry, const char *scalars,\n"
@@ -209,6 +210,17 @@ class StepText:
 def indented(depth: int, lines: Sequence[str]) -> list[str]:
     """Lines of a C block at a depth; preprocessor lines stay at the margin."""
     return [line if line.startswith("#") else _INDENT * depth + line for line in lines]
+
+
+STACK_BYTES = 32 * 1024  # for the buffers of a nest: they stay in the first-level cache, and fit on any thread's stack
+
+
+def buffer_length(itemsizes: Sequence[int], most: int) -> int:
+    """Elements of each of a nest's buffers of these item sizes: ``most``, or fewer where there are many."""
+    length = most
+    while length > LEAST_BUFFER and length * sum(itemsizes) > STACK_BYTES:
+        length //= 2
+    return length
 
 
 def block(head: str, lines: Sequence[str]) -> list[str]:

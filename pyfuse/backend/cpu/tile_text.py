@@ -9,7 +9,7 @@ from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.fold_text import BOOL, FoldText
 from pyfuse.backend.cpu.geometry_text import GeometryText
 from pyfuse.backend.cpu.row_values import RowValues
-from pyfuse.backend.cpu.step_text import StepText, block, indented
+from pyfuse.backend.cpu.step_text import StepText, block, buffer_length, indented
 from pyfuse.graph.loop_plan import ApplyStep, LoadStep, ReductionNest
 
 TILE = 1024  # elements: 8 KiB of float64 for each tile, which the first-level cache holds beside the operands
@@ -29,9 +29,14 @@ class TileText:
         # A row of several dimensions is walked in stretches: ``run`` elements from ``at`` in the tile.
         self._at, self._run = ("at + ", "run") if layout.row_rank > 1 else ("", "count")
 
+    def length(self, folds: Sequence[FoldText]) -> int:
+        """Elements of a tile."""
+        return buffer_length([fold.tile_dtype.itemsize for fold in folds if self._needs_tile(fold)], TILE)
+
     def buffers(self, folds: Sequence[FoldText], body: Sequence[str]) -> list[str]:
         """Memory for tiles and kept rows around the loops."""
-        lines = [f"{c_type(fold.tile_dtype)} {fold.tile}[{TILE}];" for fold in folds if self._needs_tile(fold)]
+        length = self.length(folds)
+        lines = [f"{c_type(fold.tile_dtype)} {fold.tile}[{length}];" for fold in folds if self._needs_tile(fold)]
         rows = [(f"row{step}", self._nest.steps[step].dtype) for step in sorted(self._values.kept)]
         for fold in folds:
             rows += [(fold.values, fold.dtype), (fold.mask, BOOL)] if fold.is_masked else []

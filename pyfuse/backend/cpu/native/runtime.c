@@ -56,6 +56,7 @@ enum { LOCAL_OPERANDS = 64 };   /* more than this and the addresses go to the he
 enum { MOST_WORKERS = 255 };    /* a wrong setting must not start thousands; also the field width in pool.state */
 enum { CHUNKS_PER_THREAD = 4 }; /* a thread that loses its core holds up the others for a quarter of its share */
 enum { INNER_GRAIN = 64 };      /* elements: chunks in one row meet between cache lines, and vector bodies stay whole */
+enum { WORKER_STACK_BYTES = 2 << 20 };
 enum { SMALLEST_CHUNK = 2048 }; /* elements: the guard where element_cost is guessed too high */
 
 /* Handing work to a spinning thread costs 0.5 us, and 2 threads begin to pay at about 20 us of work. To a sleeping one it
@@ -360,16 +361,20 @@ static int start_workers(int wanted)
     sigdelset(&workers_mask, SIGILL);
     sigdelset(&workers_mask, SIGFPE);
     pthread_sigmask(SIG_SETMASK, &workers_mask, &callers_mask);
+    pthread_attr_t attributes; /* some C libraries give threads 128 KiB; kernels keep buffers on the stack */
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
     int started = pool.started;
     for (; started < wanted; started++) {
         pthread_t thread;
         int may_spin = started + 2 <= pool.cpu_count; /* the caller needs a core too; more spinners take it away */
-        if (pthread_create(&thread, NULL, worker_main, may_spin ? &pool : NULL) != 0) {
+        if (pthread_create(&thread, &attributes, worker_main, may_spin ? &pool : NULL) != 0) {
             pool.cannot_grow = 1; /* not again with every launch: a failed attempt is slow */
             break;
         }
         pthread_detach(thread);
     }
+    pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &callers_mask, NULL);
     __atomic_store_n(&pool.started, started, __ATOMIC_RELAXED);
     return started;

@@ -21,6 +21,7 @@ class ParameterBinder:
     Attributes:
         names: of the parameters, in the order that ``bind`` gives their values.
         plain_count: where a call without keywords and with so many arguments is bound already; -1: never.
+        positional_only_count: the first so many parameters are given by position only.
 
     Source: Python language reference, 6.3.4 "Calls". ``inspect.signature`` does the same in thirty times the time.
     """
@@ -38,6 +39,7 @@ class ParameterBinder:
         self._has_extra, self._has_rest = has_extra, has_rest
         self._count = count
         self.plain_count = count if end == count and not has_extra and not has_rest else -1
+        self.positional_only_count = code.co_posonlyargcount
         self.names = (*self._positional, *extra, *self._keyword_only, *rest)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:

@@ -65,6 +65,15 @@ def current_at_call() -> Config:
     return _from_environment_cached()
 
 
+def call_time_sources() -> tuple[ContextVar[Config | None], dict[Any, Any], tuple[object, ...]] | None:
+    """Where ``current_at_call`` looks: the override, the environment's dictionary, and its keys there.
+
+    None where the environment has no dictionary that can be read without Python.
+    """
+    environment = vars(os.environ).get("_data")
+    return (_override, environment, (_DISABLE, _VERIFY, _NUM_THREADS)) if type(environment) is dict else None
+
+
 @contextmanager
 def set(**settings: object) -> Iterator[Config]:
     """Override settings inside a ``with`` block, in this thread or task only.

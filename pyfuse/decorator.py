@@ -7,9 +7,10 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from pyfuse import explain as explanations
+from pyfuse.backend.cpu.dispatch import Dispatcher
 from pyfuse.errors import CannotFuse, FuseError
 from pyfuse.executor import CacheInfo, Executor
 from pyfuse.source import attach_source, source_block
@@ -19,7 +20,7 @@ Q = ParamSpec("Q")
 R = TypeVar("R", covariant=True)
 
 
-class FusedFunction(Generic[P, R]):
+class FusedFunction(Dispatcher, Generic[P, R]):
     """A function whose array expressions run as one kernel; made by ``fuse``.
 
     It is called like the original, which stays reachable as ``__wrapped__``; it binds to instances like a function.
@@ -28,6 +29,7 @@ class FusedFunction(Generic[P, R]):
     __pyfuse_fused__ = True
     __name__: str
     __qualname__: str
+    _executor: Executor
 
     def __init__(self, function: Callable[P, R], *, strict: bool = False) -> None:
         self.__name__ = self.__qualname__ = type(function).__name__  # of a callable that has no name of its own
@@ -35,11 +37,19 @@ class FusedFunction(Generic[P, R]):
         self.__wrapped__ = function
         self._strict = strict
         self._executor = Executor(function, strict=strict, overrides={})
+        self._table = self._executor.table
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """The original's result."""
-        result: R = self._executor.call(args, kwargs)
-        return result
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    def _call_in_python(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the extension calls for what it does not know; without it, ``PythonDispatcher`` does the same."""
+        return self._executor.call(args, kwargs)
+
+    def _report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the extension calls where NumPy is to report floating-point errors."""
+        return self._executor.report(args, kwargs)
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> FusedFunction[P, R]: ...

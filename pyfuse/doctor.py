@@ -12,6 +12,7 @@ import numpy as np
 
 from pyfuse import config as settings
 from pyfuse.backend.artifact_store import ArtifactStore, default_folder, folder_problem
+from pyfuse.backend.cpu import dispatch
 from pyfuse.backend.cpu.toolchain import BASE_FLAGS, OPTIONAL_FLAGS, candidates, find_toolchain
 from pyfuse.config import Config
 from pyfuse.decorator import fuse
@@ -53,6 +54,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield Finding(label="pyfuse", text=VERSION)
     yield Finding(label="Python", text=f"{platform.python_version()} ({sys.executable})")
     yield Finding(label="NumPy", text=np.__version__)
+    yield _extension()
     yield Finding(label="machine", text=f"{platform.system()} {platform.machine()}")
     yield Finding(label="threads", text=f"{config.num_threads} of {os.cpu_count() or 1} processors")
     if config.disable:
@@ -71,6 +73,14 @@ def draw(finding: Finding) -> str:
     return "\n".join(
         [f"{mark} {finding.label:<{_LABEL_WIDTH}}{first}", *(" " * (_LABEL_WIDTH + 4) + line for line in rest)]
     )
+
+
+def _extension() -> Finding:
+    """Not a fault where it is not there: calls cost more, that is all."""
+    if dispatch.extension is not None:
+        return Finding(label="call extension", text=dispatch.state)
+    advice = "each call takes microseconds more; pip builds it where there is a C compiler"
+    return Finding(label="call extension", text=f"{dispatch.state}\n{advice}")
 
 
 def _cache_folder(config: Config) -> Finding:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyfuse import config as settings
+from pyfuse.backend.cpu import dispatch
 from pyfuse.call_geometry import call_geometry
 from pyfuse.call_signature import exact_key, signature_key
 from pyfuse.compiler import Specialization, load_kernel, specialize
@@ -22,6 +23,7 @@ from pyfuse.errors import CannotFuse
 from pyfuse.fallback import Fallback, mistakes_as_reasons
 from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
+from pyfuse.known_launch import known_launch
 from pyfuse.launch import Launch, make_launch, must_report
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
@@ -79,6 +81,7 @@ class Executor:
         self._runner_count = 0
         self.fallback = Fallback(function, strict=strict)
         self._lock = threading.Lock()
+        self.table = dispatch.launch_table(function) if not overrides else None  # calls that the extension answers
         self._misses = self._kernels = self._fused = 0
         self._dumps = itertools.count()
 
@@ -115,11 +118,17 @@ class Executor:
         else:
             if not status or not must_report(status, runner.replay_bits):
                 self._fused += 1
+                if runner.known is not None:
+                    self._remember_known(key, runner)
                 if config.verify:
                     verify(result, self._function(*args, **kwargs))
                 return result
             reason = _REPORT
         return self.fallback.run(args, kwargs, reason, self.config())
+
+    def report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The original's result, where the extension has met floating-point errors that NumPy reports."""
+        return self.fallback.run(args, kwargs, _REPORT, self.config())
 
     # --- what happens once ----------------------------------------------------------------------------------------
 
@@ -210,8 +219,19 @@ class Executor:
                 self._remember(key, make_refusing_runner(known.diagnostic, known.guards))
             raise
         runner = make_runner(launch, address_function(), arguments)
+        if self.table is not None:
+            compiled = known_launch(self.prepared(), launch, runner, arguments, key[0])
+            runner = replace(runner, known=compiled)
         self._remember(key, runner)
         return runner
+
+    def _remember_known(self, key: Any, runner: Runner) -> None:
+        """Let the extension answer such calls, unless they have been forgotten meanwhile."""
+        with self._lock:
+            if runner in self._runners.get(key, ()):
+                assert self.table is not None
+                assert runner.known is not None
+                self.table.remember(runner.known)
 
     def _remember(self, key: Any, runner: Runner) -> None:
         with self._lock:
@@ -225,6 +245,8 @@ class Executor:
     def _forget_runners(self) -> None:
         self._runners = {}
         self._runner_count = 0
+        if self.table is not None:
+            self.table.forget()
 
     def _dump(self, config: Config) -> Dump:
         name = getattr(self._function, "__qualname__", "function")
@@ -235,13 +257,14 @@ class Executor:
     def info(self) -> CacheInfo:
         """The counters now."""
         specializations = [entry for entry in self._cache.entries() if isinstance(entry, Specialization)]
+        fused = self._fused + (self.table.fused if self.table is not None else 0)
         return CacheInfo(
-            hits=max(0, self._fused - self._kernels),
+            hits=max(0, fused - self._kernels),
             misses=self._misses,
             maxsize=self.config().max_kernels,
             currsize=sum(len(entry.kernels) for entry in specializations),
             kernels=self._kernels,
-            fused_calls=self._fused,
+            fused_calls=fused,
             partly_fused_calls=0,
             fallback_calls=self.fallback.count,
         )
@@ -254,6 +277,8 @@ class Executor:
             self.fallback.clear()
             self._prepared = None
             self._misses = self._kernels = self._fused = 0
+            if self.table is not None:
+                self.table.fused = 0
 
 
 def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) -> tuple[list[np.ndarray], list[int]]:
@@ -272,3 +297,6 @@ def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) ->
     if any(extent < 0 for extent in extents):
         raise refuse(Code.HOST_ERROR, "an extent is negative: NumPy raises its own error")
     return inputs, extents
+
+
+dispatch.configure(settings.call_time_sources(), settings.current_at_call, must_report)

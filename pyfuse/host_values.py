@@ -114,12 +114,14 @@ class Guard:
         holds_for: whether the fact holds of its value now.
         text: the fact, for explanations.
         is_of_form: whether arrays of the same exact form (``call_signature.exact_key``) agree in it.
+        settled_by: the object, if any, of which the fact holds for ever; others must be looked at.
     """
 
     expression: HostExpression
     holds_for: Callable[[Any], bool]
     text: str
     is_of_form: bool = False
+    settled_by: tuple[Any, ...] = ()
 
     def holds(self, arguments: Sequence[Any]) -> bool:
         """Whether the fact holds for a call; a value that cannot be had does not hold."""
@@ -158,7 +160,12 @@ def cut_of(array: np.ndarray, axis: int, start: int, count: int, step: int) -> n
 
 def identity_guard(expression: HostExpression, value: Any) -> Guard:
     """The very object: for modules, functions and classes."""
-    return Guard(expression=expression, holds_for=lambda now: now is value, text=f"{expression.text} is unchanged")
+    return Guard(
+        expression=expression,
+        holds_for=lambda now: now is value,
+        text=f"{expression.text} is unchanged",
+        settled_by=(value,),
+    )
 
 
 def value_guard(expression: HostExpression, value: Any) -> Guard:
@@ -168,6 +175,7 @@ def value_guard(expression: HostExpression, value: Any) -> Guard:
         expression=expression,
         holds_for=lambda now: (now is value and not _is_mutable(now)) or freeze(now) == frozen,
         text=f"{expression.text} == {value!r}",
+        settled_by=() if _is_mutable(value) else (value,),
     )
 
 

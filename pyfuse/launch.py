@@ -31,7 +31,7 @@ from pyfuse.host_values import HostArgument, HostCall, HostExpression, cut_of, v
 from pyfuse.records import dataclass
 
 # How each dtype is packed into a 16-byte scalar slot. struct raises for a number that does not fit, as NumPy would.
-_PACKED = {
+PACKED = {
     "b1": "?15x", "i1": "b15x", "i2": "h14x", "i4": "i12x", "i8": "q8x", "u1": "B15x", "u2": "H14x", "u4": "I12x",
     "u8": "Q8x", "f2": "e14x", "f4": "f12x", "f8": "d8x", "c8": "2f8x", "c16": "2d",
 }  # fmt: skip
@@ -40,6 +40,15 @@ _PACKED = {
 _REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
 
 Allocate = Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewArray:
+    """An array that a call makes: what ``allocator`` takes."""
+
+    shape: tuple[int, ...]
+    order: AxisOrder
+    dtype: np.dtype
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,8 +61,11 @@ class Launch:
         prepared: geometry and limits, as the kernel's backend keeps them.
         input_indices: parameters that are the inputs, or None where inputs must be evaluated.
         scalar_indices: likewise of the scalars.
+        outputs: the arrays that the kernel fills.
         allocate: makes each output.
-        temporaries: make the kernel's own arrays; a number stands for the output or temporary whose memory is shared.
+        own_arrays: the kernel's temporaries; a number stands for the output or temporary whose memory is shared.
+        temporaries: make them; a number as above.
+        work: estimated picoseconds on one core; 0 where nothing is known.
         depends_on_buffer: whether results depend on the size of NumPy's buffers.
         pack: addresses and scalars to bytes.
         replay_bits: status bits that mean "the original must run" whatever errstate says.
@@ -65,8 +77,11 @@ class Launch:
     input_indices: tuple[int, ...] | None
     scalar_indices: tuple[int, ...] | None
     has_complex_scalars: bool
+    outputs: tuple[NewArray, ...]
     allocate: tuple[Allocate, ...]
+    own_arrays: tuple[NewArray | int, ...]
     temporaries: tuple[Allocate | int, ...]
+    work: int
     depends_on_buffer: bool
     pack: Callable[..., bytes]
     finish: Callable[[Sequence[Any], Sequence[Any]], Any]
@@ -94,16 +109,16 @@ def make_launch(
     graph = specialization.graph
     count = graph.input_count + len(graph.outputs) + len(geometry.temporaries)
     dtypes = specialization.output_dtypes
-    allocate = tuple(
-        allocator(shape, order, dtype)
+    outputs = tuple(
+        NewArray(shape=shape, order=tuple(order), dtype=dtype)
         for shape, order, dtype in zip(geometry.shapes, geometry.orders, dtypes, strict=True)
     )
-    temporaries = tuple(
-        temporary.shares if temporary.shares is not None else allocator((size,), (0,), temporary.dtype)
+    own_arrays = tuple(
+        NewArray(shape=(size,), order=(0,), dtype=temporary.dtype) if temporary.shares is None else temporary.shares
         for size, temporary in zip(geometry.temporaries, geometry.plan.temporaries, strict=True)
     )
     nests = nest_launches(geometry)
-    scalar_format = "".join(_PACKED[code_of(dtype)] for dtype in graph.scalar_dtypes)
+    scalar_format = "".join(PACKED[code_of(dtype)] for dtype in graph.scalar_dtypes)
     is_cast_to_integer = any(
         isinstance(node, Apply)
         and node.operation == "cast"
@@ -118,8 +133,11 @@ def make_launch(
         input_indices=_indices(specialization.inputs),
         scalar_indices=_indices(specialization.scalars),
         has_complex_scalars=any(dtype.kind == "c" for dtype in graph.scalar_dtypes),
-        allocate=allocate,
-        temporaries=temporaries,
+        outputs=outputs,
+        allocate=tuple(map(_allocate, outputs)),
+        own_arrays=own_arrays,
+        temporaries=tuple(made if isinstance(made, int) else _allocate(made) for made in own_arrays),
+        work=sum(nest.outer * nest.inner * max(0, nest.depth * nest.element_cost) for nest in nests),
         depends_on_buffer=geometry.depends_on_buffer,
         pack=struct.Struct(f"={count}Q{scalar_format}").pack,
         finish=_finisher(specialization),
@@ -143,6 +161,10 @@ def all_buffers(launch: Launch) -> list[np.ndarray]:
     for temporary in launch.temporaries:
         buffers.append(buffers[temporary] if isinstance(temporary, int) else temporary())
     return buffers
+
+
+def _allocate(made: NewArray) -> Allocate:
+    return allocator(made.shape, made.order, made.dtype)
 
 
 def allocator(shape: tuple[int, ...], order: AxisOrder, dtype: np.dtype) -> Allocate:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pyfuse.backend.cpu.dispatch import KnownLaunch
 from pyfuse.call_signature import exact_key
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
@@ -34,12 +35,14 @@ class Runner:
         run: the result and the kernel's status bits; raises CannotFuse where a number does not fit its place.
         replay_bits: as in ``Launch``.
         launch: what runs; it owns the memory that ``run`` passes to the kernel. None where ``run`` only refuses.
+        known: the same for the compiled dispatcher, where it can run such calls.
     """
 
     holds: Check | None
     run: Run
     replay_bits: int
     launch: Launch | None
+    known: KnownLaunch | None = None
 
 
 def make_refusing_runner(diagnostic: Diagnostic, guards: Sequence[Guard]) -> Runner:

@@ -66,12 +66,17 @@ class PreparedLaunch:
     Attributes:
         start: runs the kernel on packed addresses and scalars, and returns its status bits; only while this object
             lives, which owns the C structures.
+        addresses: of the C function behind ``start`` and of its first argument, for the compiled dispatcher; None where
+            there are none.
     """
 
-    __slots__ = ("_kept", "start")
+    __slots__ = ("_kept", "addresses", "start")
 
-    def __init__(self, start: Callable[[bytes], int], kept: tuple[Any, ...]) -> None:
+    def __init__(
+        self, start: Callable[[bytes], int], kept: tuple[Any, ...], addresses: tuple[int, int] | None = None
+    ) -> None:
         self.start = start
+        self.addresses = addresses
         self._kept = kept
 
 

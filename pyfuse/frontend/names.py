@@ -57,11 +57,11 @@ class Scope:
                 value = cell.cell_contents
             except ValueError as error:
                 raise refuse(Code.UNKNOWN_NAME, f"'{name}' has no value yet", tracer.span) from error
-            return HostCall(function=_cell_contents, operands=(constant_cell,), text=name), value, False
+            return HostCall(function=cell_contents, operands=(constant_cell,), text=name), value, False
         namespace = self.owner.__globals__
         if name in namespace:
             expression = HostCall(
-                function=_global_value,
+                function=global_value,
                 operands=(HostConstant(value=namespace, text="globals()"), HostConstant(value=name, text=repr(name))),
                 text=name,
             )
@@ -70,7 +70,7 @@ class Scope:
             raise refuse(Code.UNKNOWN_NAME, f"the name '{name}' is not defined", tracer.span)
         if not is_numpy_code(self.owner):
             absent = HostCall(
-                function=_is_absent,
+                function=is_absent,
                 operands=(HostConstant(value=namespace, text="globals()"), HostConstant(value=name, text=repr(name))),
                 text=f"global {name}",
             )
@@ -89,13 +89,16 @@ def _unguarded(expression: HostExpression, value: Any, name: str, tracer: Tracer
     return constant(value, name)
 
 
-def _cell_contents(cell: CellType) -> Any:
+def cell_contents(cell: CellType) -> Any:
+    """The value of a closure's variable."""
     return cell.cell_contents
 
 
-def _global_value(namespace: dict[str, Any], name: str) -> Any:
+def global_value(namespace: dict[str, Any], name: str) -> Any:
+    """The value of a global."""
     return namespace[name]
 
 
-def _is_absent(namespace: dict[str, Any], name: str) -> bool:
+def is_absent(namespace: dict[str, Any], name: str) -> bool:
+    """Whether there is no such global."""
     return name not in namespace

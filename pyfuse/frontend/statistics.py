@@ -109,7 +109,7 @@ def var(
     if squares.is_scalar or not have_same_form(tracer, squares, array):
         raise refuse(Code.UNSUPPORTED_OPERATION, "this form of 'mean=' is not fused", tracer.span)
     total = reduce_ufunc(tracer, "add", squares, axis, dtype, out, keepdims)
-    freedom = tracer.host_call(_degrees_left, [count, degrees], "degrees of freedom")
+    freedom = tracer.host_call(degrees_left, [count, degrees], "degrees of freedom")
     if total.is_scalar:
         return tracer.cast(divided(tracer, total, freedom), tracer.dtype(total))
     divide_in_place(tracer, total, freedom)
@@ -150,7 +150,8 @@ def degrees_off(tracer: Tracer, ddof: Value, correction: Value) -> HostValue:
     return ddof
 
 
-def _degrees_left(count: Any, off: Any) -> Any:
+def degrees_left(count: Any, off: Any) -> Any:
+    """The divisor of a variance."""
     return np.maximum(count - off, 0)
 
 

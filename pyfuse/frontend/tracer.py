@@ -100,7 +100,7 @@ class Tracer(Lifter):
         if isinstance(source, InputExtent):
             given = self.inputs[source.index]
             expression: HostExpression = HostCall(
-                function=_extent_of,
+                function=extent_of,
                 operands=(given.expression, HostConstant(value=source.axis, text=str(source.axis))),
                 text=f"{given.expression.text}.shape[{source.axis}]",
             )
@@ -372,7 +372,8 @@ class Tracer(Lifter):
         return node.value if isinstance(node, Constant) else None
 
 
-def _extent_of(array: np.ndarray, axis: int) -> int:
+def extent_of(array: np.ndarray, axis: int) -> int:
+    """How many elements an array has along an axis."""
     return int(array.shape[axis])
 
 

@@ -23,6 +23,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "fallback",
         "executor",
         "explain",
+        "known_launch",
         "launch",
         "runner",
         "verification",

@@ -32,6 +32,7 @@ class CpuKernel:
         self._library = library  # never unloaded while a launch may run: see -z nodelete in the tool chain's flags
         self._nests = [library.pyfuse_nests[number] for number in range(nest_count)]
         self._launch = runtime.pyfuse_launch
+        self._launch_address = int(ffi.cast("size_t", ffi.addressof(runtime, "pyfuse_launch")))
 
     def prepare(self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int) -> PreparedLaunch:
         """Fix the geometry of a launch; it may be used by many threads at once."""
@@ -42,7 +43,8 @@ class CpuKernel:
             kept.append(memory)
             calls[number] = (self._nests[number], memory, nest.outer, nest.inner, nest.depth, nest.element_cost)
         launch = ffi.new("pf_launch *", (operand_count, len(nests), thread_limit, data_offset(), calls))
-        return PreparedLaunch(partial(self._launch, launch), (self, *kept))
+        addresses = (self._launch_address, int(ffi.cast("size_t", launch)))
+        return PreparedLaunch(partial(self._launch, launch), (self, launch, *kept), addresses)
 
     def launch(self, prepared: PreparedLaunch, packed: bytes) -> int:
         """Run; ``packed`` holds an 8-byte address for each operand, then the scalars. Returns status bits."""

@@ -1,0 +1,54 @@
+"""What native/dispatcher.c defines."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import CodeType, FunctionType
+from typing import Any
+
+INTERFACE: int
+
+class Dispatcher:
+    _table: LaunchTable | None
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+class KnownLaunch:
+    def __init__(
+        self,
+        *,
+        code: CodeType,
+        names: tuple[str, ...],
+        positional_only: int,
+        arguments: tuple[Any, ...],
+        thread_limit: int,
+        start: int,
+        launch: int,
+        keeper: object,
+        inputs: tuple[int, ...],
+        scalars: tuple[tuple[int | bytes | None, Any], ...],
+        outputs: tuple[tuple[Any, ...], ...],
+        temporaries: tuple[tuple[Any, ...] | int, ...],
+        results: tuple[tuple[int, int], ...],
+        items: tuple[int, ...],
+        container: type | None,
+        facts: tuple[tuple[Any, ...], ...] | None,
+        holds: Callable[[Any], bool] | None,
+        numbers: Callable[[Any], list[Any]] | None,
+        replay_bits: int,
+        is_long: bool,
+    ) -> None: ...
+
+class LaunchTable:
+    fused: int
+    def __init__(self, function: FunctionType, /) -> None: ...
+    def remember(self, known: KnownLaunch, /) -> None: ...
+    def forget(self) -> None: ...
+    def __len__(self) -> int: ...
+
+def configure(
+    override: ContextVar[Any],
+    environment: dict[Any, Any],
+    keys: tuple[object, ...],
+    read: Callable[[], Any],
+    must_report: Callable[[int, int], bool],
+    /,
+) -> None: ...

@@ -1,0 +1,87 @@
+"""The compiled dispatcher (``native/dispatcher.c``) where it was built, and its twin in Python where not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyfuse.backend.cpu._dispatcher import KnownLaunch as KnownLaunch
+    from pyfuse.backend.cpu._dispatcher import LaunchTable
+else:
+    KnownLaunch = LaunchTable = Any
+
+INTERFACE = 1  # of dispatcher.c; another one is of an older build, and is left alone
+VARIABLE = "PYFUSE_EXTENSION"
+
+
+class PythonDispatcher:
+    """A callable whose every call goes the Python way."""
+
+    _executor: Any
+    _table: LaunchTable | None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The original's result."""
+        return self._executor.call(args, kwargs)
+
+
+def _load() -> tuple[ModuleType | None, str]:
+    """The extension, or None, and what there is to say of it."""
+    if os.environ.get(VARIABLE, "").strip().lower() in ("0", "no", "off", "false"):
+        return None, f"switched off by {VARIABLE}"
+    try:
+        from pyfuse.backend.cpu import _dispatcher
+    except ImportError as error:
+        return None, f"not there ({error})"
+    if _dispatcher.INTERFACE != INTERFACE:
+        return None, "built from other sources: install pyfuse again"
+    return _dispatcher, "built, in use"
+
+
+extension, state = _load()
+_is_configured = False
+
+if TYPE_CHECKING:
+    Dispatcher = PythonDispatcher
+else:
+    Dispatcher = extension.Dispatcher if extension is not None else PythonDispatcher
+
+
+def configure(
+    sources: tuple[ContextVar[Any], dict[Any, Any], tuple[object, ...]] | None,
+    read: Callable[[], Any],
+    must_report: Callable[[int, int], bool],
+) -> None:
+    """Tell the extension where the settings of a call are.
+
+    Args:
+        sources: ``config.call_time_sources()``; with None the extension answers no call.
+        read: the settings in force.
+        must_report: whether NumPy would report these status bits, given the bits that need the original.
+    """
+    global _is_configured
+    if extension is not None and sources is not None:
+        extension.configure(*sources, read, must_report)
+        _is_configured = True
+
+
+def launch_table(function: Any) -> LaunchTable | None:
+    """Where a function's launches are remembered for the extension; None where it takes no part."""
+    if extension is None or not _is_configured or type(function) is not FunctionType:
+        return None
+    table: LaunchTable = extension.LaunchTable(function)
+    return table
+
+
+def make_known(**description: Any) -> KnownLaunch | None:
+    """A launch as the extension takes it, or None where it does not: see ``_dispatcher.pyi``."""
+    assert extension is not None
+    try:
+        known: KnownLaunch = extension.KnownLaunch(**description)
+    except ValueError:
+        return None
+    return known

@@ -1,0 +1,1310 @@
+/* One call of a fused function whose launch is known: arguments are compared with the remembered forms, outputs are
+   made, numbers packed, the kernel runs, the result is handed out. Everything else goes the Python way
+   (pyfuse/executor.py), which also says what is remembered here.
+
+   Nothing is decided here that Python decides: no error is raised but MemoryError and what nobody catches (Control-C),
+   a number that does not fit goes the Python way, and so do reports of floating-point errors.
+
+   Built with the package where a C compiler is at hand; pyfuse/backend/cpu/dispatch.py loads it. After a change:
+   `python -m pip install -e .`. All state is guarded by the GIL, hence the main interpreter of a build with GIL only. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stddef.h>
+#include <string.h>
+
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#include <numpy/arrayobject.h>
+#include <numpy/arrayscalars.h>
+
+enum { INTERFACE = 1 };        /* dispatch.py refuses another: an old build may lie beside new sources */
+enum { MOST_ARGUMENTS = 32 };
+enum { MOST_OPERANDS = 64 };
+enum { MOST_OUTPUTS = 16 };
+enum { MOST_SCALARS = 32 };
+enum { SCALAR_BYTES = 16 };
+/* Comparing with one form costs 3 ns where the first argument differs already, the Python way 3,000. */
+enum { MOST_REMEMBERED = 64 };
+/* Temporaries up to this size together lie on the stack: partial results of reductions do. */
+enum { STACK_BYTES = 1024, CACHE_LINE = 64 };
+
+/* As in runtime.c. */
+typedef struct {
+    long long operand_count, nest_count, thread_limit;
+    long long data_offset;
+    const void *nests;
+} pf_launch;
+typedef unsigned (*pf_launch_function)(const pf_launch *launch, const char *packed);
+
+/* ---- Records ---- */
+
+typedef struct {
+    PyTypeObject *kind;    /* the exact type */
+    PyObject *text;        /* of a str */
+    PyArray_Descr *dtype;  /* of an array, with what follows */
+    int ndim, is_aligned;
+    npy_intp *sizes;       /* shape, then strides */
+} form;
+
+typedef enum { FROM_FLOAT, FROM_INT, FROM_BOOL, SAME_NUMPY, OTHER_NUMPY, PACKED, COMPUTED } scalar_source;
+
+typedef struct {
+    int place; /* among the arguments, or among the computed numbers */
+    scalar_source source;
+    PyArray_Descr *dtype;       /* of the kernel */
+    char packed[SCALAR_BYTES];  /* of a number that goes with the form */
+} scalar;
+
+typedef struct {
+    PyArray_Descr *dtype;
+    int ndim;
+    int is_fortran;
+    npy_intp *shape;    /* in the order of memory where `order` is set */
+    npy_intp *inverse;  /* axes to transpose with, or NULL */
+    int shares;         /* of a temporary without memory of its own: which output or earlier temporary has it; else -1 */
+} output;
+
+typedef enum { AS_ARRAY, AS_SCALAR, AS_NUMBER } result_kind;
+
+typedef struct {
+    int output;
+    int kind;
+} result;
+
+typedef struct {
+    PyObject *place; /* a dictionary or a cell */
+    PyObject *key;   /* NULL for a cell */
+    PyObject *value; /* the object that must be there; NULL: nothing */
+} fact;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *code, *names, *holds, *numbers, *keeper;
+    PyTypeObject *container; /* tuple, list, or NULL where the one result is what the function returns */
+    Py_ssize_t positional_only;
+    long thread_limit;
+    unsigned replay_bits;
+    int is_long;
+    pf_launch_function start;
+    pf_launch launch; /* a copy that takes addresses of data */
+    int argument_count, input_count, scalar_count, output_count, temporary_count, result_count, item_count, fact_count;
+    form *forms;
+    int *inputs;
+    scalar *scalars;
+    output *outputs;
+    output *temporaries;
+    result *results;
+    int *items;
+    fact *facts; /* all that is guarded, or NULL where `holds` must be asked */
+} KnownLaunch;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *function, *code, *names;
+    Py_ssize_t positional_only;
+    long long fused;
+    unsigned long version; /* moves with every change of `known` */
+    int count;
+    KnownLaunch *known[MOST_REMEMBERED]; /* most recently used first */
+} LaunchTable;
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    LaunchTable *table;
+} Dispatcher;
+
+/* ---- The settings in force: pyfuse.config.current_at_call, remembered ---- */
+
+enum { VARIABLES = 3 };
+
+typedef struct {
+    PyObject *config; /* whose fields these are */
+    long num_threads;
+    int is_plain; /* neither disable nor verify */
+} settings;
+
+static struct {
+    PyObject *override, *environment, *keys[VARIABLES], *read, *must_report;
+    PyObject *seen[VARIABLES]; /* values of the variables when `usual` was read */
+    settings usual, overridden;
+} known_settings;
+
+static PyObject *name_call, *name_report, *name_num_threads, *name_disable, *name_verify;
+
+/* 0, or -1 with an exception. */
+static int read_fields(PyObject *config, settings *into)
+{
+    PyObject *threads = PyObject_GetAttr(config, name_num_threads);
+    PyObject *disable = threads ? PyObject_GetAttr(config, name_disable) : NULL;
+    PyObject *verify = disable ? PyObject_GetAttr(config, name_verify) : NULL;
+    int failed = -1;
+    if (verify) {
+        long number = PyLong_AsLong(threads);
+        if (!(number == -1 && PyErr_Occurred())) {
+            into->num_threads = number;
+            into->is_plain = disable == Py_False && verify == Py_False;
+            Py_INCREF(config);
+            Py_XSETREF(into->config, config);
+            failed = 0;
+        }
+    }
+    Py_XDECREF(threads);
+    Py_XDECREF(disable);
+    Py_XDECREF(verify);
+    return failed;
+}
+
+/* Whether the variables are the very objects that were seen; -1 with an exception. */
+static int is_environment_as_seen(void)
+{
+    for (int number = 0; number < VARIABLES; number++) {
+        PyObject *value = PyDict_GetItemWithError(known_settings.environment, known_settings.keys[number]);
+        if (value != known_settings.seen[number]) return PyErr_Occurred() ? -1 : 0;
+    }
+    return known_settings.usual.config != NULL;
+}
+
+/* Reads the settings anew, through Python. 0, or -1 with an exception. */
+static int read_environment(void)
+{
+    PyObject *before[VARIABLES] = {NULL}, *config = NULL;
+    int is_current = 0, failed = -1;
+    for (int number = 0; number < VARIABLES; number++) {
+        before[number] = Py_XNewRef(PyDict_GetItemWithError(known_settings.environment, known_settings.keys[number]));
+        if (before[number] == NULL && PyErr_Occurred()) goto done;
+    }
+    config = PyObject_CallNoArgs(known_settings.read);
+    if (config == NULL) goto done;
+    is_current = 1; /* unless another thread has changed a variable meanwhile: then the next call reads again */
+    for (int number = 0; number < VARIABLES; number++) {
+        PyObject *now = PyDict_GetItemWithError(known_settings.environment, known_settings.keys[number]);
+        if (now == NULL && PyErr_Occurred()) goto done;
+        is_current &= now == before[number];
+    }
+    failed = is_current ? read_fields(config, &known_settings.usual) : 0;
+done:
+    for (int number = 0; number < VARIABLES; number++) {
+        if (is_current && !failed) Py_XSETREF(known_settings.seen[number], Py_XNewRef(before[number]));
+        Py_XDECREF(before[number]);
+    }
+    Py_XDECREF(config);
+    return failed;
+}
+
+/* 1 and the thread limit, 0 where the Python way must be gone, -1 with an exception. */
+static int look_at_settings(long *num_threads)
+{
+    PyObject *override;
+    if (known_settings.override == NULL) return 0;
+    if (PyContextVar_Get(known_settings.override, NULL, &override) < 0) return -1;
+    if (override != NULL && override != Py_None) {
+        int failed = override == known_settings.overridden.config ? 0 : read_fields(override, &known_settings.overridden);
+        Py_DECREF(override);
+        *num_threads = known_settings.overridden.num_threads;
+        return failed ? failed : known_settings.overridden.is_plain;
+    }
+    Py_XDECREF(override);
+    int is_seen = is_environment_as_seen();
+    if (is_seen == 0) {
+        if (read_environment() < 0) return -1;
+        is_seen = is_environment_as_seen(); /* no: another thread has changed it meanwhile */
+    }
+    *num_threads = known_settings.usual.num_threads;
+    return is_seen <= 0 ? is_seen : known_settings.usual.is_plain;
+}
+
+/* ---- Does a call have a known form? ---- */
+
+/* As NumPy's ==, of the dtypes that kernels take: two descriptors of one type differ in their byte order only. */
+static int is_same_dtype(const PyArray_Descr *one, const PyArray_Descr *other)
+{
+    if (one == other) return 1;
+    return one->type_num == other->type_num && (one->type_num <= NPY_CLONGDOUBLE || one->type_num == NPY_HALF)
+           && PyArray_ISNBO(one->byteorder) == PyArray_ISNBO(other->byteorder);
+}
+
+static int has_form(const form *wanted, PyObject *argument)
+{
+    if (Py_TYPE(argument) != wanted->kind) return 0;
+    if (wanted->dtype != NULL) {
+        PyArrayObject *array = (PyArrayObject *)argument;
+        size_t bytes = (size_t)wanted->ndim * sizeof(npy_intp);
+        return PyArray_NDIM(array) == wanted->ndim && is_same_dtype(PyArray_DESCR(array), wanted->dtype)
+               && PyArray_CHKFLAGS(array, NPY_ARRAY_ALIGNED) == wanted->is_aligned
+               && memcmp(PyArray_DIMS(array), wanted->sizes, bytes) == 0
+               && memcmp(PyArray_STRIDES(array), wanted->sizes + wanted->ndim, bytes) == 0;
+    }
+    if (wanted->text != NULL) return wanted->text == argument || PyUnicode_Compare(wanted->text, argument) == 0;
+    return 1;
+}
+
+static int has_known_form(const KnownLaunch *known, PyObject *const *arguments)
+{
+    for (int number = 0; number < known->argument_count; number++)
+        if (!has_form(&known->forms[number], arguments[number])) return 0;
+    return 1;
+}
+
+/* Whether every guarded place holds the very object that it held. 0 says nothing: an equal one may do. */
+static int are_facts_as_they_were(const KnownLaunch *known)
+{
+    for (int number = 0; number < known->fact_count; number++) {
+        const fact *one = &known->facts[number];
+        PyObject *now;
+        if (one->key == NULL) {
+            now = PyCell_Get(one->place);
+            Py_XDECREF(now); /* compared, not used */
+        } else {
+            now = PyDict_GetItemWithError(one->place, one->key);
+            if (now == NULL && PyErr_Occurred()) {
+                PyErr_Clear();
+                return 0;
+            }
+        }
+        if (now != one->value) return 0;
+    }
+    return 1;
+}
+
+/* What a Python function says of the arguments. */
+static PyObject *ask(PyObject *function, const KnownLaunch *known, PyObject *const *arguments)
+{
+    PyObject *tuple = PyTuple_New(known->argument_count);
+    if (tuple == NULL) return NULL;
+    for (int number = 0; number < known->argument_count; number++)
+        PyTuple_SET_ITEM(tuple, number, Py_NewRef(arguments[number]));
+    PyObject *answer = PyObject_CallOneArg(function, tuple);
+    Py_DECREF(tuple);
+    return answer;
+}
+
+/* 1: what is guarded holds. 0: it does not. -1: an exception. Runs Python code. */
+static int ask_whether_it_holds(const KnownLaunch *known, PyObject *const *arguments)
+{
+    PyObject *answer = ask(known->holds, known, arguments);
+    if (answer == NULL) return -1;
+    int holds = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    return holds;
+}
+
+static void move_to_front(LaunchTable *table, int place)
+{
+    KnownLaunch *known = table->known[place];
+    memmove(table->known + 1, table->known, (size_t)place * sizeof *table->known);
+    table->known[0] = known;
+    table->version++;
+}
+
+/* A new reference, or NULL: with an exception, or where none is known. */
+static KnownLaunch *find(LaunchTable *table, PyObject *const *arguments, long num_threads)
+{
+    for (int place = 0; place < table->count; place++) {
+        KnownLaunch *known = table->known[place];
+        if (known->thread_limit != num_threads || !has_known_form(known, arguments)) continue;
+        Py_INCREF(known);
+        if (known->holds != NULL && !(known->facts != NULL && are_facts_as_they_were(known))) {
+            unsigned long version = table->version;
+            int holds = ask_whether_it_holds(known, arguments);
+            if (holds <= 0 || table->version != version) {
+                Py_DECREF(known);
+                if (holds < 0 || table->version != version) return NULL; /* another thread has been here */
+                continue;
+            }
+        }
+        if (place > 0) move_to_front(table, place);
+        return known;
+    }
+    return NULL;
+}
+
+/* ---- Binding ---- */
+
+static int bind_one(const LaunchTable *table, Py_ssize_t first, PyObject **bound, PyObject *name, PyObject *value)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(table->names);
+    if (first < table->positional_only) first = table->positional_only;
+    for (Py_ssize_t place = first; place < count; place++)
+        if (PyTuple_GET_ITEM(table->names, place) == name && bound[place] == NULL) {
+            bound[place] = value;
+            return 1;
+        }
+    return 0; /* a wrong name, a value too many, or a name that is equal but another object */
+}
+
+/* 1: `bound` has a value for each parameter, borrowed, from the call and from *defaults, which is a new reference.
+   0: the Python way. */
+static int bind(const LaunchTable *table, PyObject *const *values, Py_ssize_t count, PyObject *keywords,
+                PyObject *dictionary, PyObject **bound, PyObject **defaults)
+{
+    Py_ssize_t wanted = PyTuple_GET_SIZE(table->names);
+    if (count > wanted) return 0;
+    for (Py_ssize_t place = 0; place < wanted; place++) bound[place] = place < count ? values[place] : NULL;
+    if (keywords != NULL)
+        for (Py_ssize_t number = 0; number < PyTuple_GET_SIZE(keywords); number++)
+            if (!bind_one(table, count, bound, PyTuple_GET_ITEM(keywords, number), values[count + number])) return 0;
+    if (dictionary != NULL) {
+        PyObject *name, *value;
+        Py_ssize_t position = 0;
+        while (PyDict_Next(dictionary, &position, &name, &value))
+            if (!bind_one(table, count, bound, name, value)) return 0;
+    }
+    PyObject *given = PyFunction_GetDefaults(table->function);
+    Py_ssize_t first = wanted - (given != NULL && given != Py_None ? PyTuple_GET_SIZE(given) : 0);
+    for (Py_ssize_t place = count; place < wanted; place++) {
+        if (bound[place] != NULL) continue;
+        if (place < first) return 0;
+        bound[place] = PyTuple_GET_ITEM(given, place - first);
+    }
+    Py_XINCREF(given);
+    *defaults = given;
+    return 1;
+}
+
+/* ---- Running ---- */
+
+static PyObject *make_array(const output *form)
+{
+    Py_INCREF(form->dtype);
+    PyObject *array = PyArray_NewFromDescr(&PyArray_Type, form->dtype, form->ndim, form->shape, NULL, NULL,
+                                           form->is_fortran ? NPY_ARRAY_F_CONTIGUOUS : 0, NULL);
+    if (array == NULL || form->inverse == NULL) return array;
+    PyArray_Dims inverse = {form->inverse, form->ndim};
+    PyObject *turned = PyArray_Transpose((PyArrayObject *)array, &inverse);
+    Py_DECREF(array);
+    return turned;
+}
+
+static int pack_integer(char kind, int size, PyObject *number, char *slot)
+{
+    if (kind == 'u') {
+        unsigned long long value = PyLong_AsUnsignedLongLong(number);
+        if (value == (unsigned long long)-1 && PyErr_Occurred()) return 0;
+        if (size < 8 && value >> (8 * size)) return 0;
+        switch (size) {
+        case 1: { uint8_t small = (uint8_t)value; memcpy(slot, &small, 1); return 1; }
+        case 2: { uint16_t small = (uint16_t)value; memcpy(slot, &small, 2); return 1; }
+        case 4: { uint32_t small = (uint32_t)value; memcpy(slot, &small, 4); return 1; }
+        default: { uint64_t same = value; memcpy(slot, &same, 8); return 1; }
+        }
+    }
+    int overflow;
+    long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
+    if (overflow || (value == -1 && PyErr_Occurred())) return 0;
+    if (size < 8) {
+        long long limit = 1LL << (8 * size - 1);
+        if (value < -limit || value >= limit) return 0;
+    }
+    switch (size) {
+    case 1: { int8_t small = (int8_t)value; memcpy(slot, &small, 1); return 1; }
+    case 2: { int16_t small = (int16_t)value; memcpy(slot, &small, 2); return 1; }
+    case 4: { int32_t small = (int32_t)value; memcpy(slot, &small, 4); return 1; }
+    default: { int64_t same = value; memcpy(slot, &same, 8); return 1; }
+    }
+}
+
+static int pack_float(int size, double value, char *slot)
+{
+    switch (size) {
+    case 2: return PyFloat_Pack2(value, slot, PY_LITTLE_ENDIAN) == 0;
+    case 4: return PyFloat_Pack4(value, slot, PY_LITTLE_ENDIAN) == 0;
+    default: memcpy(slot, &value, sizeof value); return 1;
+    }
+}
+
+/* Which way of `pack` is right for numbers of this one's type; -1: none, Python's own. */
+static int source_of(PyObject *number, const PyArray_Descr *dtype)
+{
+    int is_float = dtype->kind == 'f', is_number = is_float || dtype->kind == 'i' || dtype->kind == 'u';
+    if (PyDataType_ELSIZE(dtype) > 8 || !(is_number || dtype->kind == 'b')) return -1;
+    if (PyFloat_CheckExact(number) && is_float) return FROM_FLOAT;
+    if (PyBool_Check(number)) return is_number ? FROM_INT : FROM_BOOL;
+    if (PyLong_CheckExact(number) && is_number) return FROM_INT;
+    if (!PyArray_IsScalar(number, Generic)) return -1;
+    PyArray_Descr *own = PyArray_DescrFromScalar(number);
+    if (own == NULL) return PyErr_Clear(), -1;
+    int is_known = own->typeobj == Py_TYPE(number) && PyDataType_ELSIZE(own) <= 8;
+    int is_same = own->kind == dtype->kind && PyDataType_ELSIZE(own) == PyDataType_ELSIZE(dtype);
+    int is_whole = own->kind == 'i' || own->kind == 'u';
+    int is_fit = is_float ? is_whole || own->kind == 'f' : is_number && is_whole;
+    Py_DECREF(own);
+    return !is_known ? -1 : is_same ? SAME_NUMPY : is_fit ? OTHER_NUMPY : -1;
+}
+
+/* By way of Python's number, as struct takes it: only where the dtypes differ. */
+static int pack_other(const PyArray_Descr *dtype, PyObject *number, char *slot)
+{
+    int size = (int)PyDataType_ELSIZE(dtype);
+    if (dtype->kind == 'f') {
+        double value = PyFloat_AsDouble(number);
+        return !(value == -1.0 && PyErr_Occurred()) && pack_float(size, value, slot);
+    }
+    PyObject *whole = PyNumber_Index(number);
+    int fits = whole != NULL && pack_integer(dtype->kind, size, whole, slot);
+    Py_XDECREF(whole);
+    return fits;
+}
+
+/* As struct.pack in launch.py. 0, perhaps with an exception: it does not fit, Python says so. */
+static int pack(scalar_source source, const PyArray_Descr *dtype, PyObject *number, char *slot)
+{
+    int size = (int)PyDataType_ELSIZE(dtype);
+    memset(slot, 0, SCALAR_BYTES);
+    switch (source) {
+    case FROM_FLOAT: return pack_float(size, PyFloat_AS_DOUBLE(number), slot);
+    case FROM_BOOL: slot[0] = number == Py_True; return 1;
+    case SAME_NUMPY: PyArray_ScalarAsCtype(number, slot); return 1;
+    case OTHER_NUMPY: return pack_other(dtype, number, slot);
+    default: break;
+    }
+    if (dtype->kind != 'f') return pack_integer(dtype->kind, size, number, slot);
+    double value = PyLong_AsDouble(number);
+    if (value == -1.0 && PyErr_Occurred()) return 0;
+    return pack_float(size, value, slot);
+}
+
+/* 1 when all fit; 0, perhaps with an exception: Python says so, or goes on with it (see is_pythons_business). */
+static int pack_all(const KnownLaunch *known, PyObject *const *arguments, char *slots)
+{
+    PyObject *computed = NULL;
+    int fits = 1;
+    if (known->numbers != NULL) {
+        computed = ask(known->numbers, known, arguments);
+        if (computed == NULL) return 0;
+        if (!PyList_CheckExact(computed)) fits = 0;
+    }
+    for (int number = 0; fits && number < known->scalar_count; number++) {
+        const scalar *one = &known->scalars[number];
+        char *slot = slots + (size_t)number * SCALAR_BYTES;
+        if (one->source == PACKED) {
+            memcpy(slot, one->packed, SCALAR_BYTES);
+        } else if (one->source == COMPUTED) {
+            PyObject *value = one->place < PyList_GET_SIZE(computed) ? PyList_GET_ITEM(computed, one->place) : NULL;
+            int source = value != NULL ? source_of(value, one->dtype) : -1;
+            fits = source >= 0 && pack((scalar_source)source, one->dtype, value, slot);
+        } else {
+            fits = pack(one->source, one->dtype, arguments[one->place], slot);
+        }
+    }
+    Py_XDECREF(computed);
+    return fits;
+}
+
+/* Whether the exception, if any, is one that the Python way turns into a reason to run the original. */
+static int is_pythons_business(void)
+{
+    return !PyErr_Occurred() || (PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError));
+}
+
+/* Temporaries on the stack, or in arrays: their addresses behind those of the outputs. 0, or -1 with an exception. */
+static int make_temporaries(const KnownLaunch *known, char *stack, char **outputs, PyObject **made)
+{
+    char **addresses = outputs + known->output_count;
+    size_t used = 0;
+    for (int number = 0; number < known->temporary_count; number++) {
+        const output *form = &known->temporaries[number];
+        if (form->shares >= 0) {
+            addresses[number] = outputs[form->shares];
+            continue;
+        }
+        size_t bytes = (size_t)form->shape[0] * (size_t)PyDataType_ELSIZE(form->dtype);
+        size_t rounded = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+        if (rounded <= STACK_BYTES - used) {
+            addresses[number] = stack + used;
+            used += rounded;
+            continue;
+        }
+        made[number] = make_array(form);
+        if (made[number] == NULL) return -1;
+        addresses[number] = PyArray_BYTES((PyArrayObject *)made[number]);
+    }
+    return 0;
+}
+
+typedef enum { RAN, DOES_NOT_FIT, FAILED } outcome;
+
+/* Fills `outputs` with new references (NULL beyond a failure) and runs the kernel. */
+static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObject **outputs, unsigned *status)
+{
+    _Alignas(SCALAR_BYTES) char packed[MOST_OPERANDS * sizeof(char *) + MOST_SCALARS * SCALAR_BYTES];
+    _Alignas(CACHE_LINE) char stack[STACK_BYTES];
+    PyObject *temporaries[MOST_OPERANDS];
+    char *addresses[MOST_OPERANDS];
+    int count = 0;
+    outcome end = FAILED;
+    for (int number = 0; number < known->temporary_count; number++) temporaries[number] = NULL;
+
+    for (int number = 0; number < known->input_count; number++)
+        addresses[count++] = PyArray_BYTES((PyArrayObject *)arguments[known->inputs[number]]);
+    for (int number = 0; number < known->output_count; number++) {
+        outputs[number] = make_array(&known->outputs[number]);
+        if (outputs[number] == NULL) goto done;
+        addresses[count++] = PyArray_BYTES((PyArrayObject *)outputs[number]);
+    }
+    if (make_temporaries(known, stack, addresses + known->input_count, temporaries) < 0) goto done;
+    count += known->temporary_count;
+    memcpy(packed, addresses, (size_t)count * sizeof *addresses);
+    if (known->scalar_count > 0 && !pack_all(known, arguments, packed + (size_t)count * sizeof *addresses)) {
+        end = is_pythons_business() ? DOES_NOT_FIT : FAILED;
+        goto done;
+    }
+    if (known->is_long) {
+        Py_BEGIN_ALLOW_THREADS
+        *status = known->start(&known->launch, packed);
+        Py_END_ALLOW_THREADS
+    } else {
+        *status = known->start(&known->launch, packed);
+    }
+    end = RAN;
+done:
+    for (int number = 0; number < known->temporary_count; number++) Py_XDECREF(temporaries[number]);
+    return end;
+}
+
+/* A new reference to what one result is made of. */
+static PyObject *finish_one(const result *wanted, PyObject *array)
+{
+    if (wanted->kind == AS_NUMBER) return PyArray_GETITEM((PyArrayObject *)array, PyArray_BYTES((PyArrayObject *)array));
+    Py_INCREF(array);
+    return wanted->kind == AS_SCALAR ? PyArray_Return((PyArrayObject *)array) : array;
+}
+
+static PyObject *finish(const KnownLaunch *known, PyObject *const *outputs)
+{
+    if (known->container == NULL) return finish_one(&known->results[0], outputs[known->results[0].output]);
+    PyObject *made[MOST_OUTPUTS];
+    PyObject *container = NULL;
+    int count = 0;
+    for (; count < known->result_count; count++) {
+        made[count] = finish_one(&known->results[count], outputs[known->results[count].output]);
+        if (made[count] == NULL) goto done;
+    }
+    int is_tuple = known->container == &PyTuple_Type;
+    container = is_tuple ? PyTuple_New(known->item_count) : PyList_New(known->item_count);
+    if (container == NULL) goto done;
+    for (int number = 0; number < known->item_count; number++) {
+        PyObject *item = made[known->items[number]];
+        Py_INCREF(item);
+        if (is_tuple)
+            PyTuple_SET_ITEM(container, number, item);
+        else
+            PyList_SET_ITEM(container, number, item);
+    }
+done:
+    for (int number = 0; number < count; number++) Py_DECREF(made[number]);
+    return container;
+}
+
+/* 1: NumPy is to report what the kernel met. -1: an exception. */
+static int must_report(const KnownLaunch *known, unsigned status)
+{
+    PyObject *answer = PyObject_CallFunction(known_settings.must_report, "II", status, known->replay_bits);
+    if (answer == NULL) return -1;
+    int is_reported = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    return is_reported;
+}
+
+typedef enum { DONE, PYTHON_WAY, PYTHON_REPORTS } answer;
+
+/* DONE: *returned is the call's result, or NULL with an exception. */
+static answer run_known(LaunchTable *table, const KnownLaunch *known, PyObject *const *arguments, PyObject **returned)
+{
+    PyObject *outputs[MOST_OUTPUTS];
+    unsigned status = 0;
+    answer end = DONE;
+    *returned = NULL;
+    for (int number = 0; number < known->output_count; number++) outputs[number] = NULL;
+    switch (run(known, arguments, outputs, &status)) {
+    case FAILED: break;
+    case DOES_NOT_FIT:
+        PyErr_Clear();
+        end = PYTHON_WAY;
+        break;
+    case RAN: {
+        int is_reported = status != 0 ? must_report(known, status) : 0;
+        if (is_reported == 0) *returned = finish(known, outputs);
+        if (is_reported > 0) end = PYTHON_REPORTS;
+        if (*returned != NULL) table->fused++;
+    }
+    }
+    for (int number = 0; number < known->output_count; number++) Py_XDECREF(outputs[number]);
+    return end;
+}
+
+static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t count, PyObject *keywords,
+                         PyObject *dictionary, PyObject **returned)
+{
+    PyObject *bound[MOST_ARGUMENTS], *defaults = NULL;
+    PyObject *const *arguments = values;
+    long num_threads;
+    *returned = NULL;
+    int is_plain = look_at_settings(&num_threads);
+    if (is_plain <= 0) return is_plain < 0 ? DONE : PYTHON_WAY;
+    if (table->count == 0 || PyFunction_GetCode(table->function) != table->code) return PYTHON_WAY;
+    if (keywords != NULL || dictionary != NULL || count != PyTuple_GET_SIZE(table->names)) {
+        if (!bind(table, values, count, keywords, dictionary, bound, &defaults)) return PYTHON_WAY;
+        arguments = bound;
+    }
+    answer end = PYTHON_WAY;
+    KnownLaunch *known = find(table, arguments, num_threads);
+    if (known != NULL) {
+        end = run_known(table, known, arguments, returned);
+        Py_DECREF(known);
+    } else if (PyErr_Occurred()) {
+        end = DONE;
+    }
+    Py_XDECREF(defaults);
+    return end;
+}
+
+/* ---- The callable ---- */
+
+static PyObject *call_python(PyObject *self, PyObject *name, PyObject *args, PyObject *kwargs)
+{
+    PyObject *own = kwargs == NULL ? PyDict_New() : NULL;
+    if (kwargs == NULL && own == NULL) return NULL;
+    PyObject *returned = PyObject_CallMethodObjArgs(self, name, args, kwargs != NULL ? kwargs : own, NULL);
+    Py_XDECREF(own);
+    return returned;
+}
+
+static PyObject *dispatcher_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    LaunchTable *table = ((Dispatcher *)self)->table;
+    answer end = PYTHON_WAY;
+    PyObject *returned = NULL;
+    PyObject *dictionary = kwargs != NULL && PyDict_GET_SIZE(kwargs) > 0 ? kwargs : NULL;
+    if (table != NULL) {
+        Py_INCREF(table); /* the attribute may be assigned meanwhile */
+        end = call_known(table, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), NULL, dictionary, &returned);
+        Py_DECREF(table);
+    }
+    if (end == DONE) return returned;
+    return call_python(self, end == PYTHON_REPORTS ? name_report : name_call, args, kwargs);
+}
+
+static PyObject *dispatcher_vectorcall(PyObject *self, PyObject *const *values, size_t flagged, PyObject *keywords)
+{
+    LaunchTable *table = ((Dispatcher *)self)->table;
+    Py_ssize_t count = PyVectorcall_NARGS(flagged);
+    answer end = PYTHON_WAY;
+    PyObject *returned = NULL;
+    if (keywords != NULL && PyTuple_GET_SIZE(keywords) == 0) keywords = NULL;
+    if (table != NULL) {
+        Py_INCREF(table);
+        end = call_known(table, values, count, keywords, NULL, &returned);
+        Py_DECREF(table);
+    }
+    if (end == DONE) return returned;
+    PyObject *args = PyTuple_New(count);
+    PyObject *kwargs = args != NULL ? PyDict_New() : NULL;
+    if (kwargs == NULL) goto done;
+    for (Py_ssize_t number = 0; number < count; number++) {
+        Py_INCREF(values[number]);
+        PyTuple_SET_ITEM(args, number, values[number]);
+    }
+    if (keywords != NULL)
+        for (Py_ssize_t number = 0; number < PyTuple_GET_SIZE(keywords); number++)
+            if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(keywords, number), values[count + number]) < 0) goto done;
+    returned = call_python(self, end == PYTHON_REPORTS ? name_report : name_call, args, kwargs);
+done:
+    Py_XDECREF(args);
+    Py_XDECREF(kwargs);
+    return returned;
+}
+
+static PyObject *dispatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    Dispatcher *self = (Dispatcher *)type->tp_alloc(type, 0);
+    if (self != NULL) self->vectorcall = dispatcher_vectorcall;
+    return (PyObject *)self;
+}
+
+static int dispatcher_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(((Dispatcher *)self)->table);
+    return 0;
+}
+
+static int dispatcher_clear(PyObject *self)
+{
+    Py_CLEAR(((Dispatcher *)self)->table);
+    return 0;
+}
+
+static void dispatcher_dealloc(PyObject *self)
+{
+    PyObject_GC_UnTrack(self);
+    dispatcher_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyTypeObject LaunchTable_Type;
+
+static PyObject *dispatcher_get_table(PyObject *self, void *unused)
+{
+    (void)unused;
+    PyObject *table = (PyObject *)((Dispatcher *)self)->table;
+    return Py_NewRef(table != NULL ? table : Py_None);
+}
+
+static int dispatcher_set_table(PyObject *self, PyObject *value, void *unused)
+{
+    (void)unused;
+    if (value != NULL && value != Py_None && !Py_IS_TYPE(value, &LaunchTable_Type)) {
+        PyErr_SetString(PyExc_TypeError, "not a LaunchTable");
+        return -1;
+    }
+    LaunchTable *table = value == Py_None ? NULL : (LaunchTable *)Py_XNewRef(value);
+    Py_XSETREF(((Dispatcher *)self)->table, table);
+    return 0;
+}
+
+static PyGetSetDef dispatcher_attributes[] = {
+    {"_table", dispatcher_get_table, dispatcher_set_table, "The launches that are known, or None.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyTypeObject Dispatcher_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "pyfuse.backend.cpu._dispatcher.Dispatcher",
+    .tp_doc = "A callable that runs known launches itself; other calls go to _call_in_python and _report of a subclass.",
+    .tp_basicsize = sizeof(Dispatcher),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_vectorcall_offset = offsetof(Dispatcher, vectorcall),
+    .tp_call = dispatcher_call,
+    .tp_new = dispatcher_new,
+    .tp_traverse = dispatcher_traverse,
+    .tp_clear = dispatcher_clear,
+    .tp_dealloc = dispatcher_dealloc,
+    .tp_getset = dispatcher_attributes,
+};
+
+/* ---- What is remembered: made by Python ---- */
+
+static int refuse(const char *why)
+{
+    PyErr_SetString(PyExc_ValueError, why);
+    return -1;
+}
+
+/* Memory for `count` records, zeroed; never NULL for none. */
+static void *records(Py_ssize_t count, size_t size) { return PyMem_Calloc(count > 0 ? (size_t)count : 1, size); }
+
+static int read_form(PyObject *argument, form *into)
+{
+    PyTypeObject *kind = Py_TYPE(argument);
+    if (kind == &PyTuple_Type || kind == &PyList_Type || kind == &PyDict_Type || kind == &PyBytes_Type)
+        return refuse("a container among the arguments");
+    into->kind = (PyTypeObject *)Py_NewRef(kind);
+    if (kind == &PyUnicode_Type) into->text = Py_NewRef(argument);
+    if (kind != &PyArray_Type) return 0;
+    PyArrayObject *array = (PyArrayObject *)argument;
+    int ndim = PyArray_NDIM(array);
+    into->sizes = records(2 * ndim, sizeof *into->sizes);
+    if (into->sizes == NULL) return PyErr_NoMemory(), -1;
+    memcpy(into->sizes, PyArray_DIMS(array), (size_t)ndim * sizeof *into->sizes);
+    memcpy(into->sizes + ndim, PyArray_STRIDES(array), (size_t)ndim * sizeof *into->sizes);
+    into->ndim = ndim;
+    into->is_aligned = PyArray_CHKFLAGS(array, NPY_ARRAY_ALIGNED);
+    into->dtype = (PyArray_Descr *)Py_NewRef((PyObject *)PyArray_DESCR(array));
+    return 0;
+}
+
+static npy_intp *read_sizes(PyObject *tuple)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(tuple);
+    npy_intp *sizes = records(count, sizeof *sizes);
+    if (sizes == NULL) return (npy_intp *)PyErr_NoMemory();
+    for (Py_ssize_t number = 0; number < count; number++) {
+        sizes[number] = PyLong_AsSsize_t(PyTuple_GET_ITEM(tuple, number));
+        if (sizes[number] < 0) {
+            if (!PyErr_Occurred()) refuse("a negative extent or axis");
+            PyMem_Free(sizes);
+            return NULL;
+        }
+    }
+    return sizes;
+}
+
+/* (dtype, shape, is_fortran, inverse or None): see known_launch.py */
+static int read_output(PyObject *description, output *into)
+{
+    PyObject *dtype, *shape, *inverse;
+    if (!PyArg_ParseTuple(description, "O!O!pO", &PyArrayDescr_Type, &dtype, &PyTuple_Type, &shape, &into->is_fortran,
+                          &inverse))
+        return -1;
+    if (PyTuple_GET_SIZE(shape) > NPY_MAXDIMS) return refuse("too many dimensions");
+    into->ndim = (int)PyTuple_GET_SIZE(shape);
+    into->dtype = (PyArray_Descr *)Py_NewRef(dtype);
+    into->shape = read_sizes(shape);
+    if (into->shape == NULL) return -1;
+    if (inverse == Py_None) return 0;
+    if (!PyTuple_Check(inverse) || PyTuple_GET_SIZE(inverse) != into->ndim) return refuse("axes of another rank");
+    into->inverse = read_sizes(inverse);
+    return into->inverse == NULL ? -1 : 0;
+}
+
+static int read_fact(PyObject *description, fact *into)
+{
+    PyObject *place, *key, *value = NULL;
+    if (!PyArg_ParseTuple(description, "OO|O", &place, &key, &value)) return -1;
+    if (!(key == Py_None ? PyCell_Check(place) && value != NULL : PyDict_CheckExact(place) && PyUnicode_CheckExact(key)))
+        return refuse("no place of a fact");
+    into->place = Py_NewRef(place);
+    into->key = key == Py_None ? NULL : Py_NewRef(key);
+    into->value = Py_XNewRef(value);
+    return 0;
+}
+
+/* An index below `limit`, or -1 with an exception. */
+static int read_index(PyObject *number, Py_ssize_t limit)
+{
+    Py_ssize_t index = PyLong_AsSsize_t(number);
+    if (index == -1 && PyErr_Occurred()) return -1;
+    return index >= 0 && index < limit ? (int)index : refuse("an index out of range");
+}
+
+/* (place, dtype): see known_launch.py */
+static int read_scalar(PyObject *description, PyObject *arguments, int computed_count, scalar *into)
+{
+    PyObject *place, *dtype;
+    if (!PyArg_ParseTuple(description, "OO!", &place, &PyArrayDescr_Type, &dtype)) return -1;
+    into->dtype = (PyArray_Descr *)Py_NewRef(dtype);
+    if (PyBytes_CheckExact(place)) {
+        if (PyBytes_GET_SIZE(place) != SCALAR_BYTES) return refuse("a number of another size");
+        memcpy(into->packed, PyBytes_AS_STRING(place), SCALAR_BYTES);
+        into->source = PACKED;
+        return 0;
+    }
+    if (place == Py_None) {
+        into->place = computed_count;
+        into->source = COMPUTED;
+        return 0;
+    }
+    into->place = read_index(place, PyTuple_GET_SIZE(arguments));
+    if (into->place < 0) return -1;
+    int source = source_of(PyTuple_GET_ITEM(arguments, into->place), into->dtype);
+    if (source < 0) return refuse("a number that is packed by Python");
+    into->source = (scalar_source)source;
+    return 0;
+}
+
+#define EACH(tuple) (Py_ssize_t number = 0; number < PyTuple_GET_SIZE(tuple); number++)
+
+static int read_operands(KnownLaunch *self, PyObject *arguments, PyObject *inputs, PyObject *scalars, PyObject *outputs,
+                         PyObject *temporaries)
+{
+    Py_ssize_t operands = PyTuple_GET_SIZE(inputs) + PyTuple_GET_SIZE(outputs) + PyTuple_GET_SIZE(temporaries);
+    if (PyTuple_GET_SIZE(arguments) > MOST_ARGUMENTS || operands > MOST_OPERANDS || PyTuple_GET_SIZE(scalars) > MOST_SCALARS
+        || PyTuple_GET_SIZE(outputs) > MOST_OUTPUTS)
+        return refuse("too many arguments or outputs");
+    if (operands != self->launch.operand_count) return refuse("a launch of another number of operands");
+    self->forms = records(PyTuple_GET_SIZE(arguments), sizeof *self->forms);
+    self->inputs = records(PyTuple_GET_SIZE(inputs), sizeof *self->inputs);
+    self->scalars = records(PyTuple_GET_SIZE(scalars), sizeof *self->scalars);
+    self->outputs = records(PyTuple_GET_SIZE(outputs), sizeof *self->outputs);
+    self->temporaries = records(PyTuple_GET_SIZE(temporaries), sizeof *self->temporaries);
+    if (!self->forms || !self->inputs || !self->scalars || !self->outputs || !self->temporaries)
+        return PyErr_NoMemory(), -1;
+    for EACH(arguments) {
+        self->argument_count++;
+        if (read_form(PyTuple_GET_ITEM(arguments, number), &self->forms[number]) < 0) return -1;
+    }
+    for EACH(inputs) {
+        int index = read_index(PyTuple_GET_ITEM(inputs, number), self->argument_count);
+        if (index < 0) return -1;
+        if (self->forms[index].dtype == NULL) return refuse("an input that is no array");
+        self->inputs[self->input_count++] = index;
+    }
+    int computed_count = 0;
+    for EACH(scalars) {
+        scalar *one = &self->scalars[self->scalar_count++];
+        if (read_scalar(PyTuple_GET_ITEM(scalars, number), arguments, computed_count, one) < 0) return -1;
+        computed_count += one->source == COMPUTED;
+    }
+    if (computed_count > 0 && self->numbers == NULL) return refuse("nothing computes the numbers");
+    for EACH(outputs)
+        if (read_output(PyTuple_GET_ITEM(outputs, number), &self->outputs[self->output_count++]) < 0) return -1;
+    for EACH(temporaries) {
+        output *temporary = &self->temporaries[self->temporary_count++];
+        temporary->shares = -1;
+        if (PyLong_CheckExact(PyTuple_GET_ITEM(temporaries, number))) {
+            temporary->shares = read_index(PyTuple_GET_ITEM(temporaries, number), self->output_count + number);
+            if (temporary->shares < 0) return -1;
+            continue;
+        }
+        if (read_output(PyTuple_GET_ITEM(temporaries, number), temporary) < 0) return -1;
+        if (temporary->ndim != 1) return refuse("a temporary of several dimensions");
+    }
+    return 0;
+}
+
+static int read_results(KnownLaunch *self, PyObject *results, PyObject *items, PyObject *container)
+{
+    if (PyTuple_GET_SIZE(results) > MOST_OUTPUTS || PyTuple_GET_SIZE(results) < 1) return refuse("no or too many results");
+    self->results = records(PyTuple_GET_SIZE(results), sizeof *self->results);
+    self->items = records(PyTuple_GET_SIZE(items), sizeof *self->items);
+    if (!self->results || !self->items) return PyErr_NoMemory(), -1;
+    for EACH(results) {
+        PyObject *index;
+        result *one = &self->results[self->result_count++];
+        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(results, number), "Oi", &index, &one->kind)) return -1;
+        one->output = read_index(index, self->output_count);
+        if (one->output < 0) return -1;
+        if (one->kind != AS_ARRAY && self->outputs[one->output].ndim != 0) return refuse("a scalar of some dimensions");
+    }
+    for EACH(items) {
+        int index = read_index(PyTuple_GET_ITEM(items, number), self->result_count);
+        if (index < 0) return -1;
+        self->items[self->item_count++] = index;
+    }
+    if (container == Py_None) return 0;
+    if (container != (PyObject *)&PyTuple_Type && container != (PyObject *)&PyList_Type)
+        return refuse("a result of an unknown kind");
+    self->container = (PyTypeObject *)Py_NewRef(container);
+    return 0;
+}
+
+static int read_facts(KnownLaunch *self, PyObject *facts, PyObject *holds)
+{
+    if (holds != Py_None) self->holds = Py_NewRef(holds);
+    if (facts == Py_None) return 0;
+    if (!PyTuple_Check(facts)) return refuse("facts are a tuple or None");
+    self->facts = records(PyTuple_GET_SIZE(facts), sizeof *self->facts);
+    if (!self->facts) return PyErr_NoMemory(), -1;
+    for EACH(facts)
+        if (read_fact(PyTuple_GET_ITEM(facts, number), &self->facts[self->fact_count++]) < 0) return -1;
+    return 0;
+}
+
+static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *words[] = {"code", "names", "positional_only", "arguments", "thread_limit", "start", "launch", "keeper",
+                            "inputs", "scalars", "outputs", "temporaries", "results", "items", "container", "facts",
+                            "holds", "numbers", "replay_bits", "is_long", NULL};
+    PyObject *code, *names, *arguments, *keeper, *inputs, *scalars, *outputs, *temporaries, *results, *items, *container;
+    PyObject *facts, *holds, *numbers;
+    Py_ssize_t positional_only;
+    long thread_limit;
+    unsigned long long start, launch;
+    unsigned replay_bits;
+    int is_long;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!OOOOIp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
+            &positional_only, &PyTuple_Type, &arguments, &thread_limit, &start, &launch, &keeper, &PyTuple_Type, &inputs,
+            &PyTuple_Type, &scalars, &PyTuple_Type, &outputs, &PyTuple_Type, &temporaries, &PyTuple_Type, &results,
+            &PyTuple_Type, &items, &container, &facts, &holds, &numbers, &replay_bits, &is_long))
+        return NULL;
+    if (start == 0 || launch == 0) return refuse("no address"), NULL;
+    if (PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(arguments)) return refuse("arguments that are not bound"), NULL;
+    KnownLaunch *self = (KnownLaunch *)type->tp_alloc(type, 0);
+    if (self == NULL) return NULL;
+    self->code = Py_NewRef(code);
+    self->names = Py_NewRef(names);
+    self->keeper = Py_NewRef(keeper);
+    if (numbers != Py_None) self->numbers = Py_NewRef(numbers);
+    self->positional_only = positional_only;
+    self->thread_limit = thread_limit;
+    self->replay_bits = replay_bits;
+    self->is_long = is_long;
+    self->start = (pf_launch_function)(uintptr_t)start;
+    self->launch = *(const pf_launch *)(uintptr_t)launch;
+    self->launch.data_offset = -1;
+    if (read_operands(self, arguments, inputs, scalars, outputs, temporaries) < 0
+        || read_results(self, results, items, container) < 0 || read_facts(self, facts, holds) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int known_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    KnownLaunch *self = (KnownLaunch *)object;
+    Py_VISIT(self->code);
+    Py_VISIT(self->names);
+    Py_VISIT(self->holds);
+    Py_VISIT(self->numbers);
+    Py_VISIT(self->keeper);
+    Py_VISIT(self->container);
+    for (int number = 0; number < self->argument_count; number++) {
+        Py_VISIT(self->forms[number].kind);
+        Py_VISIT(self->forms[number].dtype);
+    }
+    for (int number = 0; number < self->fact_count; number++) {
+        Py_VISIT(self->facts[number].place);
+        Py_VISIT(self->facts[number].value);
+    }
+    return 0;
+}
+
+/* Only what can be part of a cycle and is not looked at without a check. */
+static int known_clear(PyObject *object)
+{
+    KnownLaunch *self = (KnownLaunch *)object;
+    for (int number = 0; number < self->fact_count; number++) {
+        Py_CLEAR(self->facts[number].value);
+        Py_CLEAR(self->facts[number].key);
+        Py_CLEAR(self->facts[number].place);
+    }
+    self->fact_count = 0;
+    self->thread_limit = -1; /* no call finds it from here on */
+    PyMem_Free(self->facts);
+    self->facts = NULL;
+    Py_CLEAR(self->holds);
+    Py_CLEAR(self->numbers);
+    Py_CLEAR(self->keeper);
+    return 0;
+}
+
+static void free_outputs(output *outputs, int count)
+{
+    for (int number = 0; number < count; number++) {
+        Py_XDECREF((PyObject *)outputs[number].dtype);
+        PyMem_Free(outputs[number].shape);
+        PyMem_Free(outputs[number].inverse);
+    }
+    PyMem_Free(outputs);
+}
+
+static void known_dealloc(PyObject *object)
+{
+    KnownLaunch *self = (KnownLaunch *)object;
+    PyObject_GC_UnTrack(object);
+    known_clear(object);
+    for (int number = 0; number < self->argument_count; number++) {
+        Py_XDECREF(self->forms[number].kind);
+        Py_XDECREF(self->forms[number].text);
+        Py_XDECREF(self->forms[number].dtype);
+        PyMem_Free(self->forms[number].sizes);
+    }
+    PyMem_Free(self->forms);
+    PyMem_Free(self->inputs);
+    for (int number = 0; number < self->scalar_count; number++) Py_XDECREF(self->scalars[number].dtype);
+    PyMem_Free(self->scalars);
+    free_outputs(self->outputs, self->output_count);
+    free_outputs(self->temporaries, self->temporary_count);
+    PyMem_Free(self->results);
+    PyMem_Free(self->items);
+    Py_XDECREF(self->container);
+    Py_XDECREF(self->names);
+    Py_XDECREF(self->code);
+    Py_TYPE(object)->tp_free(object);
+}
+
+static PyTypeObject KnownLaunch_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "pyfuse.backend.cpu._dispatcher.KnownLaunch",
+    .tp_doc = "A launch with the form of the calls that it is for. ValueError: such calls must go the Python way.",
+    .tp_basicsize = sizeof(KnownLaunch),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = known_new,
+    .tp_traverse = known_traverse,
+    .tp_clear = known_clear,
+    .tp_dealloc = known_dealloc,
+};
+
+/* ---- The table ---- */
+
+static PyObject *table_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *function;
+    (void)kwargs;
+    if (!PyArg_ParseTuple(args, "O!:LaunchTable", &PyFunction_Type, &function)) return NULL;
+    LaunchTable *self = (LaunchTable *)type->tp_alloc(type, 0);
+    if (self != NULL) self->function = Py_NewRef(function);
+    return (PyObject *)self;
+}
+
+static void table_forget(LaunchTable *self)
+{
+    KnownLaunch *known[MOST_REMEMBERED];
+    int count = self->count;
+    memcpy(known, self->known, (size_t)count * sizeof *known);
+    self->count = 0;
+    self->version++;
+    for (int place = 0; place < count; place++) Py_DECREF(known[place]); /* may run code that finds an empty table */
+}
+
+static PyObject *table_forget_method(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    table_forget((LaunchTable *)self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *table_remember(PyObject *object, PyObject *value)
+{
+    LaunchTable *self = (LaunchTable *)object;
+    if (!Py_IS_TYPE(value, &KnownLaunch_Type)) return PyErr_SetString(PyExc_TypeError, "not a KnownLaunch"), NULL;
+    KnownLaunch *known = (KnownLaunch *)value;
+    if (self->code != known->code) {
+        table_forget(self);
+        self->positional_only = known->positional_only;
+        Py_XSETREF(self->names, Py_NewRef(known->names));
+        Py_XSETREF(self->code, Py_NewRef(known->code));
+    }
+    for (int place = 0; place < self->count; place++)
+        if (self->known[place] == known) {
+            move_to_front(self, place);
+            Py_RETURN_NONE;
+        }
+    KnownLaunch *oldest = NULL;
+    if (self->count == MOST_REMEMBERED) oldest = self->known[--self->count];
+    self->known[self->count++] = (KnownLaunch *)Py_NewRef(value);
+    move_to_front(self, self->count - 1);
+    Py_XDECREF(oldest);
+    Py_RETURN_NONE;
+}
+
+static PyObject *table_get_fused(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromLongLong(((LaunchTable *)self)->fused);
+}
+
+static int table_set_fused(PyObject *self, PyObject *value, void *unused)
+{
+    (void)unused;
+    if (value == NULL) return PyErr_SetString(PyExc_AttributeError, "fused stays"), -1;
+    long long fused = PyLong_AsLongLong(value);
+    if (fused == -1 && PyErr_Occurred()) return -1;
+    ((LaunchTable *)self)->fused = fused;
+    return 0;
+}
+
+static Py_ssize_t table_length(PyObject *self) { return ((LaunchTable *)self)->count; }
+
+static int table_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    LaunchTable *self = (LaunchTable *)object;
+    Py_VISIT(self->function);
+    Py_VISIT(self->code);
+    Py_VISIT(self->names);
+    for (int place = 0; place < self->count; place++) Py_VISIT(self->known[place]);
+    return 0;
+}
+
+/* The function stays until the end: a call that is running may read it. It is in a cycle only with what is cleared. */
+static int table_clear(PyObject *self)
+{
+    table_forget((LaunchTable *)self);
+    return 0;
+}
+
+static void table_dealloc(PyObject *object)
+{
+    LaunchTable *self = (LaunchTable *)object;
+    PyObject_GC_UnTrack(object);
+    table_forget(self);
+    Py_XDECREF(self->function);
+    Py_XDECREF(self->code);
+    Py_XDECREF(self->names);
+    Py_TYPE(object)->tp_free(object);
+}
+
+static PyMethodDef table_methods[] = {
+    {"remember", table_remember, METH_O, "Put a KnownLaunch first; beyond the limit the one used longest ago goes."},
+    {"forget", table_forget_method, METH_NOARGS, "Forget every launch."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef table_attributes[] = {
+    {"fused", table_get_fused, table_set_fused, "How many calls were answered here.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PySequenceMethods table_as_sequence = {.sq_length = table_length};
+
+static PyTypeObject LaunchTable_Type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "pyfuse.backend.cpu._dispatcher.LaunchTable",
+    .tp_doc = "The launches that are known of one function, and how often they ran.",
+    .tp_basicsize = sizeof(LaunchTable),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = table_new,
+    .tp_traverse = table_traverse,
+    .tp_clear = table_clear,
+    .tp_dealloc = table_dealloc,
+    .tp_methods = table_methods,
+    .tp_getset = table_attributes,
+    .tp_as_sequence = &table_as_sequence,
+};
+
+/* ---- The module ---- */
+
+static PyObject *configure(PyObject *module, PyObject *args)
+{
+    PyObject *override, *environment, *keys[VARIABLES], *read, *must_report;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!(OOO)OO:configure", &PyContextVar_Type, &override, &PyDict_Type, &environment,
+                          &keys[0], &keys[1], &keys[2], &read, &must_report))
+        return NULL;
+    for (int number = 0; number < VARIABLES; number++) {
+        Py_XSETREF(known_settings.keys[number], Py_NewRef(keys[number]));
+        Py_CLEAR(known_settings.seen[number]);
+    }
+    Py_CLEAR(known_settings.usual.config);
+    Py_CLEAR(known_settings.overridden.config);
+    Py_XSETREF(known_settings.environment, Py_NewRef(environment));
+    Py_XSETREF(known_settings.read, Py_NewRef(read));
+    Py_XSETREF(known_settings.must_report, Py_NewRef(must_report));
+    Py_XSETREF(known_settings.override, Py_NewRef(override));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef module_methods[] = {
+    {"configure", configure, METH_VARARGS,
+     "configure(override, environment, keys, read, must_report): where the settings of a call are."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int add_names(void)
+{
+    return (name_call = PyUnicode_InternFromString("_call_in_python")) && (name_report = PyUnicode_InternFromString("_report"))
+           && (name_num_threads = PyUnicode_InternFromString("num_threads"))
+           && (name_disable = PyUnicode_InternFromString("disable")) && (name_verify = PyUnicode_InternFromString("verify"));
+}
+
+static int execute(PyObject *module)
+{
+#ifdef Py_GIL_DISABLED
+    PyErr_SetString(PyExc_ImportError, "this extension relies on the GIL");
+    return -1;
+#endif
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "this extension is for the main interpreter");
+        return -1;
+    }
+    if (PyArray_ImportNumPyAPI() < 0) return -1;
+    if (!add_names()) return -1;
+    if (PyModule_AddType(module, &Dispatcher_Type) < 0 || PyModule_AddType(module, &LaunchTable_Type) < 0
+        || PyModule_AddType(module, &KnownLaunch_Type) < 0)
+        return -1;
+    return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)execute},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* so that an import that is refused does not bring the GIL back */
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_dispatcher",
+    .m_doc = "Calls of fused functions whose launch is known.",
+    .m_methods = module_methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__dispatcher(void) { return PyModuleDef_Init(&definition); }

@@ -1,0 +1,209 @@
+"""A launch as the compiled dispatcher takes it: which calls it can run, and what it must know of them."""
+
+from __future__ import annotations
+
+import math
+import operator
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pyfuse.backend.cpu.dispatch import KnownLaunch, make_known
+from pyfuse.frontend.build_graph import ContainerRecipe, NumberRecipe, OutputRecipe, Recipe
+from pyfuse.frontend.names import cell_contents, global_value, is_absent
+from pyfuse.frontend.statistics import degrees_left
+from pyfuse.frontend.tracer import extent_of
+from pyfuse.graph.nodes import Output, code_of
+from pyfuse.host_values import Guard, HostArgument, HostCall, HostConstant, HostExpression, evaluation_of
+from pyfuse.launch import PACKED, Launch, NewArray
+from pyfuse.prepared_function import PreparedFunction
+from pyfuse.runner import Runner
+
+# Below this the GIL is kept: taking it back from a busy thread may last longer than the kernel (5 ms).
+GIL_KEPT_BELOW_PICOSECONDS = 10_000_000
+
+_ARRAY, _SCALAR, _NUMBER = range(3)  # as in dispatcher.c: result_kind
+Result = tuple[int, int]
+_PYTHONS_NUMBERS = frozenset({bool, int, float})
+
+Fact = tuple[Any, ...]
+Scalars = tuple[tuple[int | bytes | None, np.dtype], ...]
+Numbers = Callable[[Sequence[Any]], list[Any]]
+
+# What is computed from extents with these depends on them only: calls of one form agree in it.
+_OF_EXTENTS: frozenset[Any] = frozenset(
+    {operator.add, operator.sub, operator.mul, operator.floordiv, operator.truediv, degrees_left, int, float, np.intp}
+)
+
+
+def known_launch(
+    prepared: PreparedFunction, launch: Launch, runner: Runner, arguments: Sequence[Any], thread_limit: int
+) -> KnownLaunch | None:
+    """A launch for the dispatcher, or None where its calls need Python.
+
+    That is: an array that is no argument, a complex number, a result with other parts than arrays and numbers,
+    parameters that are more than positions, containers among the arguments.
+
+    Args:
+        prepared: the function.
+        launch: to run.
+        runner: of the launch.
+        arguments: of the call that the launch was made for, one for each parameter.
+        thread_limit: as the settings of that call say.
+    """
+    specialization, addresses, binder = launch.specialization, launch.prepared.addresses, prepared.binder
+    assert binder is not None
+    recipe = _results(specialization.result, specialization.graph.outputs)
+    if recipe is None or addresses is None or binder.plain_count != len(arguments):
+        return None
+    if launch.input_indices is None or launch.has_complex_scalars:
+        return None
+    scalars, numbers = _scalars(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
+    results, items, container = recipe
+    start, structure = addresses
+    return make_known(
+        code=prepared.code,
+        names=binder.names,
+        positional_only=binder.positional_only_count,
+        arguments=tuple(arguments),
+        thread_limit=thread_limit,
+        start=start,
+        launch=structure,
+        keeper=launch.prepared,
+        inputs=launch.input_indices,
+        scalars=scalars,
+        outputs=tuple(_array(made) for made in launch.outputs),
+        temporaries=tuple(made if isinstance(made, int) else _array(made) for made in launch.own_arrays),
+        results=results,
+        items=items,
+        container=container,
+        facts=None if launch.depends_on_buffer or specialization.extents else _facts(specialization.guards),
+        holds=runner.holds,
+        numbers=numbers,
+        replay_bits=launch.replay_bits,
+        is_long=not 0 < launch.work < GIL_KEPT_BELOW_PICOSECONDS,
+    )
+
+
+def _array(made: NewArray) -> tuple[Any, ...]:
+    """dtype, shape to make, whether in Fortran's order, and how to transpose afterwards: as ``launch.allocator``."""
+    shape, order = made.shape, made.order
+    if order == tuple(range(len(shape))) or math.prod(shape) <= 1:
+        return (made.dtype, shape, False, None)
+    if order == tuple(reversed(range(len(shape)))):
+        return (made.dtype, shape, True, None)
+    permuted = tuple(shape[axis] for axis in order)
+    return (made.dtype, permuted, False, tuple(order.index(axis) for axis in range(len(order))))
+
+
+def _scalars(
+    expressions: Sequence[HostExpression], dtypes: Sequence[np.dtype], arguments: Sequence[Any]
+) -> tuple[Scalars, Numbers | None]:
+    """Where each number is: an argument, packed here once for all calls of the form, or None: computed at each call.
+
+    And what computes those, in their order; None where there are none.
+    """
+    places: list[tuple[int | bytes | None, np.dtype]] = []
+    computed = []
+    for expression, dtype in zip(expressions, dtypes, strict=True):
+        place: int | bytes | None = None
+        if isinstance(expression, HostArgument):
+            place = expression.index
+        elif _is_of_extents(expression):
+            place = _packed(expression, dtype, arguments)
+        if place is None:
+            computed.append(expression)
+        places.append((place, dtype))
+    if not computed:
+        return tuple(places), None
+    evaluate = evaluation_of(computed)
+    if all(_is_pythons_own(expression, arguments) for expression in computed):
+        return tuple(places), evaluate
+
+    def numbers(arguments: Sequence[Any]) -> list[Any]:
+        with np.errstate(all="raise"):  # as Launch.scalars
+            return evaluate(arguments)
+
+    return tuple(places), numbers
+
+
+def _packed(expression: HostExpression, dtype: np.dtype, arguments: Sequence[Any]) -> bytes | None:
+    """A number as the kernel reads it; None where that raises, as it will at every call."""
+    try:
+        with np.errstate(all="raise"):
+            return struct.pack(f"={PACKED[code_of(dtype)]}", expression.evaluate(arguments))
+    except MemoryError:
+        raise
+    except Exception:
+        return None
+
+
+def _is_of_extents(expression: HostExpression) -> bool:
+    match expression:
+        case HostConstant():
+            return True
+        case HostCall(function=function, operands=(HostArgument(), HostConstant())) if function is extent_of:
+            return True
+        case HostCall(function=function, operands=operands) if any(function is known for known in _OF_EXTENTS):
+            return all(map(_is_of_extents, operands))
+        case _:
+            return False
+
+
+def _is_pythons_own(expression: HostExpression, arguments: Sequence[Any]) -> bool:
+    """Whether Python's operators on Python's numbers compute it, so that np.errstate (1.2 us) says nothing about it."""
+    match expression:
+        case HostConstant(value=value):
+            return type(value) in _PYTHONS_NUMBERS
+        case HostArgument(index=index):
+            return type(arguments[index]) in _PYTHONS_NUMBERS
+        case HostCall(function=function, operands=operands):
+            is_own = getattr(function, "__module__", None) == "_operator"
+            return is_own and all(_is_pythons_own(operand, arguments) for operand in operands)
+        case _:
+            return False
+
+
+def _results(
+    recipe: Recipe, outputs: Sequence[Output]
+) -> tuple[tuple[Result, ...], tuple[int, ...], type | None] | None:
+    """Different results, which of them stands where, and the container of them; None: only Python can build it."""
+    items = recipe.items if isinstance(recipe, ContainerRecipe) and recipe.kind in (tuple, list) else (recipe,)
+    results: list[Result] = []
+    places = []
+    for item in items:
+        match item:
+            case OutputRecipe(index=index):
+                result = (index, _SCALAR if outputs[index].is_scalar else _ARRAY)
+            case NumberRecipe(index=index):
+                result = (index, _NUMBER)
+            case _:
+                return None
+        if result not in results:
+            results.append(result)
+        places.append(results.index(result))
+    return tuple(results), tuple(places), recipe.kind if isinstance(recipe, ContainerRecipe) else None
+
+
+def _facts(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
+    """Places and the objects that settle all guards when they are found there, or None if that is not how they are."""
+    facts = [_fact(guard) for guard in guards]
+    return tuple(fact for fact in facts if fact is not None) if None not in facts else None
+
+
+def _fact(guard: Guard) -> Fact | None:
+    match guard.expression:
+        case HostCall(function=function, operands=operands):
+            places = [operand.value for operand in operands if isinstance(operand, HostConstant)]
+        case _:
+            return None
+    if function is is_absent and guard.holds_for is bool:
+        return tuple(places)
+    if len(guard.settled_by) == 1 and len(places) == len(operands):
+        if function is global_value:
+            return (*places, *guard.settled_by)
+        if function is cell_contents:
+            return (*places, None, *guard.settled_by)
+    return None

@@ -1,0 +1,23 @@
+"""The compiled dispatcher, which pyfuse does without where there is no C compiler; all else is in pyproject.toml."""
+
+import sysconfig
+
+from setuptools import Extension, setup
+
+extensions = []
+if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
+    try:
+        import numpy
+    except ImportError:  # a build without isolation and without NumPy
+        pass
+    else:
+        extensions.append(
+            Extension(
+                "pyfuse.backend.cpu._dispatcher",
+                sources=["pyfuse/backend/cpu/native/dispatcher.c"],
+                include_dirs=[numpy.get_include()],
+                optional=True,
+            )
+        )
+
+setup(ext_modules=extensions)

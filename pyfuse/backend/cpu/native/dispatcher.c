@@ -231,8 +231,9 @@ static int has_form(const form *wanted, PyObject *argument)
         size_t bytes = (size_t)wanted->ndim * sizeof(npy_intp);
         return PyArray_NDIM(array) == wanted->ndim && is_same_dtype(PyArray_DESCR(array), wanted->dtype)
                && PyArray_CHKFLAGS(array, NPY_ARRAY_ALIGNED) == wanted->is_aligned
-               && memcmp(PyArray_DIMS(array), wanted->sizes, bytes) == 0
-               && memcmp(PyArray_STRIDES(array), wanted->sizes + wanted->ndim, bytes) == 0;
+               && (bytes == 0
+                   || (memcmp(PyArray_DIMS(array), wanted->sizes, bytes) == 0
+                       && memcmp(PyArray_STRIDES(array), wanted->sizes + wanted->ndim, bytes) == 0));
     }
     if (wanted->text != NULL) return wanted->text == argument || PyUnicode_Compare(wanted->text, argument) == 0;
     return 1;
@@ -806,8 +807,10 @@ static int read_form(PyObject *argument, form *into)
     int ndim = PyArray_NDIM(array);
     into->sizes = records(2 * ndim, sizeof *into->sizes);
     if (into->sizes == NULL) return PyErr_NoMemory(), -1;
-    memcpy(into->sizes, PyArray_DIMS(array), (size_t)ndim * sizeof *into->sizes);
-    memcpy(into->sizes + ndim, PyArray_STRIDES(array), (size_t)ndim * sizeof *into->sizes);
+    for (int axis = 0; axis < ndim; axis++) {
+        into->sizes[axis] = PyArray_DIM(array, axis);
+        into->sizes[ndim + axis] = PyArray_STRIDE(array, axis);
+    }
     into->ndim = ndim;
     into->is_aligned = PyArray_CHKFLAGS(array, NPY_ARRAY_ALIGNED);
     into->dtype = (PyArray_Descr *)Py_NewRef((PyObject *)PyArray_DESCR(array));

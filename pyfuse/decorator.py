@@ -51,6 +51,10 @@ class FusedFunction(Dispatcher, Generic[P, R]):
         """What the extension calls where NumPy is to report floating-point errors."""
         return self._executor.report(args, kwargs)
 
+    def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any], refusal: CannotFuse) -> Any:
+        """What the extension calls where a number of the call or its result cannot be computed."""
+        return self._executor.refuse(args, kwargs, refusal)
+
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> FusedFunction[P, R]: ...
     @overload

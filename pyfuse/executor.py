@@ -130,6 +130,10 @@ class Executor:
         """The original's result, where the extension has met floating-point errors that NumPy reports."""
         return self.fallback.run(args, kwargs, _REPORT, self.config())
 
+    def refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any], refusal: CannotFuse) -> Any:
+        """The original's result, where a part of a call that the extension leaves to Python has refused it."""
+        return self.fallback.run(args, kwargs, refusal.diagnostic, self.config())
+
     # --- what happens once ----------------------------------------------------------------------------------------
 
     def prepared(self) -> PreparedFunction:
@@ -220,7 +224,7 @@ class Executor:
             raise
         runner = make_runner(launch, address_function(), arguments)
         if self.table is not None:
-            compiled = known_launch(self.prepared(), launch, runner, arguments, key[0])
+            compiled = known_launch(self.prepared(), launch, arguments, key[0])
             runner = replace(runner, known=compiled)
         self._remember(key, runner)
         return runner
@@ -299,4 +303,4 @@ def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) ->
     return inputs, extents
 
 
-dispatch.configure(settings.call_time_sources(), settings.current_at_call, must_report)
+dispatch.configure(settings.call_time_sources(), settings.current_at_call, must_report, CannotFuse)

@@ -19,7 +19,7 @@ from pyfuse.graph.nodes import Output, code_of
 from pyfuse.host_values import Guard, HostArgument, HostCall, HostConstant, HostExpression, evaluation_of
 from pyfuse.launch import PACKED, Launch, NewArray
 from pyfuse.prepared_function import PreparedFunction
-from pyfuse.runner import Runner
+from pyfuse.runner import checked_guards, computes_arrays, does_not_fit, guards_check
 
 # Below this the GIL is kept: taking it back from a busy thread may last longer than the kernel (5 ms).
 GIL_KEPT_BELOW_PICOSECONDS = 10_000_000
@@ -30,7 +30,7 @@ _PYTHONS_NUMBERS = frozenset({bool, int, float})
 
 Fact = tuple[Any, ...]
 Scalars = tuple[tuple[int | bytes | None, np.dtype], ...]
-Numbers = Callable[[Sequence[Any]], list[Any]]
+Values = Callable[[Sequence[Any]], list[Any]]
 
 # What is computed from extents with these depends on them only: calls of one form agree in it.
 _OF_EXTENTS: frozenset[Any] = frozenset(
@@ -39,29 +39,32 @@ _OF_EXTENTS: frozenset[Any] = frozenset(
 
 
 def known_launch(
-    prepared: PreparedFunction, launch: Launch, runner: Runner, arguments: Sequence[Any], thread_limit: int
+    prepared: PreparedFunction, launch: Launch, arguments: Sequence[Any], thread_limit: int
 ) -> KnownLaunch | None:
-    """A launch for the dispatcher, or None where its calls need Python.
+    """A launch for the dispatcher, or None where its calls go the Python way.
 
-    That is: an array that is no argument, a complex number, a result with other parts than arrays and numbers,
-    parameters that are more than positions, containers among the arguments.
+    That is: complex numbers, containers among the arguments, parameters that are more than positions.
 
     Args:
         prepared: the function.
         launch: to run.
-        runner: of the launch.
         arguments: of the call that the launch was made for, one for each parameter.
         thread_limit: as the settings of that call say.
     """
     specialization, addresses, binder = launch.specialization, launch.prepared.addresses, prepared.binder
     assert binder is not None
+    if addresses is None or binder.plain_count != len(arguments) or launch.has_complex_scalars:
+        return None
+    try:
+        arrays, computed = _arrays(launch, arguments)
+    except MemoryError:
+        raise
+    except Exception:  # an attribute that can be had once only
+        return None
     recipe = _results(specialization.result, specialization.graph.outputs)
-    if recipe is None or addresses is None or binder.plain_count != len(arguments):
-        return None
-    if launch.input_indices is None or launch.has_complex_scalars:
-        return None
     scalars, numbers = _scalars(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
-    results, items, container = recipe
+    results, items, container = recipe if recipe is not None else ((), (), None)
+    input_count = len(specialization.inputs)
     start, structure = addresses
     return make_known(
         code=prepared.code,
@@ -72,19 +75,33 @@ def known_launch(
         start=start,
         launch=structure,
         keeper=launch.prepared,
-        inputs=launch.input_indices,
+        inputs=tuple(range(input_count)) if arrays is not None else launch.input_indices,
         scalars=scalars,
         outputs=tuple(_array(made) for made in launch.outputs),
         temporaries=tuple(made if isinstance(made, int) else _array(made) for made in launch.own_arrays),
         results=results,
         items=items,
         container=container,
-        facts=None if launch.depends_on_buffer or specialization.extents else _facts(specialization.guards),
-        holds=runner.holds,
+        facts=None if launch.depends_on_buffer else _facts(checked_guards(launch)),
+        holds=guards_check(launch),
         numbers=numbers,
+        arrays=arrays,
+        computed=computed,
+        array_count=input_count,
+        finish=launch.finish if recipe is None else None,
         replay_bits=launch.replay_bits,
         is_long=not 0 < launch.work < GIL_KEPT_BELOW_PICOSECONDS,
     )
+
+
+def _arrays(launch: Launch, arguments: Sequence[Any]) -> tuple[Values | None, tuple[Any, ...]]:
+    """What computes the inputs and extents of a call where arguments alone do not tell them, and those of this call."""
+    if not computes_arrays(launch):
+        return None, ()
+    specialization = launch.specialization
+    count, evaluate = len(specialization.inputs), evaluation_of([*specialization.inputs, *specialization.extents])
+    values = evaluate(arguments)
+    return evaluate, (*values[:count], *map(int, values[count:]))
 
 
 def _array(made: NewArray) -> tuple[Any, ...]:
@@ -100,7 +117,7 @@ def _array(made: NewArray) -> tuple[Any, ...]:
 
 def _scalars(
     expressions: Sequence[HostExpression], dtypes: Sequence[np.dtype], arguments: Sequence[Any]
-) -> tuple[Scalars, Numbers | None]:
+) -> tuple[Scalars, Values | None]:
     """Where each number is: an argument, packed here once for all calls of the form, or None: computed at each call.
 
     And what computes those, in their order; None where there are none.
@@ -119,12 +136,18 @@ def _scalars(
     if not computed:
         return tuple(places), None
     evaluate = evaluation_of(computed)
-    if all(_is_pythons_own(expression, arguments) for expression in computed):
-        return tuple(places), evaluate
+    is_pythons_own = all(_is_pythons_own(expression, arguments) for expression in computed)
 
     def numbers(arguments: Sequence[Any]) -> list[Any]:
-        with np.errstate(all="raise"):  # as Launch.scalars
-            return evaluate(arguments)
+        try:
+            if is_pythons_own:
+                return evaluate(arguments)
+            with np.errstate(all="raise"):  # as Launch.scalars
+                return evaluate(arguments)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise does_not_fit(error) from error
 
     return tuple(places), numbers
 

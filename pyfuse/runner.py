@@ -70,19 +70,37 @@ def make_runner(launch: Launch, address: Address, arguments: Arguments) -> Runne
 def _check(launch: Launch, arguments: Arguments) -> Check | None:
     """Whether the launch suits another call whose arguments have the same exact form."""
     specialization = launch.specialization
-    if launch.input_indices is not None and not specialization.extents:
-        checks = _guard_checks(specialization.guards)
-    else:
-        compared = {id(expression) for expression in specialization.inputs}
-        checks = _guard_checks(
-            [guard for guard in specialization.guards if not (guard.is_of_form and id(guard.expression) in compared)]
-        )
+    checks = _guard_checks(checked_guards(launch))
+    if computes_arrays(launch):
         evaluate = evaluation_of([*specialization.inputs, *specialization.extents])
         read_form = partial(_form, evaluate, len(specialization.inputs))
         checks.append((read_form, partial(operator.eq, read_form(arguments))))
-    if launch.depends_on_buffer:
-        checks.append((lambda _: np.getbufsize(), partial(operator.eq, np.getbufsize())))
+    checks += _buffer_checks(launch)
     return _all_hold(checks) if checks else None
+
+
+def guards_check(launch: Launch) -> Check | None:
+    """Whether what a launch relies on holds, for one who compares the forms of its arrays himself."""
+    checks = [*_guard_checks(checked_guards(launch)), *_buffer_checks(launch)]
+    return _all_hold(checks) if checks else None
+
+
+def computes_arrays(launch: Launch) -> bool:
+    """Whether arrays or extents of a call come from elsewhere than its arguments, and must be looked at each time."""
+    return launch.input_indices is None or bool(launch.specialization.extents)
+
+
+def checked_guards(launch: Launch) -> list[Guard]:
+    """The guards of a launch but those that its exact form implies."""
+    specialization = launch.specialization
+    compared = {id(expression) for expression in specialization.inputs} if computes_arrays(launch) else frozenset()
+    return [guard for guard in specialization.guards if not (guard.is_of_form and id(guard.expression) in compared)]
+
+
+def _buffer_checks(launch: Launch) -> list[Looked]:
+    if not launch.depends_on_buffer:
+        return []
+    return [(lambda _: np.getbufsize(), partial(operator.eq, np.getbufsize()))]
 
 
 def _guard_checks(guards: Sequence[Guard]) -> list[Looked]:
@@ -142,7 +160,7 @@ def _run_of_arrays_and_numbers(launch: Launch, address: Address) -> Run:
         except MemoryError:
             raise
         except Exception as error:
-            raise _does_not_fit(error) from error
+            raise does_not_fit(error) from error
         return finished(finish, (output,), arguments, start(packed))
 
     return run
@@ -194,13 +212,14 @@ def _run_of_anything(launch: Launch, address: Address) -> Run:
         except MemoryError:
             raise
         except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
-            raise _does_not_fit(error) from error
+            raise does_not_fit(error) from error
         return finished(finish, buffers[:count], arguments, start(packed))
 
     return run
 
 
-def _does_not_fit(error: Exception) -> CannotFuse:
+def does_not_fit(error: Exception) -> CannotFuse:
+    """The refusal of a call whose numbers cannot be computed or packed."""
     return refuse(
         Code.SCALAR_RANGE,
         "a number of this call does not fit its place: NumPy says so itself",

@@ -26,7 +26,7 @@ class _Extension(dispatch.Dispatcher):
     def _call_in_python(self, *_: Any) -> Any:
         return _NOT_ANSWERED
 
-    _report = _call_in_python
+    _report = _refuse = _call_in_python
 
 
 @pytest.fixture(autouse=True, scope="session")

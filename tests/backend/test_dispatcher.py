@@ -375,16 +375,28 @@ class Layer:
 
 
 @needs_extension
-def test_methods_bind_and_arrays_that_are_no_arguments_go_the_python_way() -> None:
+def test_methods_bind_and_attributes_are_looked_at() -> None:
     layer = Layer()
     Layer.plain.cache_clear()
+    Layer.weighted.cache_clear()
     for _ in range(3):
         assert (layer.plain(A) == A * 2.0).all()
-    assert answered(Layer.plain) == 2
-    for _ in range(3):
         assert (layer.weighted(A) == A * B).all()
-    assert answered(Layer.weighted) == 0
-    assert Layer.weighted.fallback_reasons() == {}
+    assert (answered(Layer.plain), answered(Layer.weighted)) == (2, 2)
+    layer.weights = B * 2.0
+    assert (layer.weighted(A) == A * (B * 2.0)).all()
+    assert answered(Layer.weighted) == 3
+    for weights in (np.linspace(0.0, 1.0, 24)[::2], B.astype("f4"), B[:1]):
+        layer.weights = weights
+        assert (layer.weighted(A) == A * weights).all()
+    assert answered(Layer.weighted) == 3
+    layer.weights = B[:5]
+    with pytest.raises(ValueError, match="broadcast"):
+        layer.weighted(A)
+    del layer.weights
+    with pytest.raises(AttributeError, match="weights"):
+        layer.weighted(A)
+    assert answered(Layer.weighted) == 3
 
 
 @needs_extension
@@ -392,9 +404,47 @@ def test_methods_bind_and_arrays_that_are_no_arguments_go_the_python_way() -> No
     "function",
     [
         lambda a: a[1:] - a[:-1],
-        lambda a: {"sum": a + 1.0},
-        lambda a: (a + 1.0, a),
-        lambda a: (a + 1.0).T,
+        lambda a: {"sum": a + 1.0, "given": a},
+        lambda a: (a + 1.0, a, (a.sum(), 3)),
+        lambda a: (a + 1.0)[::-1],
+        lambda a: a[:, None] + np.zeros(a.size),
+        lambda a: a.sum(keepdims=True),
+    ],
+)
+def test_views_and_other_results_are_computed_by_python(function: Callable[..., Any]) -> None:
+    assert_known(pyfuse.fuse(function), A)
+
+
+@needs_extension
+def test_a_view_that_cannot_be_had_is_pythons_business() -> None:
+    fused = pyfuse.fuse(lambda a, n: a[n:] + a[:1])
+    assert_known(fused, A, 2)
+    assert_known(fused, A, 11)
+    assert_unknown(fused, A, 3)
+    assert_unknown(fused, A, 2.0)
+
+
+@needs_extension
+@pytest.mark.parametrize("function", [lambda a, p, q: (a * 2.0, p / q), lambda a, p, q: a * (p / q)])
+def test_what_cannot_be_computed_is_the_originals_error(function: Callable[..., Any]) -> None:
+    fused = pyfuse.fuse(function)
+    assert_known(fused, A, 1.0, 4.0)
+    python = pyfuse.fuse(function)
+    python(A, 1.0, 4.0)
+    for count in (1, 2):
+        for call in (lambda: fused(A, 1.0, 0.0), lambda: python._executor.call((A, 1.0, 0.0), {})):
+            with pytest.raises(ZeroDivisionError):
+                call()
+        assert fused.fallback_reasons() == python.fallback_reasons()
+        assert fused.cache_info().fallback_calls == count
+    assert fused._executor.fallback.last == python._executor.fallback.last
+    assert_known(fused, A, 1.0, 5.0)
+
+
+@needs_extension
+@pytest.mark.parametrize(
+    "function",
+    [
         lambda a, *rest: a + rest[0],
         lambda a, *, b=2.0: a + b,
         lambda a, p=2j: a * p,
@@ -542,29 +592,6 @@ def test_a_global_that_is_not_there_any_more(monkeypatch: pytest.MonkeyPatch) ->
 
 def function_of_a_global(a: Any) -> Any:
     return a * FACTOR
-
-
-def test_what_nobody_catches_comes_out_of_a_computed_number() -> None:
-    class Stubborn:
-        """Its attribute may raise what is no Exception."""
-
-        interrupts = False
-
-        @property
-        def factor(self) -> float:
-            if self.interrupts:
-                raise KeyboardInterrupt
-            return 2.0
-
-    fused = pyfuse.fuse(lambda a, owner: a * owner.factor)
-    stubborn = Stubborn()
-    for _ in range(3):
-        assert (fused(A, stubborn) == A * 2.0).all()
-    stubborn.interrupts = True
-    with pytest.raises(KeyboardInterrupt):
-        fused(A, stubborn)
-    stubborn.interrupts = False
-    assert (fused(A, stubborn) == A * 2.0).all()
 
 
 HUGE = """\

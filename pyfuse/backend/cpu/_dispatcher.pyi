@@ -33,6 +33,10 @@ class KnownLaunch:
         facts: tuple[tuple[Any, ...], ...] | None,
         holds: Callable[[Any], bool] | None,
         numbers: Callable[[Any], list[Any]] | None,
+        arrays: Callable[[Any], list[Any]] | None,
+        computed: tuple[Any, ...],
+        array_count: int,
+        finish: Callable[[Any, Any], Any] | None,
         replay_bits: int,
         is_long: bool,
     ) -> None: ...
@@ -50,5 +54,6 @@ def configure(
     keys: tuple[object, ...],
     read: Callable[[], Any],
     must_report: Callable[[int, int], bool],
+    refusal: type[BaseException],
     /,
 ) -> None: ...

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     KnownLaunch = LaunchTable = Any
 
-INTERFACE = 1  # of dispatcher.c; another one is of an older build, and is left alone
+INTERFACE = 2  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
 
 
@@ -55,6 +55,7 @@ def configure(
     sources: tuple[ContextVar[Any], dict[Any, Any], tuple[object, ...]] | None,
     read: Callable[[], Any],
     must_report: Callable[[int, int], bool],
+    refusal: type[BaseException],
 ) -> None:
     """Tell the extension where the settings of a call are.
 
@@ -62,10 +63,11 @@ def configure(
         sources: ``config.call_time_sources()``; with None the extension answers no call.
         read: the settings in force.
         must_report: whether NumPy would report these status bits, given the bits that need the original.
+        refusal: what Python's part of a call raises to have the original run, for the reason that it carries.
     """
     global _is_configured
     if extension is not None and sources is not None:
-        extension.configure(*sources, read, must_report)
+        extension.configure(*sources, read, must_report, refusal)
         _is_configured = True
 
 

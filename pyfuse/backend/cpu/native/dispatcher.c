@@ -16,7 +16,7 @@
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 
-enum { INTERFACE = 1 };        /* dispatch.py refuses another: an old build may lie beside new sources */
+enum { INTERFACE = 2 };        /* dispatch.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32 };
 enum { MOST_OPERANDS = 64 };
 enum { MOST_OUTPUTS = 16 };
@@ -78,7 +78,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *code, *names, *holds, *numbers, *keeper;
+    PyObject *code, *names, *holds, *numbers, *arrays, *finish, *keeper;
     PyTypeObject *container; /* tuple, list, or NULL where the one result is what the function returns */
     Py_ssize_t positional_only;
     long thread_limit;
@@ -95,6 +95,10 @@ typedef struct {
     result *results;
     int *items;
     fact *facts; /* all that is guarded, or NULL where `holds` must be asked */
+    /* Where `arrays` computes the inputs, and extents behind them: */
+    int array_count, extent_count;
+    form *array_forms;
+    Py_ssize_t *extents;
 } KnownLaunch;
 
 typedef struct {
@@ -124,12 +128,12 @@ typedef struct {
 } settings;
 
 static struct {
-    PyObject *override, *environment, *keys[VARIABLES], *read, *must_report;
+    PyObject *override, *environment, *keys[VARIABLES], *read, *must_report, *refusal;
     PyObject *seen[VARIABLES]; /* values of the variables when `usual` was read */
     settings usual, overridden;
 } known_settings;
 
-static PyObject *name_call, *name_report, *name_num_threads, *name_disable, *name_verify;
+static PyObject *name_call, *name_report, *name_refuse, *name_num_threads, *name_disable, *name_verify;
 
 /* 0, or -1 with an exception. */
 static int read_fields(PyObject *config, settings *into)
@@ -289,6 +293,43 @@ static int ask_whether_it_holds(const KnownLaunch *known, PyObject *const *argum
     return holds;
 }
 
+/* Whether computed arrays and extents are as they were. */
+static int are_as_computed(const KnownLaunch *known, PyObject *computed)
+{
+    if (!PyList_CheckExact(computed) || PyList_GET_SIZE(computed) != known->array_count + known->extent_count) return 0;
+    for (int number = 0; number < known->array_count; number++)
+        if (!has_form(&known->array_forms[number], PyList_GET_ITEM(computed, number))) return 0;
+    for (int number = 0; number < known->extent_count; number++) {
+        PyObject *value = PyList_GET_ITEM(computed, known->array_count + number);
+        if (!PyLong_Check(value) && !PyArray_IsScalar(value, Integer)) return 0;
+        Py_ssize_t extent = PyNumber_AsSsize_t(value, NULL);
+        if (extent == -1 && PyErr_Occurred()) return PyErr_Clear(), 0;
+        if (extent != known->extents[number]) return 0;
+    }
+    return 1;
+}
+
+/* 1: the launch suits the call, and *computed holds its arrays where they are no arguments (a new reference).
+   0: it does not. -1: an exception that nobody catches. May run Python code. */
+static int suits(const KnownLaunch *known, PyObject *const *arguments, PyObject **computed)
+{
+    *computed = NULL;
+    if (known->holds != NULL && !(known->facts != NULL && are_facts_as_they_were(known))) {
+        int holds = ask_whether_it_holds(known, arguments);
+        if (holds <= 0) return holds;
+    }
+    if (known->arrays == NULL) return 1;
+    *computed = ask(known->arrays, known, arguments);
+    if (*computed == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError)) return -1;
+        PyErr_Clear(); /* as runner.py: what cannot be looked at does not hold */
+        return 0;
+    }
+    if (are_as_computed(known, *computed)) return 1;
+    Py_CLEAR(*computed);
+    return 0;
+}
+
 static void move_to_front(LaunchTable *table, int place)
 {
     KnownLaunch *known = table->known[place];
@@ -297,24 +338,22 @@ static void move_to_front(LaunchTable *table, int place)
     table->version++;
 }
 
-/* A new reference, or NULL: with an exception, or where none is known. */
-static KnownLaunch *find(LaunchTable *table, PyObject *const *arguments, long num_threads)
+/* A new reference, and `computed` as of `suits`; or NULL: with an exception, or where none is known. */
+static KnownLaunch *find(LaunchTable *table, PyObject *const *arguments, long num_threads, PyObject **computed)
 {
+    *computed = NULL;
     for (int place = 0; place < table->count; place++) {
         KnownLaunch *known = table->known[place];
         if (known->thread_limit != num_threads || !has_known_form(known, arguments)) continue;
         Py_INCREF(known);
-        if (known->holds != NULL && !(known->facts != NULL && are_facts_as_they_were(known))) {
-            unsigned long version = table->version;
-            int holds = ask_whether_it_holds(known, arguments);
-            if (holds <= 0 || table->version != version) {
-                Py_DECREF(known);
-                if (holds < 0 || table->version != version) return NULL; /* another thread has been here */
-                continue;
-            }
+        unsigned long version = table->version;
+        int is_suitable = suits(known, arguments, computed);
+        if (is_suitable > 0) {
+            if (place > 0 && table->version == version) move_to_front(table, place);
+            return known;
         }
-        if (place > 0) move_to_front(table, place);
-        return known;
+        Py_DECREF(known);
+        if (is_suitable < 0 || table->version != version) return NULL; /* another thread has been here */
     }
     return NULL;
 }
@@ -464,14 +503,14 @@ static int pack(scalar_source source, const PyArray_Descr *dtype, PyObject *numb
     return pack_float(size, value, slot);
 }
 
-/* 1 when all fit; 0, perhaps with an exception: Python says so, or goes on with it (see is_pythons_business). */
+/* 1 when all fit. 0: not as they are packed here. -1: an exception, perhaps a refusal. */
 static int pack_all(const KnownLaunch *known, PyObject *const *arguments, char *slots)
 {
     PyObject *computed = NULL;
     int fits = 1;
     if (known->numbers != NULL) {
         computed = ask(known->numbers, known, arguments);
-        if (computed == NULL) return 0;
+        if (computed == NULL) return -1;
         if (!PyList_CheckExact(computed)) fits = 0;
     }
     for (int number = 0; fits && number < known->scalar_count; number++) {
@@ -488,14 +527,12 @@ static int pack_all(const KnownLaunch *known, PyObject *const *arguments, char *
         }
     }
     Py_XDECREF(computed);
-    return fits;
+    if (fits || !PyErr_Occurred()) return fits;
+    if (PyErr_ExceptionMatches(PyExc_MemoryError)) return -1;
+    PyErr_Clear();
+    return 0;
 }
 
-/* Whether the exception, if any, is one that the Python way turns into a reason to run the original. */
-static int is_pythons_business(void)
-{
-    return !PyErr_Occurred() || (PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError));
-}
 
 /* Temporaries on the stack, or in arrays: their addresses behind those of the outputs. 0, or -1 with an exception. */
 static int make_temporaries(const KnownLaunch *known, char *stack, char **outputs, PyObject **made)
@@ -525,7 +562,8 @@ static int make_temporaries(const KnownLaunch *known, char *stack, char **output
 typedef enum { RAN, DOES_NOT_FIT, FAILED } outcome;
 
 /* Fills `outputs` with new references (NULL beyond a failure) and runs the kernel. */
-static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObject **outputs, unsigned *status)
+static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObject *computed, PyObject **outputs,
+                   unsigned *status)
 {
     _Alignas(SCALAR_BYTES) char packed[MOST_OPERANDS * sizeof(char *) + MOST_SCALARS * SCALAR_BYTES];
     _Alignas(CACHE_LINE) char stack[STACK_BYTES];
@@ -535,8 +573,10 @@ static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObjec
     outcome end = FAILED;
     for (int number = 0; number < known->temporary_count; number++) temporaries[number] = NULL;
 
-    for (int number = 0; number < known->input_count; number++)
-        addresses[count++] = PyArray_BYTES((PyArrayObject *)arguments[known->inputs[number]]);
+    for (int number = 0; number < known->input_count; number++) {
+        PyObject *input = computed != NULL ? PyList_GET_ITEM(computed, number) : arguments[known->inputs[number]];
+        addresses[count++] = PyArray_BYTES((PyArrayObject *)input);
+    }
     for (int number = 0; number < known->output_count; number++) {
         outputs[number] = make_array(&known->outputs[number]);
         if (outputs[number] == NULL) goto done;
@@ -545,9 +585,10 @@ static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObjec
     if (make_temporaries(known, stack, addresses + known->input_count, temporaries) < 0) goto done;
     count += known->temporary_count;
     memcpy(packed, addresses, (size_t)count * sizeof *addresses);
-    if (known->scalar_count > 0 && !pack_all(known, arguments, packed + (size_t)count * sizeof *addresses)) {
-        end = is_pythons_business() ? DOES_NOT_FIT : FAILED;
-        goto done;
+    if (known->scalar_count > 0) {
+        int fits = pack_all(known, arguments, packed + (size_t)count * sizeof *addresses);
+        if (fits == 0) end = DOES_NOT_FIT;
+        if (fits <= 0) goto done;
     }
     if (known->is_long) {
         Py_BEGIN_ALLOW_THREADS
@@ -570,8 +611,25 @@ static PyObject *finish_one(const result *wanted, PyObject *array)
     return wanted->kind == AS_SCALAR ? PyArray_Return((PyArrayObject *)array) : array;
 }
 
-static PyObject *finish(const KnownLaunch *known, PyObject *const *outputs)
+/* The same by Python, which may refuse. */
+static PyObject *finish_in_python(const KnownLaunch *known, PyObject *const *outputs, PyObject *const *arguments)
 {
+    PyObject *returned = NULL, *made = PyTuple_New(known->output_count), *given = PyTuple_New(known->argument_count);
+    if (made != NULL && given != NULL) {
+        for (int number = 0; number < known->output_count; number++)
+            PyTuple_SET_ITEM(made, number, Py_NewRef(outputs[number]));
+        for (int number = 0; number < known->argument_count; number++)
+            PyTuple_SET_ITEM(given, number, Py_NewRef(arguments[number]));
+        returned = PyObject_CallFunctionObjArgs(known->finish, made, given, NULL);
+    }
+    Py_XDECREF(made);
+    Py_XDECREF(given);
+    return returned;
+}
+
+static PyObject *finish(const KnownLaunch *known, PyObject *const *outputs, PyObject *const *arguments)
+{
+    if (known->finish != NULL) return finish_in_python(known, outputs, arguments);
     if (known->container == NULL) return finish_one(&known->results[0], outputs[known->results[0].output]);
     PyObject *made[MOST_OUTPUTS];
     PyObject *container = NULL;
@@ -606,30 +664,29 @@ static int must_report(const KnownLaunch *known, unsigned status)
     return is_reported;
 }
 
-typedef enum { DONE, PYTHON_WAY, PYTHON_REPORTS } answer;
+typedef enum { DONE, PYTHON_WAY, PYTHON_REPORTS, PYTHON_REFUSES } answer;
 
-/* DONE: *returned is the call's result, or NULL with an exception. */
-static answer run_known(LaunchTable *table, const KnownLaunch *known, PyObject *const *arguments, PyObject **returned)
+/* DONE: *returned is the call's result, or NULL with an exception. PYTHON_REFUSES: the exception is set. */
+static answer run_known(LaunchTable *table, const KnownLaunch *known, PyObject *const *arguments, PyObject *computed,
+                        PyObject **returned)
 {
     PyObject *outputs[MOST_OUTPUTS];
     unsigned status = 0;
     answer end = DONE;
     *returned = NULL;
     for (int number = 0; number < known->output_count; number++) outputs[number] = NULL;
-    switch (run(known, arguments, outputs, &status)) {
+    switch (run(known, arguments, computed, outputs, &status)) {
     case FAILED: break;
-    case DOES_NOT_FIT:
-        PyErr_Clear();
-        end = PYTHON_WAY;
-        break;
+    case DOES_NOT_FIT: end = PYTHON_WAY; break;
     case RAN: {
         int is_reported = status != 0 ? must_report(known, status) : 0;
-        if (is_reported == 0) *returned = finish(known, outputs);
+        if (is_reported == 0) *returned = finish(known, outputs, arguments);
         if (is_reported > 0) end = PYTHON_REPORTS;
         if (*returned != NULL) table->fused++;
     }
     }
     for (int number = 0; number < known->output_count; number++) Py_XDECREF(outputs[number]);
+    if (end == DONE && *returned == NULL && PyErr_ExceptionMatches(known_settings.refusal)) return PYTHON_REFUSES;
     return end;
 }
 
@@ -648,9 +705,11 @@ static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t
         arguments = bound;
     }
     answer end = PYTHON_WAY;
-    KnownLaunch *known = find(table, arguments, num_threads);
+    PyObject *computed;
+    KnownLaunch *known = find(table, arguments, num_threads, &computed);
     if (known != NULL) {
-        end = run_known(table, known, arguments, returned);
+        end = run_known(table, known, arguments, computed, returned);
+        Py_XDECREF(computed);
         Py_DECREF(known);
     } else if (PyErr_Occurred()) {
         end = DONE;
@@ -661,12 +720,29 @@ static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t
 
 /* ---- The callable ---- */
 
-static PyObject *call_python(PyObject *self, PyObject *name, PyObject *args, PyObject *kwargs)
+/* The exception that is set, which is no longer afterwards; NULL where nothing is to be refused. */
+static PyObject *take_refusal(answer end)
 {
-    PyObject *own = kwargs == NULL ? PyDict_New() : NULL;
-    if (kwargs == NULL && own == NULL) return NULL;
-    PyObject *returned = PyObject_CallMethodObjArgs(self, name, args, kwargs != NULL ? kwargs : own, NULL);
-    Py_XDECREF(own);
+    if (end != PYTHON_REFUSES) return NULL;
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *kind, *value, *traceback;
+    PyErr_Fetch(&kind, &value, &traceback);
+    PyErr_NormalizeException(&kind, &value, &traceback);
+    Py_XDECREF(kind);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+static PyObject *call_python(PyObject *self, answer end, PyObject *args, PyObject *kwargs, PyObject *refusal)
+{
+    PyObject *own = kwargs == NULL ? PyDict_New() : Py_NewRef(kwargs);
+    if (own == NULL) return NULL;
+    PyObject *name = end == PYTHON_REFUSES ? name_refuse : end == PYTHON_REPORTS ? name_report : name_call;
+    PyObject *returned = PyObject_CallMethodObjArgs(self, name, args, own, refusal, NULL);
+    Py_DECREF(own);
     return returned;
 }
 
@@ -682,7 +758,10 @@ static PyObject *dispatcher_call(PyObject *self, PyObject *args, PyObject *kwarg
         Py_DECREF(table);
     }
     if (end == DONE) return returned;
-    return call_python(self, end == PYTHON_REPORTS ? name_report : name_call, args, kwargs);
+    PyObject *refusal = take_refusal(end);
+    returned = call_python(self, end, args, kwargs, refusal);
+    Py_XDECREF(refusal);
+    return returned;
 }
 
 static PyObject *dispatcher_vectorcall(PyObject *self, PyObject *const *values, size_t flagged, PyObject *keywords)
@@ -698,6 +777,7 @@ static PyObject *dispatcher_vectorcall(PyObject *self, PyObject *const *values, 
         Py_DECREF(table);
     }
     if (end == DONE) return returned;
+    PyObject *refusal = take_refusal(end);
     PyObject *args = PyTuple_New(count);
     PyObject *kwargs = args != NULL ? PyDict_New() : NULL;
     if (kwargs == NULL) goto done;
@@ -708,8 +788,9 @@ static PyObject *dispatcher_vectorcall(PyObject *self, PyObject *const *values, 
     if (keywords != NULL)
         for (Py_ssize_t number = 0; number < PyTuple_GET_SIZE(keywords); number++)
             if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(keywords, number), values[count + number]) < 0) goto done;
-    returned = call_python(self, end == PYTHON_REPORTS ? name_report : name_call, args, kwargs);
+    returned = call_python(self, end, args, kwargs, refusal);
 done:
+    Py_XDECREF(refusal);
     Py_XDECREF(args);
     Py_XDECREF(kwargs);
     return returned;
@@ -772,7 +853,8 @@ static PyGetSetDef dispatcher_attributes[] = {
 static PyTypeObject Dispatcher_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "pyfuse.backend.cpu._dispatcher.Dispatcher",
-    .tp_doc = "A callable that runs known launches itself; other calls go to _call_in_python and _report of a subclass.",
+    .tp_doc = "A callable that runs known launches itself; other calls go to _call_in_python, _report\n"
+              "and _refuse of a subclass.",
     .tp_basicsize = sizeof(Dispatcher),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
     .tp_vectorcall_offset = offsetof(Dispatcher, vectorcall),
@@ -898,6 +980,31 @@ static int read_scalar(PyObject *description, PyObject *arguments, int computed_
 
 #define EACH(tuple) (Py_ssize_t number = 0; number < PyTuple_GET_SIZE(tuple); number++)
 
+/* The forms of computed arrays, and the extents behind them. */
+static int read_computed(KnownLaunch *self, PyObject *arrays, PyObject *computed, Py_ssize_t array_count)
+{
+    if (arrays == Py_None) return 0;
+    if (array_count < 0 || array_count > MOST_OPERANDS || PyTuple_GET_SIZE(computed) < array_count
+        || PyTuple_GET_SIZE(computed) - array_count > MOST_ARGUMENTS)
+        return refuse("too many computed arrays or extents");
+    self->arrays = Py_NewRef(arrays);
+    self->array_forms = records(array_count, sizeof *self->array_forms);
+    self->extents = records(PyTuple_GET_SIZE(computed) - array_count, sizeof *self->extents);
+    if (!self->array_forms || !self->extents) return PyErr_NoMemory(), -1;
+    for EACH(computed) {
+        PyObject *value = PyTuple_GET_ITEM(computed, number);
+        if (number < array_count) {
+            self->array_count++;
+            if (read_form(value, &self->array_forms[number]) < 0) return -1;
+            continue;
+        }
+        Py_ssize_t extent = PyNumber_AsSsize_t(value, NULL);
+        if (extent == -1 && PyErr_Occurred()) return PyErr_Clear(), refuse("an extent that is no whole number");
+        self->extents[self->extent_count++] = extent;
+    }
+    return 0;
+}
+
 static int read_operands(KnownLaunch *self, PyObject *arguments, PyObject *inputs, PyObject *scalars, PyObject *outputs,
                          PyObject *temporaries)
 {
@@ -918,9 +1025,12 @@ static int read_operands(KnownLaunch *self, PyObject *arguments, PyObject *input
         if (read_form(PyTuple_GET_ITEM(arguments, number), &self->forms[number]) < 0) return -1;
     }
     for EACH(inputs) {
-        int index = read_index(PyTuple_GET_ITEM(inputs, number), self->argument_count);
+        const form *forms = self->arrays != NULL ? self->array_forms : self->forms;
+        int index = read_index(PyTuple_GET_ITEM(inputs, number),
+                               self->arrays != NULL ? self->array_count : self->argument_count);
         if (index < 0) return -1;
-        if (self->forms[index].dtype == NULL) return refuse("an input that is no array");
+        if (forms[index].dtype == NULL) return refuse("an input that is no array");
+        if (self->arrays != NULL && index != number) return refuse("computed inputs in another order");
         self->inputs[self->input_count++] = index;
     }
     int computed_count = 0;
@@ -948,6 +1058,7 @@ static int read_operands(KnownLaunch *self, PyObject *arguments, PyObject *input
 
 static int read_results(KnownLaunch *self, PyObject *results, PyObject *items, PyObject *container)
 {
+    if (self->finish != NULL) return 0;
     if (PyTuple_GET_SIZE(results) > MOST_OUTPUTS || PyTuple_GET_SIZE(results) < 1) return refuse("no or too many results");
     self->results = records(PyTuple_GET_SIZE(results), sizeof *self->results);
     self->items = records(PyTuple_GET_SIZE(items), sizeof *self->items);
@@ -988,19 +1099,21 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *words[] = {"code", "names", "positional_only", "arguments", "thread_limit", "start", "launch", "keeper",
                             "inputs", "scalars", "outputs", "temporaries", "results", "items", "container", "facts",
-                            "holds", "numbers", "replay_bits", "is_long", NULL};
+                            "holds", "numbers", "arrays", "computed", "array_count", "finish", "replay_bits",
+                            "is_long", NULL};
     PyObject *code, *names, *arguments, *keeper, *inputs, *scalars, *outputs, *temporaries, *results, *items, *container;
-    PyObject *facts, *holds, *numbers;
-    Py_ssize_t positional_only;
+    PyObject *facts, *holds, *numbers, *arrays, *computed, *finish;
+    Py_ssize_t positional_only, array_count;
     long thread_limit;
     unsigned long long start, launch;
     unsigned replay_bits;
     int is_long;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!OOOOIp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
+            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!OOOOOO!nOIp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
             &positional_only, &PyTuple_Type, &arguments, &thread_limit, &start, &launch, &keeper, &PyTuple_Type, &inputs,
             &PyTuple_Type, &scalars, &PyTuple_Type, &outputs, &PyTuple_Type, &temporaries, &PyTuple_Type, &results,
-            &PyTuple_Type, &items, &container, &facts, &holds, &numbers, &replay_bits, &is_long))
+            &PyTuple_Type, &items, &container, &facts, &holds, &numbers, &arrays, &PyTuple_Type,
+            &computed, &array_count, &finish, &replay_bits, &is_long))
         return NULL;
     if (start == 0 || launch == 0) return refuse("no address"), NULL;
     if (PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(arguments)) return refuse("arguments that are not bound"), NULL;
@@ -1010,6 +1123,7 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->names = Py_NewRef(names);
     self->keeper = Py_NewRef(keeper);
     if (numbers != Py_None) self->numbers = Py_NewRef(numbers);
+    if (finish != Py_None) self->finish = Py_NewRef(finish);
     self->positional_only = positional_only;
     self->thread_limit = thread_limit;
     self->replay_bits = replay_bits;
@@ -1017,7 +1131,8 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->start = (pf_launch_function)(uintptr_t)start;
     self->launch = *(const pf_launch *)(uintptr_t)launch;
     self->launch.data_offset = -1;
-    if (read_operands(self, arguments, inputs, scalars, outputs, temporaries) < 0
+    if (read_computed(self, arrays, computed, array_count) < 0
+        || read_operands(self, arguments, inputs, scalars, outputs, temporaries) < 0
         || read_results(self, results, items, container) < 0 || read_facts(self, facts, holds) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -1032,6 +1147,8 @@ static int known_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->names);
     Py_VISIT(self->holds);
     Py_VISIT(self->numbers);
+    Py_VISIT(self->arrays);
+    Py_VISIT(self->finish);
     Py_VISIT(self->keeper);
     Py_VISIT(self->container);
     for (int number = 0; number < self->argument_count; number++) {
@@ -1060,8 +1177,21 @@ static int known_clear(PyObject *object)
     self->facts = NULL;
     Py_CLEAR(self->holds);
     Py_CLEAR(self->numbers);
+    Py_CLEAR(self->arrays);
+    Py_CLEAR(self->finish);
     Py_CLEAR(self->keeper);
     return 0;
+}
+
+static void free_forms(form *forms, int count)
+{
+    for (int number = 0; number < count; number++) {
+        Py_XDECREF(forms[number].kind);
+        Py_XDECREF(forms[number].text);
+        Py_XDECREF(forms[number].dtype);
+        PyMem_Free(forms[number].sizes);
+    }
+    PyMem_Free(forms);
 }
 
 static void free_outputs(output *outputs, int count)
@@ -1079,13 +1209,9 @@ static void known_dealloc(PyObject *object)
     KnownLaunch *self = (KnownLaunch *)object;
     PyObject_GC_UnTrack(object);
     known_clear(object);
-    for (int number = 0; number < self->argument_count; number++) {
-        Py_XDECREF(self->forms[number].kind);
-        Py_XDECREF(self->forms[number].text);
-        Py_XDECREF(self->forms[number].dtype);
-        PyMem_Free(self->forms[number].sizes);
-    }
-    PyMem_Free(self->forms);
+    free_forms(self->forms, self->argument_count);
+    free_forms(self->array_forms, self->array_count);
+    PyMem_Free(self->extents);
     PyMem_Free(self->inputs);
     for (int number = 0; number < self->scalar_count; number++) Py_XDECREF(self->scalars[number].dtype);
     PyMem_Free(self->scalars);
@@ -1242,10 +1368,10 @@ static PyTypeObject LaunchTable_Type = {
 
 static PyObject *configure(PyObject *module, PyObject *args)
 {
-    PyObject *override, *environment, *keys[VARIABLES], *read, *must_report;
+    PyObject *override, *environment, *keys[VARIABLES], *read, *must_report, *refusal;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!(OOO)OO:configure", &PyContextVar_Type, &override, &PyDict_Type, &environment,
-                          &keys[0], &keys[1], &keys[2], &read, &must_report))
+    if (!PyArg_ParseTuple(args, "O!O!(OOO)OOO:configure", &PyContextVar_Type, &override, &PyDict_Type, &environment,
+                          &keys[0], &keys[1], &keys[2], &read, &must_report, &refusal))
         return NULL;
     for (int number = 0; number < VARIABLES; number++) {
         Py_XSETREF(known_settings.keys[number], Py_NewRef(keys[number]));
@@ -1256,19 +1382,21 @@ static PyObject *configure(PyObject *module, PyObject *args)
     Py_XSETREF(known_settings.environment, Py_NewRef(environment));
     Py_XSETREF(known_settings.read, Py_NewRef(read));
     Py_XSETREF(known_settings.must_report, Py_NewRef(must_report));
+    Py_XSETREF(known_settings.refusal, Py_NewRef(refusal));
     Py_XSETREF(known_settings.override, Py_NewRef(override));
     Py_RETURN_NONE;
 }
 
 static PyMethodDef module_methods[] = {
     {"configure", configure, METH_VARARGS,
-     "configure(override, environment, keys, read, must_report): where the settings of a call are."},
+     "configure(override, environment, keys, read, must_report, refusal): where the settings of a call are."},
     {NULL, NULL, 0, NULL},
 };
 
 static int add_names(void)
 {
     return (name_call = PyUnicode_InternFromString("_call_in_python")) && (name_report = PyUnicode_InternFromString("_report"))
+           && (name_refuse = PyUnicode_InternFromString("_refuse"))
            && (name_num_threads = PyUnicode_InternFromString("num_threads"))
            && (name_disable = PyUnicode_InternFromString("disable")) && (name_verify = PyUnicode_InternFromString("verify"));
 }

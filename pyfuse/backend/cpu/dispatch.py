@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextvars import ContextVar
+from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,14 @@ def _load() -> tuple[ModuleType | None, str]:
     if os.environ.get(VARIABLE, "").strip().lower() in ("0", "no", "off", "false"):
         return None, f"switched off by {VARIABLE}"
     try:
-        from pyfuse.backend.cpu import _dispatcher
-    except ImportError as error:
-        return None, f"not there ({error})"
-    if _dispatcher.INTERFACE != INTERFACE:
+        found = import_module("pyfuse.backend.cpu._dispatcher")
+    except ModuleNotFoundError:
+        return None, "not built"
+    except ImportError as error:  # of a Python without GIL, or in a subinterpreter
+        return None, f"not loaded: {error}"
+    if found.INTERFACE != INTERFACE:
         return None, "built from other sources: install pyfuse again"
-    return _dispatcher, "built, in use"
+    return found, "built, in use"
 
 
 extension, state = _load()

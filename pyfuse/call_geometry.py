@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pyfuse.array_layout import NestGeometry, NestLayout, merge_dims, merge_reduction_dims
+from pyfuse.call_signature import exact_key
 from pyfuse.compiler import Specialization, plan_for
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.drop_unused_values import may_report
@@ -36,6 +37,7 @@ class CallGeometry:
     nests: tuple[NestGeometry, ...]
     temporaries: tuple[int, ...]  # elements of each; those that share memory have none
     depends_on_buffer: bool  # whether results depend on the size of NumPy's buffers
+    input_key: tuple[object, ...]  # exact forms of the inputs, and computed extents: what all this holds for
 
     @property
     def layouts(self) -> tuple[NestLayout, ...]:
@@ -78,6 +80,7 @@ def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], 
         nests=nests,
         temporaries=_temporary_sizes(plan, nests, dims),
         depends_on_buffer=walks.depend_on_buffer,
+        input_key=(*exact_key(inputs), *extents),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.backend.cpu.dispatch import KnownLaunch, make_known
+from pyfuse.call_signature import exact_key
 from pyfuse.frontend.build_graph import ContainerRecipe, NumberRecipe, OutputRecipe, Recipe
 from pyfuse.frontend.names import cell_contents, global_value, is_absent
 from pyfuse.frontend.statistics import degrees_left
@@ -59,12 +60,15 @@ def known_launch(
         arrays, computed = _arrays(launch, arguments)
     except MemoryError:
         raise
-    except Exception:  # an attribute that can be had once only
+    except Exception:  # an attribute that is not there any more
         return None
+    input_count = len(specialization.inputs)
+    used = computed if arrays is not None else tuple(arguments[index] for index in launch.input_indices or ())
+    if (*exact_key(used[:input_count]), *used[input_count:]) != launch.input_key:
+        return None  # another thread has put something else there meanwhile
     recipe = _results(specialization.result, specialization.graph.outputs)
     scalars, numbers = _scalars(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
     results, items, container = recipe if recipe is not None else ((), (), None)
-    input_count = len(specialization.inputs)
     start, structure = addresses
     return make_known(
         code=prepared.code,

@@ -67,6 +67,7 @@ class Launch:
         temporaries: make them; a number as above.
         work: estimated picoseconds on one core; 0 where nothing is known.
         depends_on_buffer: whether results depend on the size of NumPy's buffers.
+        input_key: as in ``CallGeometry``.
         pack: addresses and scalars to bytes.
         replay_bits: status bits that mean "the original must run" whatever errstate says.
     """
@@ -83,6 +84,7 @@ class Launch:
     temporaries: tuple[Allocate | int, ...]
     work: int
     depends_on_buffer: bool
+    input_key: tuple[object, ...]
     pack: Callable[..., bytes]
     finish: Callable[[Sequence[Any], Sequence[Any]], Any]
     replay_bits: int
@@ -139,6 +141,7 @@ def make_launch(
         temporaries=tuple(made if isinstance(made, int) else _allocate(made) for made in own_arrays),
         work=sum(nest.outer * nest.inner * max(0, nest.depth * nest.element_cost) for nest in nests),
         depends_on_buffer=geometry.depends_on_buffer,
+        input_key=geometry.input_key,
         pack=struct.Struct(f"={count}Q{scalar_format}").pack,
         finish=_finisher(specialization),
         # 16: the kernel asks for it. 8, where a float becomes an integer: NumPy's value of an invalid cast depends on

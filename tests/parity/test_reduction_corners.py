@@ -51,6 +51,47 @@ def test_corner(expression: str) -> None:
     assert_fused(pyfuse.fuse(function_from(f"def f({names}):\n    return {expression}")), *arguments, calls=2)
 
 
+def columns_with(case: str, dtype: str) -> Any:
+    """More columns than a kernel takes at a time, the special values in few of them or in all."""
+    table = np.random.default_rng(4).integers(-3, 1, (20, 700)).astype(dtype)
+    match case:
+        case "zeros of both signs":
+            table = np.copysign(np.minimum(np.abs(table), 1) - 1, np.random.default_rng(5).normal(size=table.shape))
+        case "NaN first":
+            table[0, 3] = np.nan
+        case "NaN last":
+            table[-1, 650] = -np.nan
+        case "NaN in a row":
+            table[7] = np.nan
+        case "infinities":
+            table[3, 10], table[4, 20], table[5, 30] = np.inf, -np.inf, np.nan
+        case "nothing but the worst":
+            table[:, :5], table[:, 5:9] = -np.inf, np.inf
+            table[1, 2] = np.nan
+    return table.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(
+    "case", ["zeros of both signs", "NaN first", "NaN last", "NaN in a row", "infinities", "nothing but the worst"]
+)
+@pytest.mark.parametrize("result", ["x.max(axis=0)", "x.min(axis=0)", "x.max(axis=0), x.min(axis=0), x.argmax(axis=0)"])
+def test_extremes_of_columns(result: str, case: str, dtype: str) -> None:
+    """Columns are folded in the hope that no NaN comes by: the values are NumPy's when one does, and no flag is raised."""
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    return {result}"))
+    assert_fused(fused, columns_with(case, dtype), modes={"all": "warn"}, calls=2)
+
+
+@pytest.mark.parametrize("width", [1, 63, 64, 65, 1024, 1025, 3000])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 1.0])
+def test_place_of_a_boolean(share: float, width: int) -> None:
+    """The search ends with the first one, in whichever tile; any byte but zero is true."""
+    fused = pyfuse.fuse(function_from("def f(x):\n    return x.argmax(axis=1), x.argmin(axis=1)"))
+    table = np.random.default_rng(width).random((7, width)) < share
+    assert_fused(fused, table)
+    assert_fused(fused, (table * np.uint8(7)).view(bool))
+
+
 def test_many_reductions_fit_on_a_small_stack() -> None:
     """Kernels keep a buffer for each reduction on the stack, and run on the caller's thread too."""
     sums = [f"(x * {number}.5).sum(axis={axis})" for number in range(20) for axis in (1, 0, None)]

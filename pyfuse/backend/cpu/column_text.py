@@ -90,9 +90,8 @@ class _ColumnText:
         before = [*self._row_pointers(), *self._still_values(self._all_sinks())]
         stretch = [
             f"const pf_i8 width = inner_end - column < {self._stretch} ? inner_end - column : {self._stretch};",
-            *self._accumulators(),
             *self._held_values(),
-            *self._row_loops(),
+            *self._accumulation(),
             *self._results(),
         ]
         row = [
@@ -157,6 +156,20 @@ class _ColumnText:
         place = self._steps.load_position(source.load)
         return self._steps.declaration(position, self._steps.element_at(place, f"{pointer}{place}"))
 
+    def _accumulation(self) -> list[str]:
+        """All of the reduced elements taken in: in the hope that none is NaN, where that is cheaper, and again if not."""
+        hopeful = [fold for fold in self._folds if fold.has_a_hopeful_form]
+        exactly = [*self._accumulators(), *self._row_loops(is_hopeful=False)]
+        if not hopeful or any(fold.is_scan for fold in self._folds):
+            return exactly
+        doubts = " | ".join(f"({fold.is_doubtful(f'{fold.acc}[i]')})" for fold in hopeful)
+        return [
+            *block("", [*self._accumulators(), *self._row_loops(is_hopeful=True)]),
+            "int is_doubtful = 0;",
+            f"for (pf_i8 i = 0; i < width; ++i) is_doubtful |= {doubts};",
+            *block("if (is_doubtful)", exactly),
+        ]
+
     def _accumulators(self) -> list[str]:
         """Every accumulator of the stretch as it is before the first element."""
         lines = []
@@ -186,9 +199,9 @@ class _ColumnText:
     def _pointer(self, place: int, offset: str) -> list[str]:
         return self._steps.pointer(place, f"q{place}{offset}{self._column_offset(place)}")
 
-    def _row_loops(self) -> list[str]:
+    def _row_loops(self, *, is_hopeful: bool) -> list[str]:
         """The loops over reduced elements, in each one the loop over the stretch."""
-        body = [*self._element_pointers(), *self._element_values()]
+        body = [*self._element_pointers(), *self._element_values(is_hopeful=is_hopeful)]
         if any(fold.finds_an_index for fold in self._folds):
             body.append("++number;")
         for axis in reversed(range(self._geometry.row)):
@@ -223,19 +236,17 @@ class _ColumnText:
             return f" + column * (pf_i8)sizeof({c_type(self._steps.operands()[place][1])})"
         return f" + column * d{place}"
 
-    def _element_values(self) -> list[str]:
+    def _element_values(self, *, is_hopeful: bool) -> list[str]:
         """One reduced element of every result of the stretch, taken into the accumulators."""
         values = self._values()
         starting = [fold for fold in self._folds if fold.start_value() is None]
-        loops = [self._stretch_loop(values, is_first=False)]
+        loop = self._stretch_loop(values, is_first=False, is_hopeful=is_hopeful)
         if not starting:
-            return loops[0]
-        return [
-            *block("if (is_first)", [*self._stretch_loop(values, is_first=True), "is_first = 0;"]),
-            *block("else", loops[0]),
-        ]
+            return loop
+        first = self._stretch_loop(values, is_first=True, is_hopeful=is_hopeful)
+        return [*block("if (is_first)", [*first, "is_first = 0;"]), *block("else", loop)]
 
-    def _stretch_loop(self, values: Sequence[int], *, is_first: bool) -> list[str]:
+    def _stretch_loop(self, values: Sequence[int], *, is_first: bool, is_hopeful: bool) -> list[str]:
         still, moving = [], []
         with self._steps.scope():
             for position in self._held:
@@ -249,10 +260,10 @@ class _ColumnText:
                 elif self._is_of_row(position):
                     still += self._declaration(position, "p")
             for fold in self._folds:
-                moving += self._taken(fold, is_first=is_first)
+                moving += self._taken(fold, is_first=is_first, is_hopeful=is_hopeful)
         return [*still, "#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", moving)]
 
-    def _taken(self, fold: FoldText, *, is_first: bool) -> list[str]:
+    def _taken(self, fold: FoldText, *, is_first: bool, is_hopeful: bool) -> list[str]:
         value, acc = self._steps.names[fold.accumulation.step], f"{fold.acc}[i]"
         if fold.accumulation.mask is not None:
             value = fold.masked(value, self._steps.names[fold.accumulation.mask])
@@ -265,6 +276,8 @@ class _ColumnText:
                 f"{acc} = is_better{fold.acc} ? {value} : {acc};",
                 f"{fold.index}[i] = is_better{fold.acc} ? number : {fold.index}[i];",
             ]
+        if is_hopeful and fold.has_a_hopeful_form:
+            return [f"{acc} = {fold.hoped(value, None if is_start else acc)};"]
         lines = [f"{acc} = {value};" if is_start else f"{acc} = {fold.combined(acc, value)};"]
         if fold.is_scan:
             assert fold.accumulation.scan_store is not None

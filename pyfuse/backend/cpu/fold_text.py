@@ -47,6 +47,12 @@ class FoldText:
         self.may_choose_a_zero = self._operation in _CHOOSING_A_ZERO and self.dtype.kind == "f"
 
     @property
+    def has_a_hopeful_form(self) -> bool:
+        """Whether it is cheaper while no NaN comes by: see ``hoped``."""
+        is_extreme = self._operation in ("maximum", "minimum") and self.dtype.kind == "f" and self.dtype != HALF
+        return is_extreme and not self.is_scan and self.start_value() is None
+
+    @property
     def sum_dtype(self) -> np.dtype:
         """Of a pairwise sum: float16 is summed in float32."""
         return SINGLE if self.dtype == HALF else self.dtype
@@ -105,6 +111,17 @@ class FoldText:
     def combined(self, left: str, right: str) -> str:
         """Two values by the operation."""
         return self._steps.applied(self._operation, [left, right], self.dtype)
+
+    def hoped(self, value: str, best: str | None) -> str:
+        """``combined`` for all values but NaN, ``best`` None before the first: see ``is_doubtful``."""
+        is_largest = self._operation == "maximum"
+        start = best or f"{self._called(f'pf_infinity_{code_of(self.dtype)}')}({int(is_largest)})"
+        return f"{self._called(f'pf_extreme_but_nan_{code_of(self.dtype)}')}({int(is_largest)}, {start}, {value})"
+
+    def is_doubtful(self, best: str) -> str:
+        """Whether what ``hoped`` found may come of a NaN."""
+        is_smallest = self._operation == "minimum"
+        return f"{best} == {self._called(f'pf_infinity_{code_of(self.dtype)}')}({int(is_smallest)})"
 
     def beats(self, value: str, best: str) -> str:
         """Whether a later value takes the place of the best one so far: the first NaN does, and stays."""

@@ -109,6 +109,11 @@ def row_max(x: Array) -> Any:
     return x.max(axis=1)
 
 
+def column_max(x: Array) -> Any:
+    """The largest element of each column."""
+    return x.max(axis=0)
+
+
 def row_argmax(x: Array) -> Any:
     """The place of the largest element of each row."""
     return x.argmax(axis=1)
@@ -219,6 +224,7 @@ REDUCTION_WORKLOADS = (
     _reduction(mean_middle_axis, make_cube),
     _reduction(strided_sum, make_strided_view),
     _reduction(row_max, make_square),
+    _reduction(column_max, make_square),
     _reduction(row_argmax, make_square),
     _reduction(row_norms, make_square),
     _reduction(row_cumulative_sum, make_square),

@@ -77,7 +77,7 @@ def columns_with(case: str, dtype: str) -> Any:
 )
 @pytest.mark.parametrize("result", ["x.max(axis=0)", "x.min(axis=0)", "x.max(axis=0), x.min(axis=0), x.argmax(axis=0)"])
 def test_extremes_of_columns(result: str, case: str, dtype: str) -> None:
-    """Columns are folded in the hope that no NaN comes by: the values are NumPy's when one does, and no flag is raised."""
+    """Folded in the hope that no NaN comes by: when one does the values are NumPy's, and no flag is raised."""
     fused = pyfuse.fuse(function_from(f"def f(x):\n    return {result}"))
     assert_fused(fused, columns_with(case, dtype), modes={"all": "warn"}, calls=2)
 

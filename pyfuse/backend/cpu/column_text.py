@@ -24,8 +24,13 @@ from pyfuse.backend.cpu.step_text import (
     without_unused,
 )
 from pyfuse.graph.loop_plan import EPILOGUE, ApplyStep, LoadStep, ReducedStep, ReductionNest, Store
+from pyfuse.graph.ops import Fold
 
 STRETCH = 512  # results taken together: 4 KiB of float64 for each accumulator
+# Reduced elements taken between reading an accumulator and writing it, where an element has at most so many operations.
+# Sums of 1000 x 1000 float64 along the first axis: 68 us, not 97; of 20,000 x 4: 22 us, not 56.
+ROWS = 4
+MOST_OPERATIONS = 8
 
 NestText = tuple[str, set[str]]
 
@@ -157,7 +162,7 @@ class _ColumnText:
         return self._steps.declaration(position, self._steps.element_at(place, f"{pointer}{place}"))
 
     def _accumulation(self) -> list[str]:
-        """All of the reduced elements taken in: in the hope that none is NaN, where that is cheaper, and again if not."""
+        """All reduced elements taken in: in the hope that none is NaN, where that is cheaper, and again if one was."""
         hopeful = [fold for fold in self._folds if fold.has_a_hopeful_form]
         exactly = [*self._accumulators(), *self._row_loops(is_hopeful=False)]
         if not hopeful or any(fold.is_scan for fold in self._folds):
@@ -201,15 +206,54 @@ class _ColumnText:
 
     def _row_loops(self, *, is_hopeful: bool) -> list[str]:
         """The loops over reduced elements, in each one the loop over the stretch."""
-        body = [*self._element_pointers(), *self._element_values(is_hopeful=is_hopeful)]
-        if any(fold.finds_an_index for fold in self._folds):
-            body.append("++number;")
-        for axis in reversed(range(self._geometry.row)):
-            extent = self._geometry.row_extent(axis)
-            body = block(f"for (pf_i8 y{axis} = 0; y{axis} < {extent}; ++y{axis})", body)
-        if any(fold.finds_an_index for fold in self._folds):
+        if self._geometry.row == 0:
+            return self._one_row("0", is_first=True, is_hopeful=is_hopeful)
+        last = self._geometry.row - 1
+        index, extent = f"y{last}", self._geometry.row_extent(last)
+        body = [f"pf_i8 {index} = 0;"]
+        if any(fold.start_value() is None for fold in self._folds):
+            first = self._one_row(index, is_first=True, is_hopeful=is_hopeful)
+            body += block(f"if (is_first && {extent} > 0)", [*first, "is_first = 0;", f"{index} = 1;"])
+        if self._takes_several_rows():
+            rows = self._several_rows(index, is_hopeful=is_hopeful)
+            body += block(f"for (; {index} + {ROWS} <= {extent}; {index} += {ROWS})", rows)
+        body += block(
+            f"for (; {index} < {extent}; ++{index})", self._one_row(index, is_first=False, is_hopeful=is_hopeful)
+        )
+        for axis in reversed(range(last)):
+            outer = self._geometry.row_extent(axis)
+            body = block(f"for (pf_i8 y{axis} = 0; y{axis} < {outer}; ++y{axis})", body)
+        if self._has_an_index():
             body = ["pf_i8 number = 0;", *body]
-        return body
+        return block("", body)
+
+    def _takes_several_rows(self) -> bool:
+        """Whether an element costs little more than reading and writing its accumulators, and gcc vectorises several.
+
+        It does not where accumulators are stored in between, or are chosen by comparing floating-point numbers twice.
+        """
+        if any(fold.is_scan or (fold.finds_an_index and fold.dtype.kind in "fc") for fold in self._folds):
+            return False
+        if any(fold.dtype.kind == "c" and fold.fold is not Fold.PAIRWISE for fold in self._folds):
+            return False
+        sources = [self._nest.steps[step].source for step in self._steps.cone(self._values())]
+        return sum(isinstance(source, ApplyStep) for source in sources) + len(self._folds) <= MOST_OPERATIONS
+
+    def _has_an_index(self) -> bool:
+        return any(fold.finds_an_index for fold in self._folds)
+
+    def _one_row(self, index: str, *, is_first: bool, is_hopeful: bool) -> list[str]:
+        still, moving = self._element(is_first=is_first, is_hopeful=is_hopeful, number="number")
+        loop = ["#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", moving)]
+        count = ["++number;"] if self._has_an_index() else []
+        return [*self._element_pointers(index), *still, *loop, *count]
+
+    def _several_rows(self, index: str, *, is_hopeful: bool) -> list[str]:
+        """``ROWS`` elements for each result: gcc unrolls the loop over them, and keeps accumulators in registers."""
+        still, moving = self._element(is_first=False, is_hopeful=is_hopeful, number="number + k")
+        rows = block(f"for (int k = 0; k < {ROWS}; ++k)", [*self._element_pointers(f"({index} + k)"), *still, *moving])
+        loop = ["#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", rows)]
+        return [*loop, *([f"number += {ROWS};"] if self._has_an_index() else [])]
 
     def _loaded(self, sinks: Sequence[int], known: Sequence[int] = ()) -> set[int]:
         return {
@@ -218,14 +262,14 @@ class _ColumnText:
             if isinstance(source := self._nest.steps[position].source, LoadStep)
         }
 
-    def _element_pointers(self) -> list[str]:
+    def _element_pointers(self, index: str) -> list[str]:
+        """Pointers to the stretch of one reduced element; ``index``: its place along the innermost reduced axis."""
         values = self._values()
         scans = {fold.accumulation.scan_store for fold in self._folds if fold.accumulation.scan_store is not None}
+        indices = [*(f"y{axis}" for axis in range(self._geometry.row - 1)), index][: self._geometry.row]
         lines = []
         for place in sorted(self._loaded(values, self._held) | scans):
-            offset = self._geometry.offset(
-                place, self._geometry.kept, [f"y{axis}" for axis in range(self._geometry.row)]
-            )
+            offset = self._geometry.offset(place, self._geometry.kept, indices)
             lines += self._steps.pointer(place, f"q{place}{offset}{self._column_offset(place)}")
         return lines
 
@@ -236,17 +280,9 @@ class _ColumnText:
             return f" + column * (pf_i8)sizeof({c_type(self._steps.operands()[place][1])})"
         return f" + column * d{place}"
 
-    def _element_values(self, *, is_hopeful: bool) -> list[str]:
-        """One reduced element of every result of the stretch, taken into the accumulators."""
+    def _element(self, *, is_first: bool, is_hopeful: bool, number: str) -> tuple[list[str], list[str]]:
+        """One reduced element taken into the accumulators: what is the same for all results, and the rest."""
         values = self._values()
-        starting = [fold for fold in self._folds if fold.start_value() is None]
-        loop = self._stretch_loop(values, is_first=False, is_hopeful=is_hopeful)
-        if not starting:
-            return loop
-        first = self._stretch_loop(values, is_first=True, is_hopeful=is_hopeful)
-        return [*block("if (is_first)", [*first, "is_first = 0;"]), *block("else", loop)]
-
-    def _stretch_loop(self, values: Sequence[int], *, is_first: bool, is_hopeful: bool) -> list[str]:
         still, moving = [], []
         with self._steps.scope():
             for position in self._held:
@@ -260,10 +296,10 @@ class _ColumnText:
                 elif self._is_of_row(position):
                     still += self._declaration(position, "p")
             for fold in self._folds:
-                moving += self._taken(fold, is_first=is_first, is_hopeful=is_hopeful)
-        return [*still, "#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", moving)]
+                moving += self._taken(fold, is_first=is_first, is_hopeful=is_hopeful, number=number)
+        return still, moving
 
-    def _taken(self, fold: FoldText, *, is_first: bool, is_hopeful: bool) -> list[str]:
+    def _taken(self, fold: FoldText, *, is_first: bool, is_hopeful: bool, number: str) -> list[str]:
         value, acc = self._steps.names[fold.accumulation.step], f"{fold.acc}[i]"
         if fold.accumulation.mask is not None:
             value = fold.masked(value, self._steps.names[fold.accumulation.mask])
@@ -274,7 +310,7 @@ class _ColumnText:
             return [
                 f"const int is_better{fold.acc} = {fold.beats(value, acc)};",
                 f"{acc} = is_better{fold.acc} ? {value} : {acc};",
-                f"{fold.index}[i] = is_better{fold.acc} ? number : {fold.index}[i];",
+                f"{fold.index}[i] = is_better{fold.acc} ? {number} : {fold.index}[i];",
             ]
         if is_hopeful and fold.has_a_hopeful_form:
             return [f"{acc} = {fold.hoped(value, None if is_start else acc)};"]

@@ -24,10 +24,11 @@ from pyfuse.backend.cpu.step_text import (
     without_unused,
 )
 from pyfuse.graph.loop_plan import EPILOGUE, ApplyStep, LoadStep, ReducedStep, ReductionNest, Store
-from pyfuse.graph.ops import Fold
+from pyfuse.graph.ops import Cost, Fold, by_name
 
 STRETCH = 512  # results taken together: 4 KiB of float64 for each accumulator
-# Reduced elements taken between reading an accumulator and writing it, where an element has at most so many operations.
+# Reduced elements taken between reading an accumulator and writing it, where an element has at most so many operations
+# and no dear ones: each would be built several times.
 # Sums of 1000 x 1000 float64 along the first axis: 68 us, not 97; of 20,000 x 4: 22 us, not 56.
 ROWS = 4
 MOST_OPERATIONS = 8
@@ -165,7 +166,7 @@ class _ColumnText:
         """All reduced elements taken in: in the hope that none is NaN, where that is cheaper, and again if one was."""
         hopeful = [fold for fold in self._folds if fold.has_a_hopeful_form]
         exactly = [*self._accumulators(), *self._row_loops(is_hopeful=False)]
-        if not hopeful or any(fold.is_scan for fold in self._folds):
+        if not hopeful or any(fold.is_scan for fold in self._folds) or not self._is_light():
             return exactly
         doubts = " | ".join(f"({fold.is_doubtful(f'{fold.acc}[i]')})" for fold in hopeful)
         return [
@@ -228,7 +229,7 @@ class _ColumnText:
         return block("", body)
 
     def _takes_several_rows(self) -> bool:
-        """Whether an element costs little more than reading and writing its accumulators, and gcc vectorises several.
+        """Whether it pays, and gcc vectorises several.
 
         It does not where accumulators are stored in between, or are chosen by comparing floating-point numbers twice.
         """
@@ -236,8 +237,13 @@ class _ColumnText:
             return False
         if any(fold.dtype.kind == "c" and fold.fold is not Fold.PAIRWISE for fold in self._folds):
             return False
+        return self._is_light()
+
+    def _is_light(self) -> bool:
+        """Whether an element costs little more than reading and writing its accumulators."""
         sources = [self._nest.steps[step].source for step in self._steps.cone(self._values())]
-        return sum(isinstance(source, ApplyStep) for source in sources) + len(self._folds) <= MOST_OPERATIONS
+        costs = [by_name(source.operation).cost for source in sources if isinstance(source, ApplyStep)]
+        return all(cost == Cost.SIMPLE for cost in costs) and len(costs) + len(self._folds) <= MOST_OPERATIONS
 
     def _has_an_index(self) -> bool:
         return any(fold.finds_an_index for fold in self._folds)

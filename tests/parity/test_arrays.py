@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,15 @@ def test_a_complex_number_is_rounded_and_widened_again_wherever_it_stands() -> N
     for length in range(2, 40):
         assert_fused(fused, numbers[:length])
     assert fused.cache_info().kernels == 1
+
+
+@pytest.mark.xfail(
+    sys.platform == "linux",
+    strict=True,
+    reason="NumPy writes a commutative operation into its right operand where that is a temporary of 256 KiB or more "
+    "(numpy/_core/src/multiarray/temp_elision.c), so the result has that operand's memory order",
+)
+def test_a_large_temporary_gives_its_memory_order() -> None:
+    fused = pyfuse.fuse(function_from("def f(x, y):\n    return (x < y) * (x + 1.0)"))
+    rows = np.ones((200, 300))
+    assert_fused(fused, np.asfortranarray(rows), rows)

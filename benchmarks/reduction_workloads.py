@@ -119,6 +119,21 @@ def row_argmax(x: Array) -> Any:
     return x.argmax(axis=1)
 
 
+def column_max_with_nan(x: Array) -> Any:
+    """The largest element of each column, each of which has a NaN."""
+    return x.max(axis=0)
+
+
+def narrow_argmax(x: Array) -> Any:
+    """The place of the largest element of each of a few long columns."""
+    return x.argmax(axis=0)
+
+
+def middle_any(x: Array) -> Any:
+    """Whether anything along an axis with a short one after it is not zero."""
+    return x.any(axis=1)
+
+
 def row_norms(x: Array) -> Any:
     """The length of each row."""
     return np.linalg.norm(x, axis=1)
@@ -182,6 +197,24 @@ def make_cube(size: int, dtype: str) -> tuple[Array, ...]:
     return (_normal((side, side, side), dtype, seed=11),)
 
 
+def make_square_with_nan(size: int, dtype: str) -> tuple[Array, ...]:
+    """A square matrix of about ``size`` elements with one row of NaN."""
+    (square,) = make_square(size, dtype)
+    square[len(square) // 2] = np.nan
+    return (square,)
+
+
+def make_four_columns(size: int, dtype: str) -> tuple[Array, ...]:
+    """About ``size`` elements in rows of four."""
+    return (_normal((size // 4, 4), dtype, seed=11),)
+
+
+def make_box(size: int, dtype: str) -> tuple[Array, ...]:
+    """About ``size`` elements, of which 30 lie side by side."""
+    side = math.isqrt(size // 30)
+    return (_normal((side, side, 30), dtype, seed=11),)
+
+
 def make_two_point_sets(size: int, dtype: str) -> tuple[Array, ...]:
     """Two sets of points in space that form about ``size`` pairs."""
     side = math.isqrt(size)
@@ -225,7 +258,10 @@ REDUCTION_WORKLOADS = (
     _reduction(strided_sum, make_strided_view),
     _reduction(row_max, make_square),
     _reduction(column_max, make_square),
+    _reduction(column_max_with_nan, make_square_with_nan),
     _reduction(row_argmax, make_square),
+    _reduction(narrow_argmax, make_four_columns, dtypes=("float64", "float32", "int32", "complex128")),
+    _reduction(middle_any, make_box, dtypes=("float64", "float32", "complex128")),
     _reduction(row_norms, make_square),
     _reduction(row_cumulative_sum, make_square),
     _reduction(extremes, make_vector),

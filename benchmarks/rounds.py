@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from time import perf_counter_ns
 from typing import Any
 
-_TIMER_SAMPLES = 1001
+from pyfuse.demo.interleaved import timer_cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ def time_in_rounds(
     Returns:
         By name, nanoseconds of each call without the cost of the timer; entry ``i`` of all belongs to the same round.
     """
-    timer_cost = _timer_cost()
+    overhead = timer_cost()
     lots = Random(0)
     durations: dict[str, list[int]] = {contender.name: [] for contender in contenders}
     order = list(contenders)
@@ -55,15 +54,5 @@ def time_in_rounds(
             result = function(*arguments)
             stop = perf_counter_ns()
             del result
-            durations[contender.name].append(max(1, stop - start - timer_cost))
+            durations[contender.name].append(max(1, stop - start - overhead))
     return {name: tuple(values) for name, values in durations.items()}
-
-
-def _timer_cost() -> int:
-    """Nanoseconds between two readings of the clock with nothing in between (median)."""
-    costs = []
-    for _ in range(_TIMER_SAMPLES):
-        start = perf_counter_ns()
-        stop = perf_counter_ns()
-        costs.append(stop - start)
-    return int(statistics.median(costs))

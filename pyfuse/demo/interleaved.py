@@ -55,7 +55,7 @@ def time_in_turn(
         at_least_seconds: go on until so much time (s) has passed.
         at_most_pairs: stop here even when the time has not passed; no fewer than ``at_least_pairs``.
     """
-    timer_cost = _timer_cost()
+    overhead = timer_cost()
     lots = Random(0)
     functions = (first, second)
     durations: tuple[list[int], list[int]] = ([], [])
@@ -69,11 +69,11 @@ def time_in_turn(
             result = function(*arguments)
             stop = perf_counter_ns()
             del result
-            durations[which].append(max(1, stop - start - timer_cost))
+            durations[which].append(max(1, stop - start - overhead))
     return PairedTimes(first=tuple(durations[0]), second=tuple(durations[1]))
 
 
-def _timer_cost() -> int:
+def timer_cost() -> int:
     """Nanoseconds between two readings of the clock with nothing in between (median)."""
     costs = []
     for _ in range(_TIMER_SAMPLES):

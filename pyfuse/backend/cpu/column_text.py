@@ -207,8 +207,7 @@ class _ColumnText:
 
     def _row_loops(self, *, is_hopeful: bool) -> list[str]:
         """The loops over reduced elements, in each one the loop over the stretch."""
-        if self._geometry.row == 0:
-            return self._one_row("0", is_first=True, is_hopeful=is_hopeful)
+        assert self._geometry.row > 0, "a reduction along no axis is not fused"
         last = self._geometry.row - 1
         index, extent = f"y{last}", self._geometry.row_extent(last)
         body = [f"pf_i8 {index} = 0;"]
@@ -272,7 +271,7 @@ class _ColumnText:
         """Pointers to the stretch of one reduced element; ``index``: its place along the innermost reduced axis."""
         values = self._values()
         scans = {fold.accumulation.scan_store for fold in self._folds if fold.accumulation.scan_store is not None}
-        indices = [*(f"y{axis}" for axis in range(self._geometry.row - 1)), index][: self._geometry.row]
+        indices = [*(f"y{axis}" for axis in range(self._geometry.row - 1)), index]
         lines = []
         for place in sorted(self._loaded(values, self._held) | scans):
             offset = self._geometry.offset(place, self._geometry.kept, indices)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from pyfuse.array_layout import UNALIGNED, NestLayout
 from pyfuse.backend.cuda.launch_shape import CudaSource, NestShape, number_count
-from pyfuse.backend.cuda.library_text import device_closure, device_prelude
+from pyfuse.backend.cuda.library_text import device_closure, device_prelude, in_cuda_words
 from pyfuse.backend.cuda.map_text import write_map
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, ReductionNest, Store
@@ -50,7 +50,7 @@ def write(plan: LoopPlan, layouts: Sequence[NestLayout], *, is_wide: bool) -> Cu
         device_prelude(),
         "\n".join(_parameter_types(plan, layouts, is_wide=is_wide)),
         *device_closure(sorted(calls)),
-        *texts,
+        *map(in_cuda_words, texts),
     ]
     return CudaSource(
         language="cuda",

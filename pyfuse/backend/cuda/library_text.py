@@ -44,6 +44,14 @@ _TABLE = re.compile(r"^static const ", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 
 
+_COMPLEX_LITERAL = re.compile(r"\((pf_c\d+)\)\{([^{}]*)\}")
+_COMPLEX_MAKERS = "\n".join(
+    f"static __device__ __forceinline__ pf_c{size} pf_make_c{size}(pf_f{size // 2} re, pf_f{size // 2} im) "
+    f"{{ pf_c{size} z; z.re = re; z.im = im; return z; }}"
+    for size in (8, 16)
+)
+
+
 @cache
 def device_functions() -> Mapping[str, CFunction]:
     """The library's definitions by name, those of ``device_functions.c`` in place of the C ones; still as C text."""
@@ -54,7 +62,12 @@ def device_functions() -> Mapping[str, CFunction]:
 def device_prelude() -> str:
     """Types, status bits, and CUDA's names for what C calls builtins."""
     builtins = [f"#define __builtin_{name} {name}" for name in _BUILTINS]
-    return "\n".join([_UNALIGNED.sub("", prelude()).rstrip(), *builtins, *_OTHER_BUILTINS])
+    return "\n".join([_UNALIGNED.sub("", prelude()).rstrip(), *builtins, *_OTHER_BUILTINS, _COMPLEX_MAKERS])
+
+
+def in_cuda_words(text: str) -> str:
+    """C text whose complex literals are calls: C++ has no compound literals, and NVRTC accepts none."""
+    return _COMPLEX_LITERAL.sub(lambda found: f"{found[1].replace('pf_', 'pf_make_')}({found[2]})", text)
 
 
 def device_closure(names: Iterable[str]) -> list[str]:
@@ -92,7 +105,7 @@ def _as_cuda(text: str) -> str:
     text = _INLINE.sub("static __device__ __forceinline__ ", text)
     text = _OUT_OF_LINE.sub("static __device__ __noinline__ ", text)
     text = _TABLE.sub("static __device__ const ", text)
-    return text.replace("#pragma GCC unroll", "#pragma unroll")
+    return in_cuda_words(text.replace("#pragma GCC unroll", "#pragma unroll"))
 
 
 def _library_call(match: re.Match[str]) -> str:

@@ -118,7 +118,7 @@ class FusedFunction(Dispatcher, Generic[P, R]):
             TypeError: the arguments do not match the parameters.
         """
         try:
-            self._executor.make_launch(self._executor.arguments(args, kwargs), self._executor.config())
+            self._executor.compile(self._executor.arguments(args, kwargs))
         except CannotFuse as error:
             raise FuseError(error.diagnostic) from error
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,10 +29,14 @@ from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.verification import verify
 
+if TYPE_CHECKING:
+    from pyfuse.device_call import DeviceCalls
+
 # Exact forms remembered for each function, and of those the ones that differ only in guarded values or in arrays that
 # are no arguments, which are tried one after the other. Beyond either, all are forgotten and found again.
 MAX_RUNNERS = 1024
 MAX_RUNNERS_OF_ONE_FORM = 32
+_ON_THE_CPU = frozenset({np.ndarray, bool, int, float, complex, str, type(None)})
 
 _DISABLED = Diagnostic(code=Code.DISABLED, message="pyfuse is disabled: PYFUSE_DISABLE is set")
 _BAD_CALL = Diagnostic(
@@ -79,6 +83,7 @@ class Executor:
         self._cache = KernelCache()
         self._runners: dict[Any, list[Runner]] = {}
         self._runner_count = 0
+        self._device_calls: DeviceCalls | None = None
         self.fallback = Fallback(function, strict=strict)
         self._lock = threading.Lock()
         self.table = dispatch.launch_table(function) if not overrides else None  # calls that the extension answers
@@ -212,9 +217,20 @@ class Executor:
                 self._kernels += 1
         return make_launch(specialization, loaded, geometry, config.num_threads)
 
+    def compile(self, arguments: Sequence[Any]) -> None:
+        """Build and load the kernel of a call. Raises CannotFuse as ``make_launch``."""
+        if self.is_on_device(arguments):
+            self.device_calls().find(arguments)
+        else:
+            self.make_launch(arguments, self.config())
+
     def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
         from pyfuse.backend.cpu.kernel import address_function
 
+        if self.is_on_device(arguments):  # types are in the key: such calls never meet the CPU's runners
+            runner = Runner(holds=None, run=self.device_calls().run, replay_bits=0, launch=None)
+            self._remember(key, runner)
+            return runner
         try:
             launch = self.make_launch(arguments, self.config())
         except CannotFuse:
@@ -228,6 +244,25 @@ class Executor:
             runner = replace(runner, known=compiled)
         self._remember(key, runner)
         return runner
+
+    @staticmethod
+    def is_on_device(arguments: Sequence[Any]) -> bool:
+        """Whether an array on a device is among a call's arguments."""
+        if all(type(argument) in _ON_THE_CPU for argument in arguments):
+            return False
+        from pyfuse.backend.cuda.array_kinds import holds_device_arrays
+
+        return holds_device_arrays(arguments)
+
+    def device_calls(self) -> DeviceCalls:
+        """The calls with device arrays."""
+        from pyfuse.device_call import DeviceCalls
+
+        prepared = self.prepared()
+        with self._lock:
+            if self._device_calls is None:
+                self._device_calls = DeviceCalls(prepared, self.config, self._dump)
+            return self._device_calls
 
     def _remember_known(self, key: Any, runner: Runner) -> None:
         """Let the extension answer such calls, unless they have been forgotten meanwhile."""
@@ -262,12 +297,15 @@ class Executor:
         """The counters now."""
         specializations = [entry for entry in self._cache.entries() if isinstance(entry, Specialization)]
         fused = self._fused + (self.table.fused if self.table is not None else 0)
+        device = self._device_calls
+        specializations += device.entries() if device is not None else []
+        kernels = self._kernels + (device.kernels if device is not None else 0)
         return CacheInfo(
-            hits=max(0, fused - self._kernels),
-            misses=self._misses,
+            hits=max(0, fused - kernels),
+            misses=self._misses + (device.misses if device is not None else 0),
             maxsize=self.config().max_kernels,
             currsize=sum(len(entry.kernels) for entry in specializations),
-            kernels=self._kernels,
+            kernels=kernels,
             fused_calls=fused,
             partly_fused_calls=0,
             fallback_calls=self.fallback.count,
@@ -278,6 +316,7 @@ class Executor:
         with self._lock:
             self._cache.clear()
             self._forget_runners()
+            self._device_calls = None
             self.fallback.clear()
             self._prepared = None
             self._misses = self._kernels = self._fused = 0

@@ -47,6 +47,9 @@ def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any
 def _stages(
     executor: Executor, arguments: Sequence[Any], config: Config
 ) -> tuple[Specialization, LoopPlan, KernelSource]:
+    if executor.is_on_device(arguments):
+        specialization, geometry, cuda_source = executor.device_calls().stages(arguments)
+        return specialization, geometry.plan, cuda_source
     specialization = executor.specialization(arguments, config)
     inputs, extents = evaluate_inputs(specialization, arguments)
     geometry = call_geometry(specialization, inputs, extents)

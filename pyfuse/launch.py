@@ -229,7 +229,7 @@ def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequen
     def finish(made: Sequence[Any], arguments: Sequence[Any]) -> Any:
         arrays = [array[()] if output.is_scalar else array for array, output in zip(made, outputs, strict=True)]
         try:
-            return _built(recipe, arrays, arguments, {})
+            return built_result(recipe, arrays, arguments, {})
         except MemoryError:
             raise
         except Exception as error:  # an index out of range, or a number's own: the original raises it again, in order
@@ -238,7 +238,7 @@ def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequen
     return finish
 
 
-def _built(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], known: dict[int, Any]) -> Any:
+def built_result(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], known: dict[int, Any]) -> Any:
     """The object of a recipe; a recipe that stands in two places is one object in both."""
     if id(recipe) not in known:
         known[id(recipe)] = _build(recipe, arrays, arguments, known)
@@ -254,15 +254,15 @@ def _build(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], know
         case HostRecipe(expression=expression):
             return _evaluated(expression, arguments, known)
         case ViewRecipe(base=base, axes=axes, part=part):
-            return view_of(_built(base, arrays, arguments, known), axes, part)
+            return view_of(built_result(base, arrays, arguments, known), axes, part)
         case CutRecipe(base=base, axis=axis, start=start, extent=extent, step=step):
             first, count = (int(_evaluated(number, arguments, known)) for number in (start, extent))
-            return cut_of(_built(base, arrays, arguments, known), axis, first, count, step)
+            return cut_of(built_result(base, arrays, arguments, known), axis, first, count, step)
         case ReshapeRecipe(base=base, extents=extents):
             shape = [int(_evaluated(number, arguments, known)) for number in extents]
-            return _built(base, arrays, arguments, known).reshape(shape)
+            return built_result(base, arrays, arguments, known).reshape(shape)
         case ContainerRecipe(kind=kind, items=items, keys=keys):
-            values = [_built(item, arrays, arguments, known) for item in items]
+            values = [built_result(item, arrays, arguments, known) for item in items]
             return dict(zip(keys, values, strict=True)) if kind is dict else kind(values)
 
 

@@ -18,6 +18,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "call_signature",
         "call_geometry",
         "prepared_function",
+        "device_arguments",
+        "device_call",
         "compiler",
         "kernel_cache",
         "fallback",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pyfuse.backend.cuda.array_kinds import ArrayKind, Facts
 from pyfuse.backend.cuda.backend import load
 from pyfuse.backend.cuda.codegen import write
 from pyfuse.backend.cuda.kernel import CudaDevice
-from pyfuse.backend.cuda.launch_shape import CudaSource, needs_wide
+from pyfuse.backend.cuda.launch_shape import CudaSource, needs_wide, reduced_lengths, temporary_sizes
 from pyfuse.backend.cuda.stand_ins import at_address, in_memory, owner_of
 from pyfuse.call_geometry import CallGeometry, call_geometry
 from pyfuse.call_signature import exact_key, signature_key
@@ -166,14 +167,16 @@ class DeviceCalls:
             refuse_reads([*own, *guarded, *expressions_of(specialization.result)], readable)
             inputs = [expression.evaluate(readable) for expression in specialization.inputs]
             extents = [int(expression.evaluate(readable)) for expression in specialization.extents]
-            return specialization, call_geometry(specialization, inputs, extents)
+            geometry = call_geometry(specialization, inputs, extents)
+            sizes = temporary_sizes(geometry.temporaries, geometry.plan)
+            return specialization, replace(geometry, temporaries=sizes)
 
     def _loaded(
         self, specialization: Specialization, geometry: CallGeometry, device: CudaDevice, config: Config
     ) -> LoadedKernel:
         dump = self._dump(config)
         source = _source(geometry)
-        key: Any = (geometry.forms, geometry.layouts, source.is_wide, id(device))
+        key: Any = (geometry.forms, geometry.layouts, source.text, id(device))
         with specialization.lock:
             if key not in specialization.kernels:
                 dump("source", source.text)
@@ -186,7 +189,8 @@ class DeviceCalls:
 
 
 def _source(geometry: CallGeometry) -> CudaSource:
-    return write(geometry.plan, geometry.layouts, is_wide=needs_wide(geometry.nests))
+    lengths = reduced_lengths(geometry.plan, geometry.nests)
+    return write(geometry.plan, geometry.layouts, is_wide=needs_wide(geometry.nests), lengths=lengths)
 
 
 def _buffer(made: NewArray | int) -> Facts | int:

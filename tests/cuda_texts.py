@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import hashlib
 import re
 import shutil
@@ -15,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from pyfuse.backend.cuda.codegen import write
-from pyfuse.backend.cuda.launch_shape import CudaSource, NestStart, needs_wide, nest_starts
+from pyfuse.backend.cuda.launch_shape import (
+    CudaSource,
+    NestStart,
+    needs_wide,
+    nest_starts,
+    reduced_lengths,
+    temporary_sizes,
+)
 from pyfuse.backend.interface import BuiltKernel, NestLaunch, PreparedLaunch
 from pyfuse.call_geometry import CallGeometry, call_geometry
 from pyfuse.compiler import LoadedKernel, Specialization
@@ -25,32 +33,105 @@ from tests.stage_texts import specialization_of
 
 COMPILER = shutil.which("g++")
 
+# A block's threads are coroutines that run in turn from one point where they meet to the next: each shuffle and each
+# __syncthreads is such a point, and all of a block's threads come to the same ones.
 _SHIM = """\
 #include <cmath>
 #include <cstring>
+#include <cstdlib>
+#include <csetjmp>
+#include <ucontext.h>
 #define __global__
 #define __device__
+#define __shared__ static
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(threads)
 struct shim_place { unsigned x, y, z; };
-static thread_local shim_place blockIdx, threadIdx, blockDim;
+static shim_place blockIdx, threadIdx, blockDim, gridDim;
 static double __longlong_as_double(long long bits) { double x; std::memcpy(&x, &bits, sizeof x); return x; }
 static float __int_as_float(int bits) { float x; std::memcpy(&x, &bits, sizeof x); return x; }
 static int __popc(unsigned x) { return __builtin_popcount(x); }
+struct shim_thread { ucontext_t context; jmp_buf here; shim_place place; bool is_started, is_done; char *stack; };
+static jmp_buf shim_block;
+static shim_thread shim_threads[1024], *shim_current;
+static unsigned shim_slots[1024];
+static void (*shim_body)();
+static void shim_meet() { if (!_setjmp(shim_current->here)) _longjmp(shim_block, 1); }
+static void __syncthreads() { shim_meet(); }
+static unsigned __shfl_xor_sync(unsigned, unsigned value, int distance)
+{
+    const unsigned own = threadIdx.y * blockDim.x + threadIdx.x;
+    shim_slots[own] = value;
+    shim_meet();
+    const unsigned other = shim_slots[own ^ distance];
+    shim_meet();
+    return other;
+}
+static void shim_start()
+{
+    for (;;) {
+        shim_body();
+        shim_current->is_done = true;
+        shim_meet();
+    }
+}
+static void shim_resume(shim_thread &thread)
+{
+    shim_current = &thread;
+    threadIdx = thread.place;
+    if (_setjmp(shim_block)) return;
+    if (thread.is_started) _longjmp(thread.here, 1);
+    thread.is_started = true;
+    if (!thread.stack) thread.stack = (char *)std::malloc(65536);
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = thread.stack;
+    thread.context.uc_stack.ss_size = 65536;
+    makecontext(&thread.context, shim_start, 0);
+    setcontext(&thread.context);
+}
+static void shim_run_block()
+{
+    const unsigned count = blockDim.x * blockDim.y;
+    for (unsigned number = 0; number < count; ++number) {
+        shim_threads[number].is_done = false;
+        shim_threads[number].place = shim_place{number % blockDim.x, number / blockDim.x, 0};
+    }
+    for (unsigned left = count; left;) {
+        left = 0;
+        for (unsigned number = 0; number < count; ++number) {
+            if (shim_threads[number].is_done) continue;
+            shim_resume(shim_threads[number]);
+            left += !shim_threads[number].is_done;
+        }
+    }
+}
 """
 
 _ENTRY = """
+static const char *shim_parameters_{number};
+static void shim_body_{number}()
+{{
+    const char *parameters = shim_parameters_{number};
+    pyfuse_nest_{number}({arguments});
+}}
 extern "C" void shim_{number}(const char *parameters, unsigned blocks, unsigned width, unsigned height)
 {{
+    shim_parameters_{number} = parameters;
+    shim_body = shim_body_{number};
     blockDim = shim_place{{width, height, 1}};
-    for (unsigned block = 0; block < blocks; ++block)
-        for (unsigned y = 0; y < height; ++y)
-            for (unsigned x = 0; x < width; ++x) {{
-                blockIdx = shim_place{{block, 0, 0}};
-                threadIdx = shim_place{{x, y, 0}};
-                pyfuse_nest_{number}({arguments});
-            }}
+    gridDim = shim_place{{blocks, 1, 1}};
+    for (unsigned block = 0; block < blocks; ++block) {{
+        blockIdx = shim_place{{block, 0, 0}};
+        if ({meets})
+            shim_run_block();
+        else
+            for (unsigned y = 0; y < height; ++y)
+                for (unsigned x = 0; x < width; ++x) {{
+                    threadIdx = shim_place{{x, y, 0}};
+                    shim_body();
+                }}
+    }}
 }}
 """
 
@@ -61,11 +142,17 @@ def geometry_of(specialization: Specialization, arguments: Sequence[Any]) -> Cal
     return call_geometry(specialization, inputs, extents)
 
 
+def source_of(geometry: CallGeometry, is_wide: bool | None = None) -> CudaSource:
+    """The CUDA text for a geometry."""
+    wide = needs_wide(geometry.nests) if is_wide is None else is_wide
+    lengths = reduced_lengths(geometry.plan, geometry.nests)
+    return write(geometry.plan, geometry.layouts, is_wide=wide, lengths=lengths)
+
+
 def cuda_source(function: Callable[..., Any], *arguments: Any, is_wide: bool | None = None) -> CudaSource:
     """The CUDA text of a call with positional arguments, NumPy arrays here. Raises CannotFuse as the compiler does."""
     geometry = geometry_of(specialization_of(function, *arguments), arguments)
-    wide = needs_wide(geometry.nests) if is_wide is None else is_wide
-    return write(geometry.plan, geometry.layouts, is_wide=wide)
+    return source_of(geometry, is_wide)
 
 
 def kernels_text(source: CudaSource) -> str:
@@ -79,8 +166,8 @@ def run_on_shim(folder: Path, function: Callable[..., Any], *arguments: Any, is_
     """A call's result, computed by its CUDA text on the CPU."""
     specialization = specialization_of(function, *arguments)
     geometry = geometry_of(specialization, arguments)
-    wide = needs_wide(geometry.nests) if is_wide is None else is_wide
-    source = write(geometry.plan, geometry.layouts, is_wide=wide)
+    geometry = dataclasses.replace(geometry, temporaries=temporary_sizes(geometry.temporaries, geometry.plan))
+    source = source_of(geometry, is_wide)
     built = BuiltKernel(path=folder, was_cached=False, build_seconds=0.0)
     kernel = ShimKernel(source, folder)
     launch = make_launch(specialization, LoadedKernel(source=source, built=built, kernel=kernel), geometry, 1)
@@ -126,7 +213,9 @@ def _shim_text(source: CudaSource) -> str:
             kind = parameter.split()[1]
             arguments.append(f"*(const {kind} *)(parameters + {offset})")
             offset += f" + sizeof({kind})"
-        entries.append(_ENTRY.format(number=number, arguments=", ".join(arguments)))
+        body = source.text[found.end() :].partition("\n}")[0]
+        meets = int("pf_from_lane" in body or "__syncthreads" in body)
+        entries.append(_ENTRY.format(number=number, arguments=", ".join(arguments), meets=meets))
     return _SHIM + source.text + "".join(entries)
 
 

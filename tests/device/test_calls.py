@@ -220,14 +220,28 @@ def flattened(x: Any) -> Any:
     return x.reshape(-1) + 1
 
 
-def test_reductions_are_not_fused_yet_and_say_so(fake_device: FakeDevice) -> None:  # noqa: ARG001
-    fused = pyfuse.fuse(total, strict=True)
-    with pytest.raises(pyfuse.FuseError, match="reductions and scans are not fused on a device yet"):
+def test_scans_are_not_fused_yet_and_say_so(fake_device: FakeDevice) -> None:  # noqa: ARG001
+    fused = pyfuse.fuse(running, strict=True)
+    with pytest.raises(pyfuse.FuseError, match="scans are not fused on a device yet"):
         fused(FakeArray(random(6)))
+
+
+def running(x: Any) -> Any:
+    return np.cumsum(x * x)
 
 
 def total(x: Any) -> Any:
     return np.sum(x * x)
+
+
+def test_a_sum_is_an_array_without_dimensions(fake_device: FakeDevice) -> None:
+    fused = pyfuse.fuse(total, strict=True)
+    for count in (6, 100_000):
+        x = np.round(random(count) * 8)
+        result = fused(FakeArray(x))
+        assert type(result) is FakeArray
+        assert same_bits(result.memory, np.asarray(total(x)))
+    assert len(fake_device.loads) == 1
 
 
 def test_a_kernel_that_is_not_built_is_not_built_again(fake_device: FakeDevice) -> None:

@@ -14,68 +14,81 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyfuse.array_layout import UNALIGNED, NestLayout
-from pyfuse.backend.cuda.launch_shape import CudaSource, NestShape, number_count
+from pyfuse.backend.cuda.column_text import write_columns
+from pyfuse.backend.cuda.device_fold import LANE_EXCHANGE
+from pyfuse.backend.cuda.kernel_text import WrittenNest
+from pyfuse.backend.cuda.launch_shape import CudaSource, number_count
 from pyfuse.backend.cuda.library_text import device_closure, device_prelude, in_cuda_words
 from pyfuse.backend.cuda.map_text import write_map
+from pyfuse.backend.cuda.part_text import write_parts
+from pyfuse.backend.cuda.row_text import write_rows
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, ReductionNest, Store
+from pyfuse.graph.loop_plan import LoopPlan, Nest, ReductionNest, Style
 
 
-def write(plan: LoopPlan, layouts: Sequence[NestLayout], *, is_wide: bool) -> CudaSource:
+def write(
+    plan: LoopPlan, layouts: Sequence[NestLayout], *, is_wide: bool, lengths: Sequence[int] | None = None
+) -> CudaSource:
     """The CUDA text of a kernel.
 
     Args:
         plan: what to compute.
         layouts: how the operands of each nest lie in memory; one for each nest, operands in the order stores, loads.
         is_wide: whether indices and strides need 64 bits.
+        lengths: of each nest, as ``launch_shape.reduced_lengths`` has them; not needed where nothing is reduced.
 
     Raises:
-        CannotFuse: an operation has no text for a device, an operand is not aligned, or the plan reduces.
+        CannotFuse: an operation has no text for a device, or an operand is not aligned.
     """
-    texts: list[str] = []
-    shapes: list[NestShape] = []
-    calls: set[str] = set()
-    for number, (nest, layout) in enumerate(zip(plan.nests, layouts, strict=True)):
+    written: list[WrittenNest] = []
+    counts: list[int] = []
+    for nest, layout, length in zip(plan.nests, layouts, lengths or [1] * len(layouts), strict=True):
         if any(operand.endswith(UNALIGNED) for operand in layout.operands):
             raise refuse(Code.UNSUPPORTED_ARRAY, "an array's elements do not lie at multiples of their size")
-        if not isinstance(nest, Nest):
-            raise refuse(Code.UNSUPPORTED_OPERATION, "reductions and scans are not fused on a device yet")
-        written = write_map(
-            f"pyfuse_nest_{number}", nest, layout, plan.input_count, has_scalars=bool(plan.scalar_dtypes)
-        )
-        texts.append(written.text)
-        shapes.append(written.shape)
-        calls |= written.calls
+        written += _kernels(len(written), nest, layout, plan, length)
+        counts += [number_count(nest, layout)] * (len(written) - len(counts))
+    calls = {call for nest in written for call in nest.calls}
+    is_reducing = any(isinstance(nest, ReductionNest) for nest in plan.nests)
     parts = [
         device_prelude(),
-        "\n".join(_parameter_types(plan, layouts, is_wide=is_wide)),
+        *([LANE_EXCHANGE] if is_reducing else []),
+        "\n".join(_parameter_types(plan, counts, is_wide=is_wide)),
         *device_closure(sorted(calls)),
-        *map(in_cuda_words, texts),
+        *[in_cuda_words(nest.text) for nest in written],
     ]
     return CudaSource(
         language="cuda",
         text="\n\n".join(parts) + "\n",
-        nest_count=len(texts),
+        nest_count=len(written),
         is_wide=is_wide,
-        shapes=tuple(shapes),
+        shapes=tuple(nest.shape for nest in written),
     )
 
 
-def _parameter_types(plan: LoopPlan, layouts: Sequence[NestLayout], *, is_wide: bool) -> list[str]:
-    """The structures that a kernel's parameters are made of."""
+def _kernels(
+    number: int, nest: Nest | ReductionNest, layout: NestLayout, plan: LoopPlan, length: int
+) -> list[WrittenNest]:
+    """The kernels of a nest: two where parts of it are combined afterwards."""
+    name, has_scalars = f"pyfuse_nest_{number}", bool(plan.scalar_dtypes)
+    if isinstance(nest, Nest):
+        return [write_map(name, nest, layout, plan.input_count, has_scalars=has_scalars)]
+    match nest.style:
+        case Style.ROWS:
+            return [write_rows(name, nest, layout, plan.input_count, length=length, has_scalars=has_scalars)]
+        case Style.COLUMNS:
+            return [write_columns(name, nest, layout, plan.input_count, length=length, has_scalars=has_scalars)]
+        case Style.PARTS:
+            names = (name, f"pyfuse_nest_{number + 1}")
+            return write_parts(names, nest, layout, plan.input_count, has_scalars=has_scalars)
+
+
+def _parameter_types(plan: LoopPlan, counts: Sequence[int], *, is_wide: bool) -> list[str]:
+    """The structures that the kernels' parameters are made of; ``counts``: numbers in the geometry of each."""
     count = plan.input_count + plan.output_count + len(plan.temporaries)
     slots = len(plan.scalar_dtypes)
     return [
         f"typedef pf_{'i8' if is_wide else 'i4'} pf_index;",
         f"struct pf_operands {{ char *at[{count}]; }};",
         *([f"struct pf_scalars {{ pf_u8 at[{2 * slots}]; }};"] if slots else []),
-        *(
-            f"struct pf_geometry_{number} {{ pf_index at[{number_count(layout, _start_count(nest))}]; }};"
-            for number, (nest, layout) in enumerate(zip(plan.nests, layouts, strict=True))
-        ),
+        *[f"struct pf_geometry_{number} {{ pf_index at[{numbers}]; }};" for number, numbers in enumerate(counts)],
     ]
-
-
-def _start_count(nest: Nest | ReductionNest) -> int:
-    operands: list[Store | Load] = [*nest.stores, *nest.loads]
-    return sum(bool(operand.offsets) for operand in operands)

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+import enum
+import math
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from pyfuse.array_layout import NestGeometry, NestLayout
 from pyfuse.backend.interface import KernelSource, NestLaunch
+from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, ReductionNest, Store, Style
 from pyfuse.records import dataclass
 
 THREADS = 256  # of a block: 128 to 512 are alike where a thread has several elements, fewer are slower
 LEAST_NUMBERS = 3  # of a geometry: rows, columns, blocks along the columns
-_NARROW_LIMIT = 2**31 - 2**16  # of indices and byte offsets; the rest is for threads beyond the last element
+_NARROW_LIMIT = 2**31 - 2**23  # of indices and byte offsets; the rest is for threads beyond the last element
 _MOST_BLOCKS = 2**31 - 1
+MOST_PARTS = 1024  # blocks that reduce parts: about as many as an H100 runs at a time
+_LONGEST = 2**16  # of the lengths that texts are told apart by
+
+
+class Walk(enum.Enum):
+    """What a kernel's threads share."""
+
+    MAP = "elements of a row; where it is short, a block takes several rows"
+    ROWS = "the elements of a row that is reduced"
+    COLUMNS = "neighbouring results, and the elements of each"
+    PARTS = "all elements, of which each block reduces a part"
+    WHOLE = "the parts of all blocks: there is one block"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NestShape:
-    """What the threads of one nest do.
+    """What the threads of one kernel do.
 
     Attributes:
-        per_thread: columns for each thread, as far apart as a block is wide.
-        widest: most threads of a block along the columns; the others take further rows.
+        per_thread: elements that a thread takes at a time, as far apart as a block is wide.
+        widest: threads of a block along a row, or along neighbouring results; of MAP the most.
+        height: rows of threads in a block; of MAP it follows from the rest.
+        walk: what they share.
+        reduced: of PARTS, the number of merged dimensions that are reduced.
     """
 
     per_thread: int
     widest: int
+    height: int = 1
+    walk: Walk = Walk.MAP
+    reduced: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +71,38 @@ class Grid(NamedTuple):
     numbers: tuple[int, int, int]
 
 
-def grid_of(shape: NestShape, rows: int, columns: int) -> Grid:
+def threads_of(shape: NestShape) -> int:
+    """Most threads of a block."""
+    return THREADS if shape.walk is Walk.MAP else shape.widest * shape.height
+
+
+def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Grid:
     """The threads for so many rows and columns, both at least one.
+
+    Args:
+        shape: of the kernel.
+        rows, columns: of a nest.
+        elements: of PARTS, all that are reduced.
 
     Raises:
         OverflowError: a device cannot start so many blocks.
     """
-    width = min(shape.widest, _power_of_two(-(-columns // shape.per_thread)))
-    height = min(THREADS // width, _power_of_two(rows))
-    column_blocks = -(-columns // (width * shape.per_thread))
-    blocks = column_blocks * -(-rows // height)
+    width, height, column_blocks = shape.widest, shape.height, 1
+    match shape.walk:
+        case Walk.MAP:
+            width = min(width, _power_of_two(-(-columns // shape.per_thread)))
+            height = min(THREADS // width, _power_of_two(rows))
+            column_blocks = -(-columns // (width * shape.per_thread))
+            blocks = column_blocks * -(-rows // height)
+        case Walk.ROWS:
+            blocks = -(-rows // height)
+        case Walk.COLUMNS:
+            column_blocks = -(-columns // width)
+            blocks = rows * column_blocks
+        case Walk.PARTS:
+            blocks = part_count(shape, elements)
+        case Walk.WHOLE:
+            rows, blocks = part_count(shape, elements), 1
     if blocks > _MOST_BLOCKS:
         raise OverflowError(f"{blocks} blocks of threads")
     return Grid(blocks, (width, height), (rows, columns, column_blocks))
@@ -74,6 +117,11 @@ class NestStart(NamedTuple):
     geometry: bytes
 
 
+def part_count(shape: NestShape, elements: int) -> int:
+    """How many blocks reduce a part of so many elements; the same on every device."""
+    return min(MOST_PARTS, -(-elements // (THREADS * shape.per_thread)))
+
+
 def nest_starts(source: CudaSource, nests: Sequence[NestLaunch]) -> list[NestStart]:
     """The launches of a kernel's nests, in order; a nest without elements has none.
 
@@ -84,17 +132,43 @@ def nest_starts(source: CudaSource, nests: Sequence[NestLaunch]) -> list[NestSta
     for number, (shape, nest) in enumerate(zip(source.shapes, nests, strict=True)):
         if nest.outer == 0 or nest.inner == 0:
             continue
-        grid = grid_of(shape, nest.outer, nest.inner)
+        grid = grid_of(shape, nest.outer, nest.inner, math.prod(nest.geometry[: shape.reduced]))
         numbers = (*grid.numbers, *nest.geometry)
         geometry = struct.pack(f"={len(numbers)}{'q' if source.is_wide else 'i'}", *numbers)
         starts.append(NestStart(number, grid.blocks, grid.block, geometry))
     return starts
 
 
-def number_count(layout: NestLayout, start_count: int) -> int:
-    """Of a nest's geometry: rows, columns and column blocks, outer extents, strides of each operand, starts."""
-    rank = layout.outer_rank
-    return LEAST_NUMBERS + rank + len(layout.operands) * (rank + 1) + start_count
+def number_count(nest: Nest | ReductionNest, layout: NestLayout) -> int:
+    """Of a nest's geometry: rows, columns and column blocks, then as ``launch.nest_launches`` has it."""
+    operands: list[Store | Load] = [*nest.stores, *nest.loads]
+    starts = sum(bool(operand.offsets) for operand in operands)
+    if isinstance(nest, Nest):
+        rank = layout.outer_rank
+        return LEAST_NUMBERS + rank + len(operands) * (rank + 1) + starts
+    is_across = nest.style is Style.COLUMNS
+    rank = layout.outer_rank + is_across + layout.lead_rank + layout.row_rank
+    chunked = sum(value.form.is_chunked for value in nest.accumulations)
+    parameters = chunked + 3 * (nest.style is Style.PARTS)
+    return LEAST_NUMBERS + rank + len(operands) * rank + starts + parameters
+
+
+def reduced_lengths(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[int, ...]:
+    """For each nest a power of two that is not below the number of elements behind a result, up to a limit."""
+    lengths = []
+    for nest, laid in zip(plan.nests, nests, strict=True):
+        length = 1
+        if isinstance(nest, ReductionNest) and nest.style is not Style.PARTS:
+            length = math.prod(laid.extents[laid.layout.outer_rank + (nest.style is Style.COLUMNS) :])
+        lengths.append(min(_LONGEST, _power_of_two(max(1, length))))
+    return tuple(lengths)
+
+
+def temporary_sizes(sizes: Sequence[int], plan: LoopPlan) -> tuple[int, ...]:
+    """The elements of a plan's temporaries, those of parts as blocks need them."""
+    return tuple(
+        MOST_PARTS if temporary.dims is None else size for size, temporary in zip(sizes, plan.temporaries, strict=True)
+    )
 
 
 def needs_wide(nests: Sequence[NestGeometry]) -> bool:
@@ -108,10 +182,7 @@ def _reach(nest: NestGeometry) -> int:
         sum(abs(stride) * max(0, extent - 1) for stride, extent in zip(strides, nest.extents, strict=True))
         for strides in nest.strides
     ]
-    rows = 1
-    for extent in nest.extents[:-1]:
-        rows *= extent
-    return max([rows, nest.extents[-1], *spans, *map(abs, nest.starts)])
+    return max([math.prod(nest.extents), *spans, *map(abs, nest.starts)])
 
 
 def _power_of_two(number: int) -> int:

@@ -8,14 +8,13 @@ thread has 16 bytes of the widest operand.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from pyfuse.array_layout import BROADCAST, STRIDED, NestLayout
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import indented
 from pyfuse.backend.cuda.device_steps import DeviceSteps
+from pyfuse.backend.cuda.kernel_text import WrittenNest, finished_kernel
 from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape
 from pyfuse.graph.loop_plan import ApplyStep, Load, LoadStep, Nest, Store
 from pyfuse.graph.ops import Cost, by_name
@@ -24,14 +23,6 @@ BYTES_OF_A_THREAD = 16  # of the widest operand: with 4, a copy of float32 runs 
 WIDTH_ACROSS_MEMORY = (
     32  # threads along columns that lie apart in an operand: the rows beside them share its cache lines
 )
-
-
-class WrittenNest(NamedTuple):
-    """A nest's text, how it is launched, and the library functions that it calls."""
-
-    text: str
-    shape: NestShape
-    calls: set[str]
 
 
 def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, has_scalars: bool) -> WrittenNest:
@@ -66,7 +57,6 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, ha
     stores = [f"{steps.element(position)} = {steps.names[store.step]};" for position, store in enumerate(nest.stores)]
     every = ["#pragma unroll", f"for (int k = 0; k < {shape.per_thread}; ++k) {{"]
     body = [
-        *_flags([*hoisted, *inner]),
         *_place(layout, shape),
         *_pointers(layout, steps),
         *hoisted,
@@ -82,14 +72,7 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, ha
         *indented(1, ["}"]),
         "}",
     ]  # fmt: skip
-    lines = [
-        f'extern "C" __global__ void __launch_bounds__({THREADS}) {name}(',
-        f"    {parameters(name, has_scalars=has_scalars)})",
-        "{",
-        *indented(1, body),
-        "}",
-    ]
-    return WrittenNest("\n".join(lines), shape, steps.calls)
+    return finished_kernel(name, body, shape, steps.calls, has_scalars=has_scalars)
 
 
 def shape_of(nest: Nest, layout: NestLayout) -> NestShape:
@@ -129,17 +112,6 @@ def _varying(nest: Nest, layout: NestLayout) -> set[int]:
     return varying
 
 
-def _flags(lines: list[str]) -> list[str]:
-    """What library functions take beside operands: where to report to, and that rare arguments are computed too."""
-    text = "\n".join(lines)
-    found = []
-    if "&status" in text:
-        found.append("unsigned status = 0;")
-    if ", careful)" in text:
-        found.append("const int careful = 1;")
-    return found
-
-
 def _place(layout: NestLayout, shape: NestShape) -> list[str]:
     """The thread's row, the indices of its outer dimensions, and its first column."""
     lines = ["const pf_index columns = geometry.at[1];"]
@@ -176,9 +148,3 @@ def _pointers(layout: NestLayout, steps: DeviceSteps) -> list[str]:
         if not steps.is_unit(position) and not steps.is_still(position):
             lines.append(f"const pf_index d{position} = geometry.at[{first + rank}];")
     return lines
-
-
-def parameters(name: str, *, has_scalars: bool) -> str:
-    """The parameters of a nest's kernel, in the order in which a launch packs them."""
-    scalars = "const pf_scalars scalars, " if has_scalars else ""
-    return f"const pf_operands operands, {scalars}const pf_geometry_{name.rpartition('_')[2]} geometry"

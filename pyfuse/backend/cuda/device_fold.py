@@ -17,6 +17,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.loop_plan import Accumulation
 
 WARP = 32
+MOST_CHAINS = 4
 
 # What changes nothing, of operations whose ufunc has no identity: by name, the sign of the infinity or NaN.
 _NEUTRAL = {"maximum": -np.inf, "minimum": np.inf, "fmax": np.nan, "fmin": np.nan}
@@ -82,38 +83,38 @@ class DeviceFold(FoldText):
         return literal(int(limits.min if is_largest else limits.max), self.dtype)
 
     def part_declarations(self, count: int = 1) -> list[str]:
-        """The thread's variables before its first element: ``count`` of them, one for each element of a batch.
+        """The thread's variables before its first element: a few for a batch of ``count`` elements.
 
         Neighbours of a batch go to variables of their own, which shortens the chains of additions, and their errors.
         """
-        kind = c_type(self.part_dtype)
-        if count == 1:
+        kind, chains = c_type(self.part_dtype), _chains(count)
+        if chains == 1:
             lines = [f"{kind} {self.part} = {self.neutral()};"]
             return [*lines, f"pf_i8 {self.place} = -1;"] if self.finds_an_index else lines
-        lines = [f"{kind} {self.part}s[{count}];"]
-        start = [f"{self.part}s[k] = {self.neutral()};"]
+        lines = [f"{kind} {self.part}s[{chains}] = {{{', '.join([self.neutral()] * chains)}}};"]
         if self.finds_an_index:
-            lines.append(f"pf_i8 {self.place}s[{count}];")
-            start.append(f"{self.place}s[k] = -1;")
-        return [*lines, "#pragma unroll", *block(f"for (int k = 0; k < {count}; ++k)", start)]
+            lines.append(f"pf_i8 {self.place}s[{chains}] = {{{', '.join(['-1'] * chains)}}};")
+        return lines
 
     def joined(self, count: int) -> list[str]:
         """The variables of a batch put together, in pairs."""
-        if count == 1:
-            return []
-        parts, places = f"{self.part}s", f"{self.place}s"
-        body = self._merge(f"{parts}[k]", f"{places}[k]", f"{parts}[k + half]", f"{places}[k + half]")
-        lines = [
-            "#pragma unroll",
-            *block(f"for (int half = {count // 2}; half; half /= 2)",
-                   ["#pragma unroll", *block("for (int k = 0; k < half; ++k)", body)]),
-            f"{c_type(self.part_dtype)} {self.part} = {parts}[0];",
-        ]  # fmt: skip
-        return [*lines, f"pf_i8 {self.place} = {places}[0];"] if self.finds_an_index else lines
+        half, lines = _chains(count) // 2, []
+        while half:
+            for k in range(half):
+                mine, other = f"[{k}]", f"[{k + half}]"
+                lines += self._merge(
+                    f"{self.part}s{mine}", f"{self.place}s{mine}", f"{self.part}s{other}", f"{self.place}s{other}"
+                )
+            half //= 2
+        if lines:
+            lines.append(f"{c_type(self.part_dtype)} {self.part} = {self.part}s[0];")
+        return [*lines, f"pf_i8 {self.place} = {self.place}s[0];"] if lines and self.finds_an_index else lines
 
     def take(self, value: str, mask: str | None, count: int) -> list[str]:
         """Take the value of element ``j`` in, the ``k``th of a batch, if it is one of the row's."""
-        part, place = (self.part, self.place) if count == 1 else (f"{self.part}s[k]", f"{self.place}s[k]")
+        chains = _chains(count)
+        chain = "" if chains == 1 else "s[k]" if chains == count else f"s[k % {chains}]"
+        part, place = f"{self.part}{chain}", f"{self.place}{chain}"
         counts = "j < length" if mask is None else f"j < length && {mask}"
         if self.finds_an_index:
             better = f"{place} < 0 || {self.beats(value, part)}"
@@ -180,6 +181,11 @@ class DeviceFold(FoldText):
             *lines,
             self.add_sum(self.part) if self.adds_half else f"{self.acc} = {self.combined(self.acc, self.part)};",
         ]
+
+
+def _chains(count: int) -> int:
+    """How many chains of additions a batch goes to."""
+    return min(count, MOST_CHAINS)
 
 
 def all_parts(folds: Sequence[DeviceFold], count: int = 1) -> list[str]:

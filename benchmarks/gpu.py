@@ -34,7 +34,7 @@ SIDE = 8192
 CALLS = 3000
 
 
-def fma(np: Any, a: Any, b: Any, c: Any) -> Any:
+def multiply_add(np: Any, a: Any, b: Any, c: Any) -> Any:
     return a * b + c
 
 
@@ -93,7 +93,7 @@ FLAT = (SIDE * SIDE,)
 SQUARE = (SIDE, SIDE)
 GATES = (8192, 2048)
 CASES = {
-    "fma": Case(fma, (FLAT,) * 3),
+    "fma": Case(multiply_add, (FLAT,) * 3),
     "chain": Case(chain, (FLAT,) * 3),
     "black_scholes": Case(black_scholes, (FLAT,) * 3, is_positive=True),
     "affine": Case(affine, (SQUARE, (1, SIDE), (SIDE, 1))),
@@ -247,7 +247,7 @@ def draw(row: dict[str, Any]) -> str:
 
 def call_costs(cupy: Any, torch: Any) -> dict[str, float]:
     """Microseconds of a call on arrays of 1024 elements, back to back."""
-    function = plain(fma)
+    function = plain(multiply_add)
     arrays = [cupy.ones(1024, "f4") for _ in range(3)]
     found: dict[str, tuple[Callable[..., Any], Sequence[Any]]] = {
         "pyfuse, CuPy arrays": (pyfuse.fuse(function, strict=True), arrays),
@@ -290,6 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
     parser.add_argument("--dtypes", nargs="*", default=["f4", "f8"], choices=["f4", "f8"])
     parser.add_argument("--no-torch", action="store_true", help="leave torch.compile out, which takes seconds a case")
+    parser.add_argument("--calls", action="store_true", help="measure calls of small arrays too")
     parser.add_argument("--json", type=Path, help="write everything to a file")
     options = parser.parse_args(arguments)
     if importlib.util.find_spec("cupy") is None:
@@ -304,7 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{properties['name'].decode()}: a copy on the device runs at {ceiling:.0f} GB/s", flush=True)
     print("ms, GB/s, ratio to the copy", flush=True)
     rows = measure(cupy, torch, options.cases, options.dtypes, ceiling)
-    costs = call_costs(cupy, torch)
+    costs = call_costs(cupy, torch) if options.calls else {}
     for name, microseconds in costs.items():
         print(f"{name:20s} {microseconds:8.2f} us a call")
     print(f"first call: {first}")

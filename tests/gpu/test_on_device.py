@@ -107,6 +107,64 @@ def test_functions_give_the_bits_of_the_cpu_kernels(code: str, cupy: Any) -> Non
     assert not different
 
 
+def sums(x: Any, axis: Any) -> Any:
+    return x.sum(axis=axis), (x * 2).max(axis=axis), x.min(axis=axis), np.argmax(x, axis=axis), (x > 3).sum(axis=axis)
+
+
+@pytest.mark.parametrize("shape", [(50, 3), (3, 50), (300, 700), (700, 300), (5, 100_000), (100_000, 5), (4097, 4096)])
+@pytest.mark.parametrize("code", ["i4", "f4", "f8"])
+def test_whole_numbers_are_reduced_as_numpy_reduces_them(code: str, shape: tuple[int, int], library: Library) -> None:
+    x = np.random.default_rng(0).integers(-7, 8, shape).astype(code)  # the sums of these are exact in any order
+    fused = pyfuse.fuse(sums, strict=True)
+    own = library.to_device(x)
+    for axis in (None, 0, 1):
+        expected = tuple(map(np.asarray, sums(x, axis)))
+        assert same_bits(on_host(library, fused(own, axis)), expected), axis
+    assert_fused(fused, 3)
+
+
+def softmax(x: Any) -> Any:
+    raised = np.exp(x - x.max(axis=-1, keepdims=True))
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def normalized(x: Any, weight: Any, bias: Any) -> Any:
+    mean = x.mean(axis=-1, keepdims=True)
+    return (x - mean) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5) * weight + bias
+
+
+@pytest.mark.parametrize("code", ["f4", "f8"])
+@pytest.mark.parametrize("length", [2, 33, 256, 1000, 4095, 4096, 10_000, 100_000])
+def test_rows_are_normalized(length: int, code: str, library: Library) -> None:
+    rng = np.random.default_rng(length)
+    x = rng.normal(size=(100, length)).astype(code)
+    weight, bias = rng.normal(size=(2, length)).astype(code)
+    bound = 4e-6 if code == "f4" else 1e-14
+    for function, arguments in ((softmax, (x,)), (normalized, (x, weight, bias))):
+        fused = pyfuse.fuse(function, strict=True)
+        result = on_host(library, fused(*map(library.to_device, arguments)))
+        expected = function(*[argument.astype("f8") for argument in arguments])
+        assert result.dtype == x.dtype
+        assert np.abs(result - expected).max() <= bound * 8 * np.abs(expected).max()
+        assert_fused(fused)
+
+
+def total_of_columns(x: Any) -> Any:
+    return x.sum(), x.sum(axis=0), x.sum(axis=1), x.mean(), x.std(axis=0)
+
+
+def test_sums_of_floats_are_near_and_always_the_same(cupy: Any) -> None:
+    x = np.random.default_rng(3).normal(size=(3000, 4000)).astype("f4")
+    fused = pyfuse.fuse(total_of_columns, strict=True)
+    own = cupy.asarray(x)
+    first = [cupy.asnumpy(value) for value in fused(own)]
+    for mine, exact in zip(first, total_of_columns(x.astype("f8")), strict=True):
+        assert np.abs(mine - exact).max() <= 2e-6 * max(1.0, np.abs(x).sum(axis=0).max())
+    for _ in range(20):
+        assert all(same_bits(cupy.asnumpy(value), before) for value, before in zip(fused(own), first, strict=True))
+    assert_fused(fused, 21)
+
+
 def blend(x: Any, y: Any, z: Any) -> Any:
     return np.where(x > y, x * 2 - z, y) + np.abs(z)
 

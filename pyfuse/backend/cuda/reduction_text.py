@@ -15,7 +15,7 @@ from pyfuse.backend.cpu.step_text import block
 from pyfuse.backend.cuda.device_fold import DeviceFold
 from pyfuse.backend.cuda.device_steps import DeviceSteps
 from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS
-from pyfuse.graph.loop_plan import EPILOGUE, LoadStep, ReducedStep, ReductionNest, Store
+from pyfuse.graph.loop_plan import EPILOGUE, LoadStep, ReducedStep, ReductionNest, Store, Style
 
 
 class ReductionText:
@@ -33,6 +33,7 @@ class ReductionText:
         self.kept = kept
         self.reduced = layout.lead_rank + layout.row_rank
         self._rank = kept + self.reduced
+        self._is_row_innermost = nest.style is not Style.COLUMNS
         self._declared: set[int] = set()  # steps that are known for the whole row
         self._reduced_axes = frozenset(range(len(nest.kept), len(nest.dims)))
         for position, step in enumerate(nest.steps):
@@ -149,6 +150,9 @@ class ReductionText:
 
     def element(self, operand: int) -> str:
         """An operand's element ``j`` of the row."""
+        if self._is_row_innermost and self.reduced == 1 and self.steps.is_unit(operand):
+            const = "" if operand < len(self.nest.stores) else "const "
+            return f"(({const}{self.steps.element_type(operand)} *)q{operand})[j]"
         indices = ["j"] if self.reduced == 1 else [f"y{axis}" for axis in range(self.reduced)]
         offset = "".join(f" + {index} * {self.stride(operand, self.kept + axis)}" for axis, index in enumerate(indices))
         return self.steps.element_at(operand, f"q{operand}{offset}")

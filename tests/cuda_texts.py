@@ -115,14 +115,15 @@ static void shim_body_{number}()
     const char *parameters = shim_parameters_{number};
     pyfuse_nest_{number}({arguments});
 }}
-extern "C" void shim_{number}(const char *parameters, unsigned blocks, unsigned width, unsigned height)
+extern "C" void shim_{number}(
+    const char *parameters, unsigned blocks, unsigned rows, unsigned layers, unsigned width, unsigned height)
 {{
     shim_parameters_{number} = parameters;
     shim_body = shim_body_{number};
     blockDim = shim_place{{width, height, 1}};
-    gridDim = shim_place{{blocks, 1, 1}};
-    for (unsigned block = 0; block < blocks; ++block) {{
-        blockIdx = shim_place{{block, 0, 0}};
+    gridDim = shim_place{{blocks, rows, layers}};
+    for (unsigned block = 0; block < blocks * rows * layers; ++block) {{
+        blockIdx = shim_place{{block % blocks, block / blocks % rows, block / blocks / rows}};
         if ({meets})
             shim_run_block();
         else
@@ -199,7 +200,7 @@ class ShimKernel:
     def _start(self, starts: Sequence[NestStart], packed: bytes) -> int:
         for start in starts:
             entry = getattr(self._library, f"shim_{start.number}")
-            entry(packed + start.geometry, start.blocks, *start.block)
+            entry(packed + start.geometry, *start.blocks, *start.block[:2])
         return 0
 
 
@@ -249,3 +250,14 @@ def _signs(array: np.ndarray) -> bytes:
     """Which zeros are negative."""
     parts = array.view(f"f{array.dtype.itemsize // 2}") if array.dtype.kind == "c" else array
     return bytes((np.signbit(parts) & (parts == 0)).tobytes())
+
+
+def most_ulps(result: Any, exact: Any) -> float:
+    """The largest error in units of the last place of the exact result, which has more digits."""
+    result = np.asarray(result)
+    with np.errstate(all="ignore"):
+        rounded = np.asarray(exact).astype(result.dtype)
+        unit = np.spacing(np.abs(rounded)).astype(np.longdouble)
+        error = np.abs(result.astype(np.longdouble) - exact) / unit
+    is_same = (result == rounded) | (np.isnan(result) & np.isnan(rounded))
+    return float(np.where(is_same, np.minimum(np.nan_to_num(error), 0.5), np.nan_to_num(error, nan=np.inf)).max())

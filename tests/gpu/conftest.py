@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -91,15 +92,13 @@ def _pycuda_library() -> Library:
     import pycuda.driver as driver
     from pycuda import gpuarray
 
-    global _context
-    if _context is None:
-        _context = driver.Device(0).retain_primary_context()
     if driver.Context.get_current() is None:
-        _context.push()
+        context = driver.Device(0).retain_primary_context()
+        context.push()
+        atexit.register(context.pop)
     return Library("pycuda", gpuarray.GPUArray, gpuarray.to_gpu, lambda array: array.get())
 
 
-_context: Any = None
 _LIBRARIES: dict[str, Callable[[], Library]] = {
     "cupy": _cupy_library,
     "torch": _torch_library,

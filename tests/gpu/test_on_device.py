@@ -10,7 +10,7 @@ import pytest
 
 import pyfuse
 from pyfuse.graph.infer import FUSED_CODES
-from tests.cuda_texts import same_bits
+from tests.cuda_texts import most_ulps, same_bits
 from tests.gpu.conftest import Library
 from tests.sample_programs import PROGRAMS
 
@@ -43,7 +43,7 @@ def assert_fused(fused: Any, calls: int = 1) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in REDUCING])
-def test_a_program_gives_the_bits_of_the_cpu(name: str, library: Library) -> None:
+def test_a_program_gives_numpys_bits(name: str, library: Library) -> None:
     program = PROGRAMS[name]
     shapes = [argument.shape if isinstance(argument, np.ndarray) else None for argument in program.arguments]
     arguments = [
@@ -61,8 +61,16 @@ def test_a_program_gives_the_bits_of_the_cpu(name: str, library: Library) -> Non
         pytest.skip("a transposed GPUArray does not come to the host as it lies")
     result = fused(*moved)
     with np.errstate(all="ignore"):
-        expected = (pyfuse.fuse(program.function) if name in WITH_FUNCTIONS else program.function)(*arguments)
-    assert same_bits(on_host(library, result), expected)
+        expected = program.function(*arguments)
+        exact = (
+            program.function(*[argument.astype(np.longdouble) for argument in arguments])
+            if name in WITH_FUNCTIONS
+            else None
+        )
+    if exact is not None:
+        assert most_ulps(on_host(library, result), exact) <= 3
+    else:
+        assert same_bits(on_host(library, result), expected)
     assert_fused(fused)
 
 
@@ -86,25 +94,27 @@ def test_every_dtype_is_computed_as_numpy_computes_it(code: str, library: Librar
 
 
 def functions_of_floats(x: Any) -> Any:
+    size = np.abs(x)
     return (
-        np.exp(x), np.log(np.abs(x)), np.sin(x), np.cos(x), np.tan(x), np.tanh(x), np.arctan(x), np.expm1(x),
-        np.log1p(np.abs(x)), np.sqrt(np.abs(x)), np.cbrt(x), np.sinh(x), np.exp2(x), np.log2(np.abs(x)),
+        np.exp(x), np.exp2(x), np.expm1(x), np.log(size), np.log2(size), np.log10(size), np.log1p(size), np.sin(x),
+        np.cos(x), np.tan(x), np.tanh(x), np.sinh(x), np.cosh(x), np.arctan(x), np.arcsinh(x), np.sqrt(size),
+        np.cbrt(x), np.arctan2(x, size), np.hypot(x, size), x ** 1.3,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("code", ["f2", "f4", "f8"])
-def test_functions_give_the_bits_of_the_cpu_kernels(code: str, cupy: Any) -> None:
+@pytest.mark.parametrize("code", ["f4", "f8"])
+def test_functions_are_at_most_4_ulp_from_the_correct_result(code: str, cupy: Any) -> None:
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(size=200_000) * 10.0 ** rng.integers(-5, 3, 200_000), [0.0, -0.0, np.inf, np.nan]])
     x = x.astype(code)
-    fused = pyfuse.fuse(functions_of_floats)
-    with np.errstate(all="ignore"):
-        expected = fused(x)
+    fused = pyfuse.fuse(functions_of_floats, strict=True)
     result = fused(cupy.asarray(x))
-    assert_fused(fused, 2)
-    places = enumerate(zip(result, expected, strict=True))
-    different = [place for place, (mine, theirs) in places if not same_bits(cupy.asnumpy(mine), theirs)]
-    assert not different
+    assert_fused(fused)
+    with np.errstate(all="ignore"):
+        exact = functions_of_floats(x.astype(np.longdouble))
+    errors = [most_ulps(cupy.asnumpy(mine), theirs) for mine, theirs in zip(result, exact, strict=True)]
+    print([round(error, 2) for error in errors])
+    assert max(errors) <= 4
 
 
 def sums(x: Any, axis: Any) -> Any:

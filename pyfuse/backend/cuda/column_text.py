@@ -9,16 +9,14 @@ from __future__ import annotations
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import block, without_unused
-from pyfuse.backend.cuda.device_fold import WARP, DeviceFold, all_parts, joined_parts
-from pyfuse.backend.cuda.kernel_text import WrittenNest, finished_kernel
-from pyfuse.backend.cuda.launch_shape import THREADS, NestShape, Walk
+from pyfuse.backend.cuda.device_fold import WARP, all_parts, joined_parts
+from pyfuse.backend.cuda.kernel_text import ROW_BLOCK, WrittenNest, finished_kernel
+from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape, Walk
 from pyfuse.backend.cuda.reduction_text import ReductionText, each
-from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.loop_plan import ReductionNest
 
 _FEW = 64  # elements of a result, which one thread takes alone
 _BATCH_BYTES = 16  # loads in flight
-_SHARED_BYTES = 48 * 1024
 
 
 def write_columns(
@@ -35,9 +33,7 @@ def write_columns(
     shape = NestShape(
         per_thread=count, widest=WARP if is_shared else THREADS, height=WARP if is_shared else 1, walk=Walk.COLUMNS
     )
-    if is_shared and sum(fold.bytes_of_part for fold in text.folds) * WARP * (WARP + 1) > _SHARED_BYTES:
-        raise refuse(Code.TOO_LARGE, "the columns of this many reductions do not fit in a device's shared memory")
-    columns, index = f"geometry.at[{3 + outer}]", f"base + k * (pf_index){shape.height}"
+    columns, index = f"geometry.at[{LEAST_NUMBERS + outer}]", f"base + k * (pf_index){shape.height}"
     with text.steps.scope():
         element = [f"const pf_index j = {index};", *text.values(sinks), *text.taken(text.folds, count)]
     loop = block(
@@ -46,9 +42,9 @@ def write_columns(
     )
     place = [f"x{axis}" for axis in range(outer)]
     body = [
-        "const unsigned row = blockIdx.x / (unsigned)geometry.at[2];",
-        "const unsigned column_block = blockIdx.x - row * (unsigned)geometry.at[2];",
-        f"const pf_index first = column_block * (pf_index){shape.widest};",
+        f"const pf_index row = {ROW_BLOCK};",
+        "if (row >= geometry.at[0]) return;",
+        f"const pf_index first = blockIdx.x * (pf_index){shape.widest};",
         f"const pf_index beyond = first + threadIdx.x, last = {columns} - 1;",
         "const pf_index column = beyond < last ? beyond : last;",
         *text.length(),
@@ -72,14 +68,13 @@ def write_columns(
 
 def _results_of_warps(text: ReductionText, place: list[str]) -> list[str]:
     """Each warp has the parts of one column: they are put together, and its first thread stores what follows."""
-    lines: list[str] = []
+    size = max(fold.part_dtype.itemsize for fold in text.folds)
+    size = max([size, *[8 for fold in text.folds if fold.finds_an_index]])
+    lines = [f"__shared__ pf_u8 turned[{WARP * (WARP + 1) * size // 8}];"]
     for fold in text.folds:
-        lines += _turned_over(fold)
-    lines += ["__syncthreads();"]
-    for fold in text.folds:
-        lines.append(f"{fold.part} = shared{fold.number}[threadIdx.x][threadIdx.y];")
+        lines += _turned_over(fold.part, c_type(fold.part_dtype))
         if fold.finds_an_index:
-            lines.append(f"{fold.place} = places{fold.number}[threadIdx.x][threadIdx.y];")
+            lines += _turned_over(fold.place, "pf_i8")
         lines += fold.over_lanes()
     text.forget_row_values()
     own = [
@@ -92,15 +87,12 @@ def _results_of_warps(text: ReductionText, place: list[str]) -> list[str]:
     return [*lines, *block("if (threadIdx.x == 0 && first + threadIdx.y <= last)", own)]
 
 
-def _turned_over(fold: DeviceFold) -> list[str]:
-    shared, places = f"shared{fold.number}", f"places{fold.number}"
-    lines = [
-        f"__shared__ {c_type(fold.part_dtype)} {shared}[{WARP}][{WARP + 1}];",
-        f"{shared}[threadIdx.y][threadIdx.x] = {fold.part};",
+def _turned_over(variable: str, kind: str) -> list[str]:
+    """A variable of the thread at (x, y) of the block goes to the thread at (y, x)."""
+    shared = f"(({kind} (*)[{WARP + 1}])turned)"
+    return [
+        "__syncthreads();",
+        f"{shared}[threadIdx.y][threadIdx.x] = {variable};",
+        "__syncthreads();",
+        f"{variable} = {shared}[threadIdx.x][threadIdx.y];",
     ]
-    if fold.finds_an_index:
-        lines += [
-            f"__shared__ pf_i8 {places}[{WARP}][{WARP + 1}];",
-            f"{places}[threadIdx.y][threadIdx.x] = {fold.place};",
-        ]
-    return lines

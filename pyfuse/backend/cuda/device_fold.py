@@ -59,11 +59,6 @@ class DeviceFold(FoldText):
         self.adds_half = self.is_pairwise and self.dtype == HALF
         self.part_dtype = SINGLE if self.adds_half else self.dtype
 
-    @property
-    def bytes_of_part(self) -> int:
-        """Of what a thread has, its place included."""
-        return self.part_dtype.itemsize + 8 * self.finds_an_index
-
     def neutral(self) -> str:
         """What a thread has before its first element."""
         if self.finds_an_index:

@@ -91,7 +91,7 @@ class CudaKernel:
     def _start(self, starts: Sequence[NestStart], packed: bytes, stream: Any = None) -> int:
         for start in starts:
             function = self._functions[start.number]
-            function._launch_kernel((start.blocks, 1, 1), (*start.block, 1), packed + start.geometry, 0, stream)
+            function._launch_kernel(start.blocks, start.block, packed + start.geometry, 0, stream)
         return 0
 
 

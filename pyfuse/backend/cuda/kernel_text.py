@@ -8,6 +8,8 @@ from typing import NamedTuple
 from pyfuse.backend.cpu.step_text import indented
 from pyfuse.backend.cuda.launch_shape import NestShape, threads_of
 
+ROW_BLOCK = "((pf_index)blockIdx.z * gridDim.y + blockIdx.y)"  # as launch_shape.Grid counts them
+
 
 class WrittenNest(NamedTuple):
     """A kernel's text, how it is launched, and the library functions that it calls."""

@@ -14,9 +14,10 @@ from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, ReductionNest, Store, S
 from pyfuse.records import dataclass
 
 THREADS = 256  # of a block: 128 to 512 are alike where a thread has several elements, fewer are slower
-LEAST_NUMBERS = 3  # of a geometry: rows, columns, blocks along the columns
+LEAST_NUMBERS = 2  # of a geometry: rows, columns
 _NARROW_LIMIT = 2**31 - 2**23  # of indices and byte offsets; the rest is for threads beyond the last element
 _MOST_BLOCKS = 2**31 - 1
+_MOST_IN_A_LAYER = 2**16 - 1
 MOST_PARTS = 1024  # blocks that reduce parts: about as many as an H100 runs at a time
 _LONGEST = 2**16  # of the lengths that texts are told apart by
 
@@ -64,11 +65,15 @@ class CudaSource(KernelSource):
 
 
 class Grid(NamedTuple):
-    """Blocks, threads of one along columns and rows, and the numbers that the text reads first."""
+    """Blocks, threads of one along columns and rows, and the numbers that the text reads first.
 
-    blocks: int
-    block: tuple[int, int]
-    numbers: tuple[int, int, int]
+    Where rows have blocks of their own, they are counted along the second dimension of the grid, which has a limit, and
+    then along the third.
+    """
+
+    blocks: tuple[int, int, int]
+    block: tuple[int, int, int]
+    numbers: tuple[int, int]
 
 
 def threads_of(shape: NestShape) -> int:
@@ -87,33 +92,32 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
     Raises:
         OverflowError: a device cannot start so many blocks.
     """
-    width, height, column_blocks = shape.widest, shape.height, 1
+    width, height, row_blocks = shape.widest, shape.height, 1
     match shape.walk:
         case Walk.MAP:
             width = min(width, _power_of_two(-(-columns // shape.per_thread)))
             height = min(THREADS // width, _power_of_two(rows))
-            column_blocks = -(-columns // (width * shape.per_thread))
-            blocks = column_blocks * -(-rows // height)
+            blocks, row_blocks = -(-columns // (width * shape.per_thread)), -(-rows // height)
         case Walk.ROWS:
             blocks = -(-rows // height)
         case Walk.COLUMNS:
-            column_blocks = -(-columns // width)
-            blocks = rows * column_blocks
+            blocks, row_blocks = -(-columns // width), rows
         case Walk.PARTS:
             blocks = part_count(shape, elements)
         case Walk.WHOLE:
             rows, blocks = part_count(shape, elements), 1
-    if blocks > _MOST_BLOCKS:
-        raise OverflowError(f"{blocks} blocks of threads")
-    return Grid(blocks, (width, height), (rows, columns, column_blocks))
+    layers = -(-row_blocks // _MOST_IN_A_LAYER)
+    if blocks > _MOST_BLOCKS or layers > _MOST_IN_A_LAYER:
+        raise OverflowError(f"{blocks * row_blocks} blocks of threads")
+    return Grid((blocks, min(row_blocks, _MOST_IN_A_LAYER), layers), (width, height, 1), (rows, columns))
 
 
 class NestStart(NamedTuple):
     """One launch of a nest: its number, its threads, and its geometry as bytes."""
 
     number: int
-    blocks: int
-    block: tuple[int, int]
+    blocks: tuple[int, int, int]
+    block: tuple[int, int, int]
     geometry: bytes
 
 
@@ -140,7 +144,7 @@ def nest_starts(source: CudaSource, nests: Sequence[NestLaunch]) -> list[NestSta
 
 
 def number_count(nest: Nest | ReductionNest, layout: NestLayout) -> int:
-    """Of a nest's geometry: rows, columns and column blocks, then as ``launch.nest_launches`` has it."""
+    """Of a nest's geometry: rows and columns, then as ``launch.nest_launches`` has it."""
     operands: list[Store | Load] = [*nest.stores, *nest.loads]
     starts = sum(bool(operand.offsets) for operand in operands)
     if isinstance(nest, Nest):

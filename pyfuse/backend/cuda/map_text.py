@@ -14,7 +14,7 @@ from pyfuse.array_layout import BROADCAST, STRIDED, NestLayout
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import indented
 from pyfuse.backend.cuda.device_steps import DeviceSteps
-from pyfuse.backend.cuda.kernel_text import WrittenNest, finished_kernel
+from pyfuse.backend.cuda.kernel_text import ROW_BLOCK, WrittenNest, finished_kernel
 from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape
 from pyfuse.graph.loop_plan import ApplyStep, Load, LoadStep, Nest, Store
 from pyfuse.graph.ops import Cost, by_name
@@ -119,11 +119,9 @@ def _place(layout: NestLayout, shape: NestShape) -> list[str]:
     if layout.outer_rank == 0:
         return [*lines, f"const pf_index first = blockIdx.x * {step} + threadIdx.x;"]
     lines += [
-        "const unsigned row_block = blockIdx.x / (unsigned)geometry.at[2];",
-        "const unsigned column_block = blockIdx.x - row_block * (unsigned)geometry.at[2];",
-        "const pf_index row = row_block * (pf_index)blockDim.y + threadIdx.y;",
+        f"const pf_index row = {ROW_BLOCK} * blockDim.y + threadIdx.y;",
         "if (row >= geometry.at[0]) return;",
-        f"const pf_index first = column_block * {step} + threadIdx.x;",
+        f"const pf_index first = blockIdx.x * {step} + threadIdx.x;",
     ]
     if layout.outer_rank == 1:
         return [*lines, "const pf_index x0 = row;"]

@@ -69,16 +69,16 @@ def transposed(np: Any, a: Any, b: Any) -> Any:
 
 
 def sum_of_squares(np: Any, a: Any, b: Any) -> Any:
-    return ((a - b) * (a - b)).sum()
+    return np.sum((a - b) * (a - b))
 
 
 def softmax(np: Any, x: Any) -> Any:
-    raised = np.exp(x - x.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    raised = np.exp(x - np.max(x, axis=1, keepdims=True))
+    return raised / np.sum(raised, axis=1, keepdims=True)
 
 
 def column_sums(np: Any, a: Any, b: Any) -> Any:
-    return ((a - b) * (a - b)).sum(axis=0)
+    return np.sum((a - b) * (a - b), axis=0)
 
 
 class Case(NamedTuple):
@@ -120,14 +120,15 @@ def plain(function: Callable[..., Any]) -> Callable[..., Any]:
 def systems(cupy: Any, torch: Any, case: Case) -> dict[str, tuple[Callable[..., Any], bool]]:
     """Each system's function, and whether it takes tensors."""
     found: dict[str, tuple[Callable[..., Any], bool]] = {"pyfuse": (pyfuse.fuse(plain(case.function)), False)}
-    if torch is not None:
-        function = case.function
-        spelled = _TorchNames(torch)
-        found["torch.compile"] = (torch.compile(lambda *arrays: function(spelled, *arrays), dynamic=False), True)
-    names = ", ".join(f"a{place}" for place in range(len(case.shapes)))  # cupy.fuse wants them written out
-    namespace: dict[str, Any] = {"function": case.function, "cupy": cupy}
-    exec(f"def fused({names}):\n    return function(cupy, {names})\n", namespace)
+    names = ", ".join(f"a{place}" for place in range(len(case.shapes)))  # these want arguments written out
+    namespace: dict[str, Any] = {"function": case.function, "library": cupy}
+    exec(f"def fused({names}):\n    return function(library, {names})\n", namespace)
     found["cupy.fuse"] = (cupy.fuse(namespace["fused"]), False)
+    if torch is not None:
+        torch._dynamo.reset()  # each case is compiled for itself
+        namespace = {"function": case.function, "library": _TorchNames(torch)}
+        exec(f"def compiled({names}):\n    return function(library, {names})\n", namespace)
+        found["torch.compile"] = (torch.compile(namespace["compiled"], dynamic=False), True)
     return found
 
 
@@ -136,6 +137,13 @@ class _TorchNames:
 
     def __init__(self, torch: Any) -> None:
         self.exp, self.log, self.tanh, self.sqrt, self.abs = torch.exp, torch.log, torch.tanh, torch.sqrt, torch.abs
+        self._torch = torch
+
+    def max(self, x: Any, axis: int, keepdims: bool) -> Any:
+        return self._torch.amax(x, axis, keepdim=keepdims)
+
+    def sum(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+        return self._torch.sum(x) if axis is None else self._torch.sum(x, axis, keepdim=keepdims)
 
 
 def interval(cupy: Any, call: Callable[[int], Any]) -> float:

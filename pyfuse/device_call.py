@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.backend.cuda import kernel as devices
-from pyfuse.backend.cuda.array_kinds import ArrayKind, Facts
+from pyfuse.backend.cuda.array_kinds import CURRENT, ArrayKind, Facts, kind_of
 from pyfuse.backend.cuda.backend import load
 from pyfuse.backend.cuda.codegen import write
 from pyfuse.backend.cuda.kernel import CudaDevice
@@ -31,11 +31,11 @@ from pyfuse.graph.reduction_forms import dense_strides
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.launch import Launch, NewArray, built_result, make_launch
 from pyfuse.prepared_function import PreparedFunction
+from pyfuse.quick_device_call import DEFAULT_STREAMS, QuickCall, quick_call, quick_form
 from pyfuse.records import dataclass
 from pyfuse.runner import Check, does_not_fit, make_runner
 
 MOST_FORMS = 1024  # remembered; then all are forgotten
-_DEFAULT_STREAMS = (0, 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,6 +79,7 @@ class DeviceCalls:
         self._dump = dump
         self._cache = KernelCache()
         self._launches: dict[Any, list[DeviceLaunch]] = {}
+        self._quick: dict[Any, QuickCall | None] = {}  # None: calls of a form that go the long way
         self._lock = threading.Lock()
 
     def run(self, arguments: Sequence[Any]) -> tuple[Any, int]:
@@ -87,9 +88,26 @@ class DeviceCalls:
         Raises:
             CannotFuse: the call is not fused; the original runs.
         """
+        form = quick_form(arguments)
+        quick = self._quick.get(form.key) if form is not None else None
+        if quick is not None and form is not None and (quick.holds is None or quick.holds(arguments)):
+            result = quick.run(arguments, form.addresses)
+            if result is not None:
+                return result, 0
         found, call, given, stand_ins = self.find(arguments)
+        if form is not None and form.key not in self._quick:
+            self._remember_quick(form.key, found, arguments)
         with found.device.active():
             return _started(found, call, given, stand_ins), 0
+
+    def _remember_quick(self, key: Any, found: DeviceLaunch, arguments: Sequence[Any]) -> None:
+        made = quick_call(found.launch, found.device, found.holds, arguments, found.buffers, is_plain=found.is_plain)
+        if any(kind.context == CURRENT for kind in map(kind_of, arguments) if kind is not None):
+            made = None  # another context may be current at the next call
+        with self._lock:
+            if len(self._quick) >= MOST_FORMS:
+                self._quick = {}
+            self._quick[key] = made
 
     def find(self, arguments: Sequence[Any]) -> tuple[DeviceLaunch, DeviceArguments, list[Any], list[np.ndarray]]:
         """The launch of a call, made if there is none; the arguments, seen, and with stand-ins; the stand-ins.
@@ -260,7 +278,7 @@ def _launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes) -> None
     start: Any = found.launch.prepared.start
     number = found.device.ordinal
     kinds = {id(array.kind): array.kind for array in call.arrays}.values()
-    waiting = [kind for kind in kinds if kind.stream(number) not in _DEFAULT_STREAMS]
+    waiting = [kind for kind in kinds if kind.stream(number) not in DEFAULT_STREAMS]
     try:
         if not waiting:
             start(packed)

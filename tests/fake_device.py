@@ -144,8 +144,17 @@ class FakeDevice:
     @contextmanager
     def active(self) -> Iterator[None]:
         self.is_active = True
-        yield
-        self.is_active = False
+        try:
+            yield
+        finally:
+            self.is_active = False
+
+    def run(self, start: Any, packed: bytes) -> None:
+        with self.active():
+            try:
+                start(packed)
+            except RuntimeError as error:
+                raise refuse(Code.DEVICE, "the kernel could not be started") from error
 
     def launch_error(self, error: Exception) -> CannotFuse | None:
         return refuse(Code.DEVICE, "the kernel could not be started") if error is self.problem else None

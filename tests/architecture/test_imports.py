@@ -20,6 +20,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "prepared_function",
         "device_arguments",
         "device_call",
+        "quick_device_call",
         "compiler",
         "kernel_cache",
         "fallback",

@@ -112,8 +112,12 @@ class _Cupy:
 
     def empty(self, form: Facts, like: Any) -> tuple[Any, int]:
         cupy = sys.modules["cupy"]
-        with cupy.cuda.Device(like.data.device_id):
+        number = like.data.device_id
+        if cupy.cuda.device.get_device_id() == number:
             made = cupy.ndarray(form.shape, form.dtype)
+        else:
+            with cupy.cuda.Device(number):
+                made = cupy.ndarray(form.shape, form.dtype)
         if made.strides != form.strides and made.size:
             made = cupy.ndarray(form.shape, form.dtype, memptr=made.data, strides=form.strides)
         return made, made.data.ptr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any
@@ -41,6 +41,16 @@ class CudaDevice:
         finally:
             self._driver.Context.pop()
 
+    def run(self, start: Callable[[bytes], int], packed: bytes) -> None:
+        """Start a kernel on the default stream, under the context. Raises CannotFuse where that fails."""
+        self._context.push()
+        try:
+            start(packed)
+        except self._driver.Error as error:
+            raise _not_started(error) from error
+        finally:
+            self._driver.Context.pop()
+
     @cached_property
     def own_stream(self) -> Any:
         """A stream for work that is ordered against another library's by events; the default stream waits for it."""
@@ -59,7 +69,11 @@ class CudaDevice:
         """The refusal for an error of the driver, or None for another error."""
         if not isinstance(error, self._driver.Error):
             return None
-        return refuse(Code.DEVICE, "the kernel could not be started on the device", notes=(str(error),))
+        return _not_started(error)
+
+
+def _not_started(error: Exception) -> CannotFuse:
+    return refuse(Code.DEVICE, "the kernel could not be started on the device", notes=(str(error),))
 
 
 class CudaKernel:

@@ -125,7 +125,7 @@ def systems(cupy: Any, torch: Any, case: Case) -> dict[str, tuple[Callable[..., 
     exec(f"def fused({names}):\n    return function(library, {names})\n", namespace)
     found["cupy.fuse"] = (cupy.fuse(namespace["fused"]), False)
     if torch is not None:
-        torch._dynamo.reset()  # each case is compiled for itself
+        importlib.import_module("torch._dynamo").reset()  # each case is compiled for itself
         namespace = {"function": case.function, "library": _TorchNames(torch)}
         exec(f"def compiled({names}):\n    return function(library, {names})\n", namespace)
         found["torch.compile"] = (torch.compile(namespace["compiled"], dynamic=False), True)

@@ -98,7 +98,7 @@ def functions_of_floats(x: Any) -> Any:
     return (
         np.exp(x), np.exp2(x), np.expm1(x), np.log(size), np.log2(size), np.log10(size), np.log1p(size), np.sin(x),
         np.cos(x), np.tan(x), np.tanh(x), np.sinh(x), np.cosh(x), np.arctan(x), np.arcsinh(x), np.sqrt(size),
-        np.cbrt(x), np.arctan2(x, size), np.hypot(x, size), x ** 1.3,
+        np.cbrt(x), np.arctan2(x, size), np.hypot(x, size), x**1.5,
     )  # fmt: skip
 
 

@@ -304,6 +304,7 @@ class Tracer(Lifter):
     def reshape(self, array: ArrayValue, extents: Sequence[HostValue]) -> ArrayValue:
         """A view of a value that the kernel computes, in C order, under other extents of the same product."""
         dims = tuple(self.dim(extent) for extent in extents)
+        array.is_reshaped = array.is_reshaped or self.rank(array) > 1
         return ArrayValue(node=-1, base=array, reshaped=Reshaped(extents=tuple(extents), dims=dims))
 
     def assemble(
@@ -358,6 +359,8 @@ class Tracer(Lifter):
             )
         if target.base is not None or target.is_scalar:
             raise refuse(Code.UNSUPPORTED_OPERATION, "a store goes through a view of an array", self.span)
+        if target.is_reshaped:
+            raise refuse(Code.UNSUPPORTED_OPERATION, "a store may change a reshape that was made before", self.span)
         if not np.can_cast(self.dtype(value), self.dtype(target), casting):  # type: ignore[arg-type]
             raise refuse(Code.NUMPY_RAISES, "an in-place result cannot be cast: NumPy raises its own error", self.span)
         node, is_complex = self.node(value), self.dtype(value).kind == "c"

@@ -16,6 +16,7 @@ Names = frozenset[str]
 _INNER_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef | ast.GeneratorExp
 _LOOP = ast.For | ast.AsyncFor | ast.While
 _TRY = (ast.Try, getattr(ast, "TryStar", ast.Try))
+_KNOWN_MANAGERS = frozenset({"errstate", "printoptions", "catch_warnings"})  # of NumPy and the standard library
 NOTHING: Names = frozenset()
 
 
@@ -121,7 +122,8 @@ def _after(statement: ast.stmt, known: Names, record: dict[int, Names]) -> Names
         case ast.With() | ast.AsyncWith():
             bound = use_of([item.optional_vars for item in statement.items if item.optional_vars is not None]).writes
             end = _assign(statement.body, known | bound, record)
-            return end if end is not None else known | bound  # it may swallow an exception
+            kept = (known | bound) - _deleted(statement)
+            return kept if _may_swallow(statement) or end is None else end
         case ast.Match():
             kept = known - _deleted(statement)
             for case in statement.cases:
@@ -148,6 +150,15 @@ def _after_try(statement: ast.Try, known: Names, record: dict[int, Names]) -> Na
     if not reached or final is None:
         return None
     return frozenset.intersection(*reached) | final
+
+
+def _may_swallow(statement: ast.With | ast.AsyncWith) -> bool:
+    """Whether exceptions in a ``with`` may end there: what was to be assigned then has no value."""
+    calls = [item.context_expr for item in statement.items]
+    return not all(
+        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in _KNOWN_MANAGERS
+        for call in calls
+    )
 
 
 def _sure_writes(node: ast.AST) -> Names:

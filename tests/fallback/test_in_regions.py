@@ -115,7 +115,7 @@ def several(a: Any) -> Any:
     b = opaque(b)
     c = b * 2.0 - a
     c = opaque(c)
-    d = c * c + b
+    d = e = c * c + b
     with scaled(2.0) as factor:
         e = d * factor + a
     try:

@@ -225,7 +225,8 @@ def assigned_at_the_end(body: str) -> set[str]:
         ("try:\n    b = 1\nexcept E:\n    pass", set()),
         ("try:\n    b = 1\nexcept E:\n    raise\nelse:\n    c = 2", {"b", "c"}),
         ("try:\n    b = 1\nfinally:\n    c = 1", {"b", "c"}),
-        ("with a as b:\n    c = 1", {"b", "c"}),
+        ("with a as b:\n    c = 1", {"b"}),
+        ("with np.errstate() as b:\n    c = 1", {"b", "c"}),
         ("e = 1\ntry:\n    pass\nexcept E as e:\n    pass", set()),
     ],
 )

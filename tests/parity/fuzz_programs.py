@@ -107,7 +107,8 @@ class Writer:
         return lines
 
     def _nested(self, depth: int, *, in_loop: bool) -> list[str]:
-        return [f"    {line}" for line in self._block(self._chance.randint(1, 3), depth + 1, in_loop=in_loop)]
+        lines = self._block(self._chance.randint(1, 3), depth + 1, in_loop=in_loop)
+        return [f"    {line}" for line in lines or ["pass"]]
 
     def _array(self) -> str:
         if self._chance.random() < 0.02:

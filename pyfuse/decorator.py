@@ -10,9 +10,9 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from pyfuse import explain as explanations
-from pyfuse.backend.cpu.dispatch import Dispatcher
 from pyfuse.errors import CannotFuse, FuseError
 from pyfuse.executor import CacheInfo, Executor
+from pyfuse.fused_call import FusedCall
 from pyfuse.source import attach_source, source_block
 
 P = ParamSpec("P")
@@ -20,7 +20,7 @@ Q = ParamSpec("Q")
 R = TypeVar("R", covariant=True)
 
 
-class FusedFunction(Dispatcher, Generic[P, R]):
+class FusedFunction(FusedCall, Generic[P, R]):
     """A function whose array expressions run as one kernel; made by ``fuse``.
 
     It is called like the original, which stays reachable as ``__wrapped__``; it binds to instances like a function.
@@ -29,7 +29,6 @@ class FusedFunction(Dispatcher, Generic[P, R]):
     __pyfuse_fused__ = True
     __name__: str
     __qualname__: str
-    _executor: Executor
 
     def __init__(self, function: Callable[P, R], *, strict: bool = False) -> None:
         self.__name__ = self.__qualname__ = type(function).__name__  # of a callable that has no name of its own
@@ -42,18 +41,6 @@ class FusedFunction(Dispatcher, Generic[P, R]):
     if TYPE_CHECKING:
 
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
-
-    def _call_in_python(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What the extension calls for what it does not know; without it, ``PythonDispatcher`` does the same."""
-        return self._executor.call(args, kwargs)
-
-    def _report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What the extension calls where NumPy is to report floating-point errors."""
-        return self._executor.report(args, kwargs)
-
-    def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any], refusal: CannotFuse) -> Any:
-        """What the extension calls where a number of the call or its result cannot be computed."""
-        return self._executor.refuse(args, kwargs, refusal)
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> FusedFunction[P, R]: ...

@@ -53,6 +53,7 @@ class Diagnostic:
         label: a few words under the caret.
         notes: further facts.
         hints: what to write or install instead.
+        statements: lines and columns, in the function's own tree, of the statements that are to blame.
     """
 
     code: Code
@@ -61,6 +62,7 @@ class Diagnostic:
     label: str = ""
     notes: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    statements: tuple[tuple[int, int], ...] = ()
 
     def draw(self) -> str:
         """The diagnostic as text of one or more lines, without a trailing newline."""

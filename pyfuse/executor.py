@@ -20,17 +20,19 @@ from pyfuse.config import Config
 from pyfuse.debug import Dump
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
-from pyfuse.fallback import Fallback, mistakes_as_reasons
+from pyfuse.fallback import NUMPYS_OWN, Fallback, mistakes_as_reasons
 from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.known_launch import known_launch
 from pyfuse.launch import Launch, make_launch, must_report
 from pyfuse.prepared_function import PreparedFunction, prepare
+from pyfuse.region_drivers import RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.verification import verify
 
 if TYPE_CHECKING:
     from pyfuse.device_call import DeviceCalls
+    from pyfuse.region_driver import RegionDriver
 
 # Exact forms remembered for each function, and of those the ones that differ only in guarded values or in arrays that
 # are no arguments, which are tried one after the other. Beyond either, all are forgotten and found again.
@@ -57,7 +59,7 @@ class CacheInfo(NamedTuple):
         misses: specialisations attempted.
         maxsize: most signatures kept.
         currsize: kernels kept, one for each signature, set of guarded values and layout.
-        kernels: kernels loaded since the start or the last clear.
+        kernels: kernels loaded since the start or the last clear, those of regions included.
         fused_calls: calls answered by kernels.
         partly_fused_calls: calls of which some statements ran as Python.
         fallback_calls: calls answered by the original.
@@ -76,18 +78,27 @@ class CacheInfo(NamedTuple):
 class Executor:
     """The call path of one fused function; may be used by many threads."""
 
-    def __init__(self, function: Callable[..., Any], *, strict: bool, overrides: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        strict: bool,
+        overrides: dict[str, Any],
+        region: RegionPlace | None = None,
+    ) -> None:
         self._function = function
-        self._overrides = overrides
+        self._region = region
+        self.overrides = overrides
         self._prepared: PreparedFunction | None = None
         self._cache = KernelCache()
         self._runners: dict[Any, list[Runner]] = {}
         self._runner_count = 0
         self._device_calls: DeviceCalls | None = None
-        self.fallback = Fallback(function, strict=strict)
+        self.fallback = Fallback(function, strict=strict, is_quiet=region is not None)
+        self.drivers = RegionDrivers(self, region)
         self._lock = threading.Lock()
         self.table = dispatch.launch_table(function) if not overrides else None  # calls that the extension answers
-        self._misses = self._kernels = self._fused = 0
+        self._misses = self._kernels = self._fused = self._partly_fused = 0
         self._dumps = itertools.count()
 
     # --- the hot path ---------------------------------------------------------------------------------------------
@@ -95,7 +106,7 @@ class Executor:
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The function's result."""
         config = settings.current_at_call()
-        if self._overrides:
+        if self.overrides:
             config = self.config(config)
         if config.disable:
             return self.fallback.run(args, kwargs, _DISABLED, self.config())
@@ -103,13 +114,13 @@ class Executor:
         binder = prepared.binder
         if binder is None:
             assert prepared.refusal is not None
-            return self.fallback.run(args, kwargs, prepared.refusal, self.config())
+            return self._answer(args, kwargs, prepared.refusal)
         if self._function.__code__ is not prepared.code:
             self.clear()
             return self.call(args, kwargs)
         arguments = args if not kwargs and len(args) == binder.plain_count else binder.bind(args, kwargs)
         if arguments is None:
-            return self.fallback.run(args, kwargs, _BAD_CALL, self.config())
+            return self._answer(args, kwargs, _BAD_CALL)
         try:
             key = (config.num_threads, *exact_key(arguments))
             for runner in self._runners.get(key, ()):
@@ -117,27 +128,52 @@ class Executor:
                     break
             else:
                 runner = self._find_runner(key, arguments)
-            result, status = runner.run(arguments)
+            outcome = runner.run(arguments) if runner.reason is None else None
         except CannotFuse as refusal:
             reason = refusal.diagnostic
         else:
+            if outcome is None:
+                assert runner.reason is not None
+                return self._answer(args, kwargs, runner.reason)
+            result, status = outcome
             if not status or not must_report(status, runner.replay_bits):
                 self._fused += 1
                 if runner.known is not None:
                     self._remember_known(key, runner)
-                if config.verify:
+                if config.verify and runner.launch is not None:  # NumPy does not compute on a device's arrays
                     verify(result, self._function(*args, **kwargs))
                 return result
             reason = _REPORT
-        return self.fallback.run(args, kwargs, reason, self.config())
+        return self._answer(args, kwargs, reason)
 
     def report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The original's result, where the extension has met floating-point errors that NumPy reports."""
-        return self.fallback.run(args, kwargs, _REPORT, self.config())
+        return self._answer(args, kwargs, _REPORT)
 
     def refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any], refusal: CannotFuse) -> Any:
         """The original's result, where a part of a call that the extension leaves to Python has refused it."""
-        return self.fallback.run(args, kwargs, refusal.diagnostic, self.config())
+        return self._answer(args, kwargs, refusal.diagnostic)
+
+    # --- what does not fuse as a whole ----------------------------------------------------------------------------
+
+    def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any], reason: Diagnostic) -> Any:
+        """The result where the function does not fuse as a whole: in regions if that helps, or the original's."""
+        try:
+            driver = self.drivers.find(reason, args, kwargs)
+        except CannotFuse as mistake:
+            driver, reason = None, mistake.diagnostic
+        if driver is not None:
+            self._partly_fused += 1
+            self.fallback.count_partial(reason)
+            return driver.run(args, kwargs)
+        if self._region is not None and reason.code not in NUMPYS_OWN:
+            self._region.owner.give_up_soon(self._region.number, self._fused_calls() + self._partly_fused)
+        return self.fallback.run(args, kwargs, reason, self.config())
+
+    def move_region(self, owner: RegionDriver, number: int) -> None:
+        """Of a region: another driver calls it now."""
+        assert self._region is not None
+        self._region = self.drivers.region = self._region._replace(owner=owner, number=number)
 
     # --- what happens once ----------------------------------------------------------------------------------------
 
@@ -145,13 +181,13 @@ class Executor:
         """The function, read and parsed."""
         with self._lock:
             if self._prepared is None:
-                self._prepared = prepare(self._function)
+                self._prepared = prepare(self._function) if self._region is None else self._region.prepared
             return self._prepared
 
     def config(self, base: Config | None = None) -> Config:
         """The settings in force, with this function's own on top."""
         base = base if base is not None else settings.current()
-        return replace(base, **self._overrides) if self._overrides else base
+        return replace(base, **self.overrides) if self.overrides else base
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """A call's value of each parameter.
@@ -179,7 +215,7 @@ class Executor:
         prepared = self.prepared()
 
         def make() -> Specialization:
-            dump = self._dump(config)
+            dump = self.dump_for(config)
             with mistakes_as_reasons():
                 assert prepared.source is not None
                 dump("driver", partial(driver_text, prepared.source))
@@ -207,7 +243,7 @@ class Executor:
         try:
             with mistakes_as_reasons():
                 loaded, is_new = load_kernel(
-                    specialization, geometry.forms, geometry.layouts, config, self._dump(config)
+                    specialization, geometry.forms, geometry.layouts, config, self.dump_for(config)
                 )
         except CannotFuse as refusal:
             self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
@@ -261,7 +297,7 @@ class Executor:
         prepared = self.prepared()
         with self._lock:
             if self._device_calls is None:
-                self._device_calls = DeviceCalls(prepared, self.config, self._dump)
+                self._device_calls = DeviceCalls(prepared, self.config, self.dump_for)
             return self._device_calls
 
     def _remember_known(self, key: Any, runner: Runner) -> None:
@@ -287,7 +323,8 @@ class Executor:
         if self.table is not None:
             self.table.forget()
 
-    def _dump(self, config: Config) -> Dump:
+    def dump_for(self, config: Config) -> Dump:
+        """Where the stages of the next specialisation are written."""
         name = getattr(self._function, "__qualname__", "function")
         return Dump(config, name, next(self._dumps) if config.debug or config.dump_dir else 0)
 
@@ -296,20 +333,25 @@ class Executor:
     def info(self) -> CacheInfo:
         """The counters now."""
         specializations = [entry for entry in self._cache.entries() if isinstance(entry, Specialization)]
-        fused = self._fused + (self.table.fused if self.table is not None else 0)
+        fused = self._fused_calls()
+        regions = [region.info() for region in self.drivers.regions()]
         device = self._device_calls
         specializations += device.entries() if device is not None else []
         kernels = self._kernels + (device.kernels if device is not None else 0)
+        misses = self._misses + (device.misses if device is not None else 0)
         return CacheInfo(
             hits=max(0, fused - kernels),
-            misses=self._misses + (device.misses if device is not None else 0),
+            misses=misses + sum(region.misses for region in regions),
             maxsize=self.config().max_kernels,
-            currsize=sum(len(entry.kernels) for entry in specializations),
-            kernels=kernels,
+            currsize=sum(len(entry.kernels) for entry in specializations) + sum(region.currsize for region in regions),
+            kernels=kernels + sum(region.kernels for region in regions),
             fused_calls=fused,
-            partly_fused_calls=0,
+            partly_fused_calls=self._partly_fused,
             fallback_calls=self.fallback.count,
         )
+
+    def _fused_calls(self) -> int:
+        return self._fused + (self.table.fused if self.table is not None else 0)
 
     def clear(self) -> None:
         """Forget every specialisation and counter."""
@@ -319,7 +361,8 @@ class Executor:
             self._device_calls = None
             self.fallback.clear()
             self._prepared = None
-            self._misses = self._kernels = self._fused = 0
+            self.drivers.clear()
+            self._misses = self._kernels = self._fused = self._partly_fused = 0
             if self.table is not None:
                 self.table.fused = 0
 

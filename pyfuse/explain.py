@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyfuse.backend.interface import KernelSource
 from pyfuse.call_geometry import call_geometry
 from pyfuse.call_signature import signature_text
 from pyfuse.compiler import Specialization, write_source
 from pyfuse.config import Config
+from pyfuse.diagnostics import Diagnostic
 from pyfuse.errors import CannotFuse
 from pyfuse.executor import Executor, evaluate_inputs
 from pyfuse.graph.loop_plan import LoopPlan, plan_text
 from pyfuse.graph.text import graph_text
+
+if TYPE_CHECKING:
+    from pyfuse.region_driver import RegionDriver
 
 
 def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -30,6 +34,9 @@ def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[s
     try:
         specialization, plan, source = _stages(executor, arguments, executor.config())
     except CannotFuse as refusal:
+        driver = executor.drivers.preview(refusal.diagnostic, args, kwargs)
+        if driver is not None:
+            return _in_regions(name, refusal.diagnostic, driver)
         return f"{name} runs as ordinary Python for these arguments.\n\n{refusal.diagnostic.draw()}\n"
     return _explanation(name, prepared.binder.names, arguments, specialization, plan, source)
 
@@ -76,13 +83,39 @@ def _explanation(
     )
 
 
+def _in_regions(name: str, reason: Diagnostic, driver: RegionDriver) -> str:
+    count = len(driver.regions)
+    return (
+        f"{name} is fused in part for these arguments: {count} region{'s' if count > 1 else ''}; what stands between"
+        f" them runs as ordinary Python.\n\n{reason.draw()}\n\nDriver\n{driver.text}\nRegions\n{_region_lines(driver)}"
+    )
+
+
+def _region_lines(driver: RegionDriver) -> str:
+    """What became of each region so far, a line each, and the last reason why one runs as Python."""
+    lines = []
+    for number, region in enumerate(driver.regions):
+        lines.append(f"  {region.name}, {driver.lines_of(number)}")
+        if driver.fused:
+            executor = driver.fused[number].executor
+            info, last = executor.info(), executor.fallback.last
+            lines[-1] += f": {info.fused_calls} fused calls, {info.fallback_calls} as ordinary Python"
+            if last is not None:
+                lines += [f"    {line}" for line in last.draw().splitlines()]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _summary(executor: Executor, name: str) -> str:
     info = executor.info()
+    partly = f" {info.partly_fused_calls} in part," if info.partly_fused_calls else ""
     lines = [
-        f"{name}: {info.fused_calls} fused calls, {info.fallback_calls} as ordinary Python, {info.kernels} kernels."
+        f"{name}: {info.fused_calls} fused calls,{partly} {info.fallback_calls} as ordinary Python,"
+        f" {info.kernels} kernels."
     ]
     lines += [f"  {code}: {count}" for code, count in sorted(executor.fallback.reasons().items())]
     if executor.fallback.last is not None:
         lines += ["", "The last reason:", executor.fallback.last.draw()]
+    for driver in executor.drivers.all():
+        lines += ["", "In regions:", driver.text, _region_lines(driver).rstrip()]
     lines += ["", f"{name}.explain(*arguments) shows what would happen to a call."]
     return "\n".join(lines) + "\n"

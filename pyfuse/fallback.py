@@ -30,7 +30,7 @@ NUMPYS_OWN = frozenset(
 
 
 _MOST_REMEMBERED = 256  # diagnostics already said; their texts may hold values, which never end
-_CALLER = 5  # frames from ``note`` up to the line that calls the fused function
+_CALLER = 7  # frames from ``say`` up to the line that calls the fused function
 
 
 class PyfuseFallbackWarning(UserWarning):
@@ -82,11 +82,13 @@ def _add_reason(error: Exception, reason: Diagnostic, arguments: tuple[Any, ...]
 class Fallback:
     """One function's fallbacks: how often each reason occurred, and the last diagnostic of each."""
 
-    def __init__(self, function: Callable[..., Any], *, strict: bool) -> None:
+    def __init__(self, function: Callable[..., Any], *, strict: bool, is_quiet: bool = False) -> None:
         self._function = function
         self._strict = strict
+        self._is_quiet = is_quiet  # of a region: what runs as Python there was said of the whole function
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._partial: Counter[str] = Counter()
         self._warned: set[Diagnostic] = set()
         self.last: Diagnostic | None = None
 
@@ -108,6 +110,11 @@ class Fallback:
         with self._lock:
             self._counts[reason.code.value] += 1
             self.last = reason
+        self.say(reason, config)
+
+    def say(self, reason: Diagnostic, config: Config) -> None:
+        """Warn of a reason or raise it, as the settings ask. Raises as ``run``."""
+        with self._lock:
             is_new = reason not in self._warned and len(self._warned) < _MOST_REMEMBERED
             if is_new:
                 self._warned.add(reason)
@@ -115,10 +122,22 @@ class Fallback:
             print(reason.draw(), file=sys.stderr)
         if reason.code in NUMPYS_OWN:
             return
+        if self._is_quiet and reason.code is not Code.INTERNAL_ERROR:
+            return
         if self._strict or config.fallback == "raise":
             raise FuseError(reason)
         if is_new and (config.fallback == "warn" or reason.code is Code.INTERNAL_ERROR):
             warnings.warn(reason.draw(), PyfuseFallbackWarning, stacklevel=_CALLER)
+
+    def count_partial(self, reason: Diagnostic) -> None:
+        """Count a call of which some statements ran as Python, for a reason that was noted before."""
+        self._partial[reason.code.value] += 1
+        self.last = reason
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a failure to fuse is an error."""
+        return self._strict
 
     @property
     def count(self) -> int:
@@ -126,13 +145,14 @@ class Fallback:
         return sum(self._counts.values())
 
     def reasons(self) -> dict[str, int]:
-        """How often each reason occurred, by code."""
+        """How often each reason occurred, by code; it kept the whole function from being fused, or some statements."""
         with self._lock:
-            return dict(self._counts)
+            return dict(self._counts + self._partial)
 
     def clear(self) -> None:
         """Forget the counts."""
         with self._lock:
             self._counts.clear()
+            self._partial.clear()
             self._warned.clear()
             self.last = None

@@ -36,6 +36,7 @@ class Runner:
         replay_bits: as in ``Launch``.
         launch: what runs; it owns the memory that ``run`` passes to the kernel. None where ``run`` only refuses.
         known: the same for the compiled dispatcher, where it can run such calls.
+        reason: why such calls do not fuse; ``run`` is not called then.
     """
 
     holds: Check | None
@@ -43,15 +44,17 @@ class Runner:
     replay_bits: int
     launch: Launch | None
     known: KnownLaunch | None = None
+    reason: Diagnostic | None = None
 
 
 def make_refusing_runner(diagnostic: Diagnostic, guards: Sequence[Guard]) -> Runner:
-    """A runner of calls that are known not to fuse: its ``run`` raises CannotFuse while the guards hold."""
+    """A runner of calls that are known not to fuse while the guards hold."""
 
     def run(_: Arguments) -> tuple[Any, int]:
         raise CannotFuse(diagnostic)
 
-    return Runner(holds=_all_hold(_guard_checks(guards)) if guards else None, run=run, replay_bits=0, launch=None)
+    holds = _all_hold(_guard_checks(guards)) if guards else None
+    return Runner(holds=holds, run=run, replay_bits=0, launch=None, reason=diagnostic)
 
 
 def make_runner(launch: Launch, address: Address, arguments: Arguments) -> Runner:

@@ -103,6 +103,10 @@ def argmax_rows(x: Array) -> Any:
     return np.argmax(x, axis=1)
 
 
+def argmax_columns(x: Array) -> Any:
+    return np.argmax(x, axis=0)
+
+
 def running_sum(x: Array) -> Any:
     doubled = x + x
     return np.cumsum(doubled)
@@ -146,6 +150,7 @@ PROGRAMS: dict[str, Program] = {
         Program(column_statistics, (_array("f8", 30, 50),)),
         Program(full_sum_of_squares, (_array("f4", 30, 50),)),
         Program(argmax_rows, (_array("f8", 3, 50),)),
+        Program(argmax_columns, (_array("f8", 50, 3),)),
         Program(running_sum, (_array("f8", 50),)),
         Program(joined_pieces, (_array("f8", 5), _array("f8", 7))),
         Program(short_row_distances, (_array("f8", 5, 3), _array("f8", 7, 3))),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
+from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
@@ -117,18 +119,21 @@ def build_graph(
     tracer = Tracer()
     scope = Scope(function)
     frame = Frame(tracer=tracer, source=source, scope=scope)
+    parameter: str | None = None
     try:
-        for index, (name, argument) in enumerate(zip(parameters, arguments, strict=True)):
-            scope.local[name] = tracer.lift(HostArgument(index=index, text=name), argument, is_guarded=True)
+        for index, (parameter, argument) in enumerate(zip(parameters, arguments, strict=True)):
+            scope.local[parameter] = tracer.lift(HostArgument(index=index, text=parameter), argument, is_guarded=True)
+        parameter = None
         result = frame.run(source.node)
         writer = _RecipeWriter(tracer)
         recipe = writer.recipe(result)
         if not tracer.inputs or not writer.outputs:
-            tracer.span = source.span(source.node)
+            tracer.span, frame.statement = source.span(source.node), None
             raise refuse(Code.NO_ARRAY_WORK, "the function makes no array of arrays, so there is nothing to fuse")
     except CannotFuse as error:
         span = tracer.span or source.span(source.node)
         diagnostic = with_span(error.diagnostic, span) if span else error.diagnostic
+        diagnostic = replace(diagnostic, statements=_statements_to_blame(source, frame, parameter))
         raise CannotFuse(diagnostic, tuple(tracer.guards)) from error
     return TracedFunction(
         graph=tracer.finish(writer.outputs),
@@ -138,6 +143,17 @@ def build_graph(
         guards=tuple(tracer.guards),
         result=recipe,
     )
+
+
+def _statements_to_blame(source: FunctionSource, frame: Frame, parameter: str | None) -> tuple[tuple[int, int], ...]:
+    """The statement that was being traced, or those that read a parameter whose value was refused."""
+    if frame.statement is not None:
+        return ((frame.statement.lineno, frame.statement.col_offset),)
+    if parameter is None or not isinstance(source.node, ast.FunctionDef):
+        return ()
+    from pyfuse.frontend.regions import mentions
+
+    return mentions(source.node, parameter)
 
 
 class _RecipeWriter:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.errors import CannotFuse
 from pyfuse.frontend import array_methods, element_tests, numpy_calls, python_calls
 from pyfuse.frontend.known_arguments import as_dtype, has_array
 from pyfuse.frontend.names import Scope, is_numpy_code
@@ -252,7 +253,18 @@ class Caller:
             for argument in source.node.args.kwonlyargs
         ]
         self._bind(scope, source.node.args, arguments, keywords, positional, named)
-        return self._frame.inline(source.node, source, scope)
+        try:
+            return self._frame.inline(source.node, source, scope)
+        except CannotFuse as error:
+            if not is_numpy_code(own) or error.diagnostic.code not in _OF_ITS_CODE:
+                raise
+            raise refuse(  # what NumPy's own code does that is not fused says nothing to the user
+                Code.UNKNOWN_CALL,
+                f"the call of '{name}' is not an array expression",
+                here,
+                label="runs as ordinary Python",
+                notes=(f"in NumPy's own code: {error.diagnostic.message}",),
+            ) from error
 
     def _inline_local(self, function: LocalFunction, arguments: Sequence[Value], keywords: dict[str, Value]) -> Value:
         if self._frame.depth >= MAX_DEPTH:
@@ -331,6 +343,7 @@ def bind_parameters(
 
 
 _MISSING = object()
+_OF_ITS_CODE = frozenset({Code.UNKNOWN_ATTRIBUTE, Code.UNKNOWN_CALL, Code.UNKNOWN_NAME, Code.UNSUPPORTED_SYNTAX})
 _PLAIN_LOOKUPS: tuple[Any, ...] = (object.__getattribute__, type.__getattribute__)
 
 

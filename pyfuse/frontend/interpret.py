@@ -24,6 +24,7 @@ class Frame:
         scope: the names the body sees; parameters are already bound.
         depth: how many helper functions deep.
         result: what a 'return' has given so far.
+        statement: the innermost statement that is being run.
     """
 
     tracer: Tracer
@@ -31,6 +32,7 @@ class Frame:
     scope: Scope
     depth: int = 0
     result: Value | None = None
+    statement: ast.stmt | None = None
 
     def run(self, node: ast.FunctionDef | ast.Lambda) -> Value:
         """The function's result.

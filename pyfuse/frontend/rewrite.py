@@ -8,12 +8,17 @@ from pyfuse.source import FunctionSource
 
 
 def driver_text(source: FunctionSource) -> str:
-    """Python text of a function's syntax tree, with a final newline.
+    """Python text of a function's syntax tree, with a final newline."""
+    return tree_text(source.node)
+
+
+def tree_text(node: ast.AST) -> str:
+    """Python text of a syntax tree, with a final newline.
 
     ``astor`` lays it out; the standard library does where ``astor`` does not know a node (``match``), or prints another
     tree than it was given.
     """
-    return (_by_astor(source.node) or ast.unparse(source.node)).rstrip() + "\n"
+    return (_by_astor(node) or ast.unparse(node)).rstrip() + "\n"
 
 
 def _by_astor(node: ast.AST) -> str | None:

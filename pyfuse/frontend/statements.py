@@ -38,6 +38,7 @@ def run_block(frame: Frame, statements: Sequence[ast.stmt]) -> Flow:
     """
     for statement in statements:
         frame.point_at(statement)
+        frame.statement = statement
         handler = _HANDLERS.get(type(statement))
         if handler is None:
             raise unsupported(statement, frame.tracer.span)
@@ -92,6 +93,7 @@ def _while(frame: Frame, statement: ast.While) -> Flow:
         if flow is Flow.RETURN:
             return flow
         frame.point_at(statement)
+        frame.statement = statement
     return run_block(frame, statement.orelse)
 
 

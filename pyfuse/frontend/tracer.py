@@ -13,7 +13,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.lifting import Lifter
 from pyfuse.frontend.values import ArrayValue, Cut, HostValue, Reshaped, Value, constant, is_container
 from pyfuse.graph.infer import OperandType, is_fused_dtype, resolve, resolve_reduction
-from pyfuse.graph.nodes import ONE, Constant, Graph, HostExtent, InputExtent, Node, Number, Origin, Output
+from pyfuse.graph.nodes import ONE, Apply, Constant, Graph, HostExtent, InputExtent, Node, Number, Origin, Output
 from pyfuse.graph.ops import Fold, Operation, by_name
 from pyfuse.host_values import HostCall, HostConstant, HostExpression
 
@@ -304,6 +304,7 @@ class Tracer(Lifter):
     def reshape(self, array: ArrayValue, extents: Sequence[HostValue]) -> ArrayValue:
         """A view of a value that the kernel computes, in C order, under other extents of the same product."""
         dims = tuple(self.dim(extent) for extent in extents)
+        array.is_reshaped = array.is_reshaped or self.rank(array) > 1
         return ArrayValue(node=-1, base=array, reshaped=Reshaped(extents=tuple(extents), dims=dims))
 
     def assemble(
@@ -358,8 +359,17 @@ class Tracer(Lifter):
             )
         if target.base is not None or target.is_scalar:
             raise refuse(Code.UNSUPPORTED_OPERATION, "a store goes through a view of an array", self.span)
+        if target.is_reshaped:
+            raise refuse(Code.UNSUPPORTED_OPERATION, "a store may change a reshape that was made before", self.span)
         if not np.can_cast(self.dtype(value), self.dtype(target), casting):  # type: ignore[arg-type]
             raise refuse(Code.NUMPY_RAISES, "an in-place result cannot be cast: NumPy raises its own error", self.span)
+        node, is_complex = self.node(value), self.dtype(value).kind == "c"
+        is_product = isinstance(node, Apply) and node.operation in ("multiply", "square")
+        # One address for operand and result is an overlap to NumPy's vector loop (umath/fast_loop_macros.h).
+        if is_complex and is_product and set(self.draft.dims(self.node_of(target))) <= {ONE}:
+            raise refuse(
+                Code.UNSUPPORTED_OPERATION, "one complex number is multiplied in place with other rounding", self.span
+            )
         target.node = self.draft.store(self.node_of(target), self.node_of(value), self.origin(), is_implicit=True)
 
     def finish(self, outputs: Sequence[Output]) -> Graph:

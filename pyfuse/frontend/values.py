@@ -81,6 +81,7 @@ class ArrayValue:
         part: ``real`` or ``imag``, of a view of one part of a complex array.
         cut: of a view of some elements along one axis.
         reshaped: of a view under other extents.
+        is_reshaped: it has a reshape, which is a view or a copy of it: that depends on its memory order.
         weak: the Python type of a number that is no NumPy scalar (``np.count_nonzero`` gives an int).
     """
 
@@ -93,6 +94,7 @@ class ArrayValue:
     part: str | None = None
     cut: Cut | None = None
     reshaped: Reshaped | None = None
+    is_reshaped: bool = False
     weak: type | None = None
     base_node: int = dataclasses.field(default=-1)
 

@@ -79,11 +79,18 @@ def _reachable(graph: Graph, *, for_reports: bool) -> set[int]:
             seen_parts.add(node.operation)
             if len(seen_parts) < 2:
                 continue
+        if for_reports and _is_known_to_be_false(node):
+            continue
         pending += operands_of(node)
         layout = layout_node(node)
         if not for_reports and layout is not None:
             pending.append(layout)
     return seen
+
+
+def _is_known_to_be_false(node: Node) -> bool:
+    """x < x and x > x: the compiler knows what comes out, and computes x for nothing else."""
+    return isinstance(node, Apply) and node.operation in ("less", "greater") and len(set(node.operands)) == 1
 
 
 _REPORTING_INTEGER_OPERATIONS = frozenset(

@@ -30,6 +30,7 @@ EXTREMES = ("maximum", "minimum", "fmax", "fmin")
 FOLDS = [
     *((name, code) for name in ("add", "multiply", "bitwise_and", "bitwise_or", "bitwise_xor") for code in INTEGERS),
     *((name, code) for name in EXTREMES for code in ("b1", *INTEGERS, *FLOATS)),
+    *((name, code) for name in ("maximum", "minimum") for code in COMPLEX),
     *((f"bitwise_{name}", "b1") for name in ("and", "or", "xor")),
     *((f"logical_{name}", "b1") for name in ("and", "or", "xor")),
     *((name, "b1") for name in ("add", "multiply")),

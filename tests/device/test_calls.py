@@ -318,3 +318,22 @@ def test_calls_on_the_cpu_stay_there(fake_device: FakeDevice) -> None:
     fused.cache_clear()
     assert fused.cache_info().kernels == 0
     assert len(fake_device.loads) == 1
+
+
+LOG: list[Any] = []
+
+
+def interrupted(x: Any, y: Any) -> Any:
+    scaled = x * 2 + y
+    LOG.append(scaled)
+    return scaled * scaled - y
+
+
+def test_statements_around_one_that_does_not_fuse_run_on_the_device(fake_device: FakeDevice) -> None:
+    fused = pyfuse.fuse(interrupted)
+    x, y = random(100), random(100, seed=1)
+    result = fused(FakeArray(x), FakeArray(y))
+    assert same_bits(result.memory, (x * 2 + y) * (x * 2 + y) - y)
+    assert type(LOG.pop()) is FakeArray
+    assert fused.cache_info().partly_fused_calls == 1
+    assert len(fake_device.loads) == 2

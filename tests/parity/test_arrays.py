@@ -276,6 +276,17 @@ def test_a_complex_number_is_rounded_and_widened_again_wherever_it_stands() -> N
     assert fused.cache_info().kernels == 1
 
 
+@pytest.mark.parametrize("product", ["t *= y", "np.multiply(t, y, out=t)", "np.square(t, out=t)", "t **= 2"])
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (2,), (1, 2)])
+def test_one_complex_number_multiplied_in_place(shape: tuple[int, ...], product: str) -> None:
+    """NumPy takes a result at its operand's address for an overlap, and then rounds twice."""
+    fused = pyfuse.fuse(function_from(f"import numpy as np\ndef f(x, y):\n    t = x + 0\n    {product}\n    return t"))
+    numbers = np.random.default_rng(6).standard_normal((40, 2, *shape, 2)).view("c16")[..., 0]
+    for x, y in numbers:
+        assert_same_outcome(observe(fused, (x, y)), observe(fused.__wrapped__, (x, y)))
+    assert fused.cache_info().fused_calls == (40 if 2 in shape else 0)
+
+
 @pytest.mark.xfail(
     sys.platform == "linux",
     strict=True,

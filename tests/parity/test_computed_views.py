@@ -101,6 +101,13 @@ def test_a_shape_that_does_not_fit_is_numpys_error() -> None:
     assert fused.fallback_reasons() == {"shape-mismatch": 1}
 
 
+@pytest.mark.parametrize("flat", ["ravel()", "reshape(-1)"])
+def test_a_store_after_a_reshape_changes_it_only_where_it_is_a_view(flat: str) -> None:
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    a = x + 1\n    b = a.{flat}\n    a += 5\n    return a, b"))
+    for x in (X, np.asfortranarray(X)):
+        assert_falls_back(fused, x, reason="unsupported-operation")
+
+
 def test_an_array_in_another_order_is_reshaped_by_numpy() -> None:
     fused = pyfuse.fuse(function_from("def f(x):\n    return (x + 1).reshape(-1) * 2"))
     assert_falls_back(fused, np.asfortranarray(X), reason="unsupported-array")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,49 @@ def test_place_of_a_boolean(share: float, width: int) -> None:
     table = np.random.default_rng(width).random((7, width)) < share
     assert_fused(fused, table)
     assert_fused(fused, (table * np.uint8(7)).view(bool))
+
+
+FEW_COLUMNS = [
+    "x.argmax(axis=0), x.argmin(axis=0)",
+    "x.any(axis=-2), x.all(axis=-2), np.count_nonzero(x, axis=-2)",
+    "np.bitwise_or.reduce(x, axis=0), x.sum(axis=0), x.argmax(axis=0)",
+    "x.max(axis=-2), x.min(axis=-2), x.argmin(axis=-2)",
+    "(x + y).argmax(axis=0)",
+    "(x + y[:, :1]).argmin(axis=0)",
+    "(x + y[:1]).argmin(axis=0)",
+]
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i4", "i8", "?", "f2", "f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("result", FEW_COLUMNS)
+def test_few_columns(result: str, dtype: str) -> None:
+    """Several reduced elements lie side by side in the accumulators: of equals, and of NaN, the first is found."""
+    if "bitwise" in result and np.dtype(dtype).kind in "fc":
+        result = result.replace("np.bitwise_or.reduce(x, axis=0), ", "")
+    fused = pyfuse.fuse(function_from(f"import numpy as np\ndef f(x, y):\n    return {result}"))
+    random = np.random.default_rng(11)
+    for columns in (1, 2, 3, 5, 30, 64, 65):
+        for rows in (1, 7, 8, 9, 31, 260, 1003):
+            first = random.integers(0, 3, (2 * rows, 2 * columns)).astype(dtype)
+            second = random.integers(0, 2, (2 * rows, 2 * columns)).astype(dtype)
+            if np.dtype(dtype).kind in "fc" and rows % 2:
+                first[random.integers(0, 2 * rows, 2), random.integers(0, 2 * columns, 2)] = np.nan
+            tight = first[:rows, :columns].copy(), second[:rows, :columns].copy()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                assert_fused(fused, *tight)
+                if rows > 31:
+                    assert_fused(fused, first[::2, ::2], second[::2, ::2])
+                    assert_fused(fused, first[:rows, :columns], tight[1])
+                    assert_fused(fused, tight[0][::-1, ::-1], second[:rows, :columns])
+
+
+@pytest.mark.parametrize("dtype", ["i8", "f4", "c8"])
+def test_few_columns_on_a_middle_axis(dtype: str) -> None:
+    fused = pyfuse.fuse(function_from("def f(x):\n    return x.argmax(axis=1), x.any(axis=1), x.argmin(axis=(1))"))
+    values = np.random.default_rng(12).integers(-2, 3, (9, 50, 3)).astype(dtype)
+    assert_fused(fused, values)
+    assert_fused(fused, values[:, ::-1])
 
 
 def test_many_reductions_fit_on_a_small_stack() -> None:

@@ -248,6 +248,16 @@ def test_reports_are_numpys(expression: str) -> None:
     assert set(fused.fallback_reasons()) <= {"floating-point-report", "scalar-range"}
 
 
+@pytest.mark.parametrize(
+    "result", ["y < y", "y > y", "(y == 0) == 0.5", "(y > 1).astype('u1') > 300.0", "0.5 != (y < 0)"]
+)
+def test_what_the_compiler_knows_beforehand_is_reported_all_the_same(result: str) -> None:
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    y = x / 0\n    return {result}"))
+    for modes in MODES.values():
+        expected = observe(fused.__wrapped__, (np.zeros(20),), modes)
+        assert_same_outcome(observe(fused, (np.zeros(20),), modes), expected)
+
+
 def test_a_report_is_of_the_line_of_the_user() -> None:
     function = function_from("def f(x):\n    a = x + 1\n    return a / (x - x)")
     fused = pyfuse.fuse(function)

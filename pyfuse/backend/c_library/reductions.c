@@ -494,9 +494,22 @@ static inline void pf_arg_extreme_$T(const int largest, const pf_$T *a, pf_i8 n,
             for (int j = 0; j < BLOCK; j++)
                 all_worse &= pf_worse_mask_$T(largest, a[start + j], b);
         for (pf_i8 k = start; !all_worse & (k < stop) && !pf_isnan_$T(b); k++)
-            if (pf_beats_$T(largest, a[k], b))
+            if (!pf_worse_mask_$T(largest, a[k], b) && pf_beats_$T(largest, a[k], b))
                 b = *best = a[k], *index = first_index + k;
     }
+}
+/* The first of equals stays, and the first NaN: what the search for the place finds. */
+static __attribute__((noinline)) pf_$T pf_fold_maximum_$T(pf_$T accumulated, const pf_$T *a, pf_i8 n)
+{
+    pf_i8 index = 0;
+    pf_arg_extreme_$T(1, a, n, 1, &accumulated, &index);
+    return accumulated;
+}
+static __attribute__((noinline)) pf_$T pf_fold_minimum_$T(pf_$T accumulated, const pf_$T *a, pf_i8 n)
+{
+    pf_i8 index = 0;
+    pf_arg_extreme_$T(0, a, n, 1, &accumulated, &index);
+    return accumulated;
 }
 //@ end
 

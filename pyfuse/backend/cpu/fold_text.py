@@ -132,6 +132,13 @@ class FoldText:
         text = f"{self._called(f'pf_beats_{code}')}({int(is_largest)}, {value}, {best})"
         return text if self.dtype.kind == "f" else f"{text} & !{self._called(f'pf_isnan_{code}')}({best})"
 
+    def may_beat(self, value: str, best: str) -> str | None:
+        """Of complex numbers, where ``beats`` is dear: whether it is worth asking."""
+        if self.dtype.kind != "c":
+            return None
+        worse = self._called(f"pf_worse_mask_{code_of(self.dtype)}")
+        return f"!{worse}({int(self._operation == 'argmax')}, {value}, {best})"
+
     def add_sum(self, addend: str) -> str:
         """A statement that adds a pairwise sum to what there is, rounding as NumPy's loop does."""
         if self.dtype != HALF:
@@ -170,7 +177,7 @@ class FoldText:
         if self.may_choose_a_zero:
             zeros = self._called(f"pf_zero_signs_{code}")
             lines.append(f"if (careful) {self.zeros} |= {zeros}({values}, {count});")
-        if self.fold is Fold.ANY_ORDER and fold in functions():
+        if fold in functions():
             if starts_empty:
                 lines.append(f"if ({self.first}) {{ {self.acc} = {values}[0]; {self.first} = 0; }}")
             return [*lines, f"{self.acc} = {self._called(fold)}({self.acc}, {values}, {count});"]

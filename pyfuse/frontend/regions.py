@@ -1,0 +1,290 @@
+"""Which statements of a function go together as fused regions, where some statement cannot fuse.
+
+A region is a run of statements of one block that becomes a function of its own: of the names that it needs, giving the
+names that are needed after it. What lies between regions stays as it is. Together that is the driver.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Collection, Iterator, Sequence
+from typing import TypeVar
+
+from pyfuse.diagnostics import Code, Diagnostic
+from pyfuse.frontend.array_names import ArrayNames
+from pyfuse.frontend.name_flow import NOTHING, Names, blocks_of, captured_names, name_flow, needed_by, use_of
+from pyfuse.frontend.parse import UNSUPPORTED
+from pyfuse.records import dataclass
+
+Tree = TypeVar("Tree", bound=ast.AST)
+Position = tuple[int, int]  # line and column of a statement, as its tree has them
+
+_IN_REGIONS = (
+    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return, ast.If, ast.For, ast.While, ast.Assert, ast.Pass,
+    ast.Break, ast.Continue, ast.Raise,
+)  # fmt: skip
+# Of the constructs that are not fused, those that may be fused in their place, or are never reached in it.
+_MAYBE = frozenset({ast.Starred, ast.GeneratorExp, ast.Raise, ast.JoinedStr})
+_NEVER = tuple(kind for kind in UNSUPPORTED if kind not in _MAYBE)
+# These see or change all local names of the frame that calls them.
+_FRAME_READERS = frozenset({"locals", "vars", "eval", "exec", "dir", "super", "__class__"})
+_UNROLLED = frozenset({Code.TOO_LARGE, Code.TOO_MANY_VARIANTS})  # of loops that are better left to Python
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Region:
+    """Statements that are fused together.
+
+    Attributes:
+        name: by which the driver calls it.
+        statements: of the original tree.
+        parameters: local names that it needs.
+        results: local names that it assigns and that are needed after it.
+        returns: whether its last statement is a ``return``, whose value is then its result.
+    """
+
+    name: str
+    statements: tuple[ast.stmt, ...]
+    parameters: tuple[str, ...]
+    results: tuple[str, ...]
+    returns: bool
+
+    @property
+    def place(self) -> tuple[Position, Position]:
+        """Where it begins and ends."""
+        return position_of(self.statements[0]), position_of(self.statements[-1])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """A function as a driver and the regions that it calls."""
+
+    driver: ast.FunctionDef
+    regions: tuple[Region, ...]
+
+
+def position_of(statement: ast.stmt) -> Position:
+    """What tells a statement from the others of its function."""
+    return (statement.lineno, statement.col_offset)
+
+
+def statements_to_blame(node: ast.FunctionDef, reason: Diagnostic) -> frozenset[Position]:
+    """Statements that must stay Python where a function was refused for a reason; none where that would not help."""
+    if reason.code is Code.TOO_MANY_VARIANTS:
+        return frozenset(
+            position_of(child) for child in _statements(node.body) if isinstance(child, ast.For | ast.While)
+        )
+    blamed = frozenset(reason.statements)
+    if reason.code in _UNROLLED:
+        loops = [child for child in _statements(node.body) if isinstance(child, ast.For | ast.While)]
+        around = {position_of(loop) for loop in loops if blamed & {position_of(inner) for inner in _statements([loop])}}
+        return frozenset(around) or blamed
+    return blamed
+
+
+def mentions(node: ast.FunctionDef, name: str) -> tuple[Position, ...]:
+    """The statements that read a name themselves, not in statements inside them."""
+    return tuple(position_of(child) for child in _statements(node.body) if name in use_of(_own_parts(child)).reads)
+
+
+def split(node: ast.FunctionDef, hard: Collection[Position], scalars: Collection[str]) -> Split | None:
+    """A function in regions, around the statements that stay Python.
+
+    Args:
+        node: the function.
+        hard: positions of statements that cannot fuse; of a compound statement that says nothing of its blocks.
+        scalars: parameters that are no arrays in the call at hand: statements of numbers alone are not worth a region.
+
+    Returns:
+        None where no region is left, or the function may look at its own frame.
+    """
+    used = use_of(node.body)
+    if used.reads & _FRAME_READERS or any(_is_mangled(child) for child in ast.walk(node)):
+        return None
+    splitter = _Splitter(node, frozenset(hard), frozenset(scalars), used.reads | used.writes)
+    body = splitter.block(node.body)
+    if not splitter.regions:
+        return None
+    driver = copy.copy(node)
+    driver.body, driver.decorator_list = [*body, *_declarations(body, used.writes)], []
+    return Split(driver=driver, regions=tuple(splitter.regions))
+
+
+def _declarations(body: Sequence[ast.stmt], names: Names) -> list[ast.stmt]:
+    """What makes names local that a driver reads and never assigns: a region did that, and nobody needed it."""
+    use = use_of(body)
+    lost = sorted((use.reads & names) - use.writes)
+    if not lost:
+        return []
+    never = ast.If(test=ast.Constant(value=False), body=[], orelse=[])
+    never.body = [ast.Assign(targets=[_names(lost, ast.Store())], value=ast.Constant(value=None))]
+    return [_located(never, body[-1])]
+
+
+def _is_mangled(node: ast.AST) -> bool:
+    """Whether a name stands for another one inside a class."""
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return name.startswith("__") and not name.endswith("__")
+
+
+def _statements(block: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in block:
+        yield statement
+        for inner in blocks_of(statement):
+            yield from _statements(inner)
+
+
+def _own_parts(statement: ast.stmt) -> list[ast.AST]:
+    """A statement without the statements inside it."""
+    inside = {id(child) for block in blocks_of(statement) for child in block}
+    parts: list[ast.AST] = []
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, ast.ExceptHandler | ast.match_case):
+            parts += [part for part in ast.iter_child_nodes(child) if id(part) not in inside]
+        elif id(child) not in inside:
+            parts.append(child)
+    return parts if blocks_of(statement) else [statement]
+
+
+class _Splitter:
+    """Walks the blocks of one function and gathers regions."""
+
+    def __init__(self, node: ast.FunctionDef, hard: frozenset[Position], scalars: frozenset[str], names: Names) -> None:
+        self.regions: list[Region] = []
+        self._hard = hard
+        self._flow = name_flow(node)
+        self._captured = captured_names(node)
+        parameters = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+        self._locals = use_of(node.body).writes | parameters
+        self._arrays = ArrayNames(node, parameters - scalars)
+        self._prefix = "region"
+        while any(name.startswith(f"{self._prefix}_") for name in names | self._locals):
+            self._prefix += "_"
+
+    def block(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """A block with calls of regions in the place of what goes into them."""
+        written: list[ast.stmt] = []
+        run: list[ast.stmt] = []
+        for statement in statements:
+            if not self._fits(statement):
+                written += [*self._flushed(run), self._kept(statement)]
+                run = []
+                continue
+            if run and use_of(run).writes & self._flow.exceptional[id(statement)]:
+                written += self._flushed(run)
+                run = []
+            run.append(statement)
+        return [*written, *self._flushed(run)]
+
+    def _kept(self, statement: ast.stmt) -> ast.stmt:
+        """A statement that stays Python, with regions inside its blocks."""
+        if not blocks_of(statement):
+            return statement
+        kept = copy.copy(statement)
+        for name in ("body", "orelse", "finalbody"):
+            if getattr(kept, name, None):
+                setattr(kept, name, self.block(getattr(kept, name)))
+        for name in ("handlers", "cases"):
+            parts = [copy.copy(part) for part in getattr(kept, name, ())]
+            for part in parts:
+                part.body = self.block(part.body)
+            if parts:
+                setattr(kept, name, parts)
+        return kept
+
+    # --- what may be in a region ----------------------------------------------------------------------------------
+
+    def _fits(self, statement: ast.stmt) -> bool:
+        if id(statement) not in self._flow.assigned:  # never reached
+            return False
+        inner = list(_statements([statement]))
+        if not all(isinstance(child, _IN_REGIONS) for child in inner) or _leaves_its_block(statement):
+            return False
+        if any(position_of(child) in self._hard for child in inner) or isinstance(statement, ast.Raise):
+            return False
+        if any(isinstance(child, _NEVER) for child in ast.walk(statement)):
+            return False
+        writes = use_of(statement).writes
+        if writes & self._captured or (len(inner) > 1 and writes & self._flow.exceptional[id(statement)]):
+            return False
+        return self._needs([statement]) <= self._flow.assigned[id(statement)]
+
+    def _needs(self, statements: Sequence[ast.stmt]) -> Names:
+        results = use_of(statements).writes & self._flow.needed[id(statements[-1])]
+        return needed_by(statements, results) & self._locals
+
+    # --- regions --------------------------------------------------------------------------------------------------
+
+    def _flushed(self, run: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """The statements of a run, or a call of the region that they make."""
+        working = [number for number, statement in enumerate(run) if self._arrays.has_work(statement)]
+        if not working:
+            return list(run)
+        first, last = working[0], working[-1] + 1
+        return [*run[:first], self._region(run[first:last]), *run[last:]]
+
+    def _region(self, statements: Sequence[ast.stmt]) -> ast.stmt:
+        returns = isinstance(statements[-1], ast.Return)
+        needed = NOTHING if returns else self._flow.needed[id(statements[-1])]
+        region = Region(
+            name=f"{self._prefix}_{len(self.regions)}",
+            statements=tuple(statements),
+            parameters=tuple(sorted(self._needs(statements))),
+            results=tuple(sorted(use_of(statements).writes & needed)),
+            returns=returns,
+        )
+        self.regions.append(region)
+        return _located(_call(region), statements[0])
+
+
+def _leaves_its_block(statement: ast.stmt) -> bool:
+    """Whether a statement contains a ``return``, or a ``break`` or ``continue`` of a loop around it."""
+    if isinstance(statement, ast.Break | ast.Continue):
+        return True
+    return any(_leaves(block, in_loop=isinstance(statement, ast.For | ast.While)) for block in blocks_of(statement))
+
+
+def _leaves(block: Sequence[ast.stmt], *, in_loop: bool) -> bool:
+    for statement in block:
+        if isinstance(statement, ast.Return) or (isinstance(statement, ast.Break | ast.Continue) and not in_loop):
+            return True
+        is_loop = in_loop or isinstance(statement, ast.For | ast.While)
+        if any(_leaves(inner, in_loop=is_loop) for inner in blocks_of(statement)):
+            return True
+    return False
+
+
+def region_function(region: Region, like: ast.FunctionDef) -> ast.FunctionDef:
+    """A region as a function of its own, in its places in the original."""
+    function = copy.copy(like)
+    function.decorator_list, function.returns = [], None
+    arguments = [ast.arg(arg=name) for name in region.parameters]
+    function.args = ast.arguments(posonlyargs=[], args=arguments, kwonlyargs=[], kw_defaults=[], defaults=[])
+    function.body = list(region.statements)
+    if region.results:
+        function.body.append(_located(ast.Return(value=_names(region.results, ast.Load())), region.statements[-1]))
+    for argument in arguments:
+        _located(argument, region.statements[0])
+    return function
+
+
+def _call(region: Region) -> ast.stmt:
+    arguments: list[ast.expr] = [ast.Name(id=name, ctx=ast.Load()) for name in region.parameters]
+    call = ast.Call(func=ast.Name(id=region.name, ctx=ast.Load()), args=arguments, keywords=[])
+    if region.returns:
+        return ast.Return(value=call)
+    if not region.results:
+        return ast.Expr(value=call)
+    return ast.Assign(targets=[_names(region.results, ast.Store())], value=call)
+
+
+def _names(names: Sequence[str], context: ast.expr_context) -> ast.expr:
+    parts: list[ast.expr] = [ast.Name(id=name, ctx=context) for name in names]
+    return parts[0] if len(parts) == 1 else ast.Tuple(elts=parts, ctx=context)
+
+
+def _located(made: Tree, like: ast.AST) -> Tree:
+    for node in ast.walk(made):
+        ast.copy_location(node, like)
+    return made

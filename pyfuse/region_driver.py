@@ -1,0 +1,191 @@
+"""A function of which some statements fuse: the user's statements, with calls of fused regions between them."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from types import CellType, CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from pyfuse.call_signature import ParameterBinder
+from pyfuse.diagnostics import Diagnostic
+from pyfuse.frontend import regions
+from pyfuse.frontend.regions import Position, Region, region_function, split
+from pyfuse.frontend.rewrite import tree_text
+from pyfuse.prepared_function import PreparedFunction
+from pyfuse.region_drivers import RegionPlace
+from pyfuse.source import FunctionSource
+
+if TYPE_CHECKING:
+    from pyfuse.fused_call import FusedRegion
+
+_FUTURE_FLAGS = 0x1000000  # PyCF mask of 'from __future__ import annotations'
+
+
+def statements_to_blame(prepared: PreparedFunction, reason: Diagnostic) -> frozenset[Position]:
+    """Statements that must stay Python where a function was refused for a reason; none where that would not help."""
+    node = prepared.source.node if prepared.source is not None else None
+    return regions.statements_to_blame(node, reason) if isinstance(node, ast.FunctionDef) else frozenset()
+
+
+# A region that has refused so many calls, and answered none, is called as plain Python from then on.
+PATIENCE = 3
+
+Identity = tuple[object, ...]
+
+
+class RegionDriver:
+    """The driver of one function, for one set of statements that stay Python.
+
+    Args:
+        prepared: the function.
+        blamed: statements for which it does not fuse as a whole.
+        scalars: parameters that are no arrays in the call at hand.
+        before: the driver that this one takes the place of: its regions that stay as they are go on.
+
+    Attributes:
+        hard: positions of the statements that cannot fuse.
+        regions: what may be, in the order of the text.
+        fused: the callables of the regions.
+        text: the driver as Python.
+        is_outgrown: regions have met further statements that cannot fuse: another driver would do without them.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedFunction,
+        blamed: frozenset[Position],
+        scalars: Collection[str],
+        before: RegionDriver | None,
+    ) -> None:
+        assert isinstance(prepared.function, FunctionType)
+        assert prepared.source is not None
+        self._function: FunctionType = prepared.function
+        self._source = prepared.source
+        self._known = before._by_identity() if before is not None else {}
+        self._outgrown_by: frozenset[Position] = (
+            before.hard | before._outgrown_by if before is not None else frozenset()
+        )
+        self._refusals: dict[int, int] = {}
+        self.hard: frozenset[Position] = frozenset()
+        self.is_outgrown = False
+        self.regions: tuple[Region, ...] = ()
+        self.fused: list[FusedRegion] = []
+        self.text = ""
+        node = self._source.node
+        if isinstance(node, ast.FunctionDef):
+            self.hard = blamed | self._outgrown_by
+            found = split(node, self.hard, scalars) if self.hard else None
+            if found is not None:
+                self.regions, self._node, self.text = found.regions, found.driver, tree_text(found.driver)
+
+    def link(self, make: Callable[[RegionPlace], FusedRegion]) -> None:
+        """Make the functions of the regions, and the driver that calls them."""
+        self._functions = [self._region_function(region) for region in self.regions]
+        for number, region in enumerate(self.regions):
+            known = self._known.get(_identity(region))
+            if known is not None:
+                known.move(self, number)
+            self.fused.append(known or make(RegionPlace(self._prepared(number), self, number)))
+        self._cells = {region.name: CellType(fused) for region, fused in zip(self.regions, self.fused, strict=True)}
+        self._driver = self._compiled(self._node, self._cells)
+
+    def _region_function(self, region: Region) -> tuple[ast.FunctionDef, FunctionType]:
+        assert isinstance(self._source.node, ast.FunctionDef)
+        node = region_function(region, self._source.node)
+        function = self._compiled(node, {})
+        function.__defaults__, function.__kwdefaults__ = None, None
+        function.__qualname__ = f"{function.__qualname__}.{region.name}"
+        return node, function
+
+    def _prepared(self, number: int) -> PreparedFunction:
+        node, function = self._functions[number]
+        return PreparedFunction(
+            function=function,
+            binder=ParameterBinder(function),
+            source=replace(self._source, node=node),
+            refusal=None,
+            code=function.__code__,
+        )
+
+    def _by_identity(self) -> dict[Identity, FusedRegion]:
+        return {_identity(region): fused for region, fused in zip(self.regions, self.fused, strict=True)}
+
+    def lines_of(self, number: int) -> str:
+        """Where a region stands in the user's file."""
+        statements = self.regions[number].statements
+        first, last = statements[0].lineno, statements[-1].end_lineno or statements[-1].lineno
+        begin = self._source.first_line - 1
+        return f"line {begin + first}" if first == last else f"lines {begin + first} to {begin + last}"
+
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function's result."""
+        driver, function = self._driver, self._function
+        if driver.__defaults__ is not function.__defaults__ or driver.__kwdefaults__ is not function.__kwdefaults__:
+            driver.__defaults__, driver.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+        return driver(*args, **kwargs)
+
+    def outgrow(self, hard: Collection[Position]) -> None:
+        """A region has met statements that cannot fuse."""
+        self._outgrown_by |= frozenset(hard)
+        self.is_outgrown = not self._outgrown_by <= self.hard
+
+    def give_up_soon(self, number: int, answered: int) -> None:
+        """A region has refused a call and runs as Python; ``answered``: calls that it did better."""
+        self._refusals[number] = self._refusals.get(number, 0) + 1
+        if not answered and self._refusals[number] >= PATIENCE:
+            self._cells[self.regions[number].name].cell_contents = self._functions[number][1]
+
+    def _compiled(self, node: ast.FunctionDef, cells: dict[str, CellType]) -> FunctionType:
+        """A function in the place of the original, with its globals and closure and with cells of our own."""
+        own = self._function
+        free = dict(zip(own.__code__.co_freevars, own.__closure__ or (), strict=True))
+        code = _code_of(_bare(node, self._source), [*free, *cells], own)
+        closure = tuple({**free, **cells}[name] for name in code.co_freevars)
+        made = FunctionType(code, own.__globals__, own.__name__, own.__defaults__, closure)
+        made.__kwdefaults__ = own.__kwdefaults__
+        made.__qualname__, made.__module__ = own.__qualname__, own.__module__
+        return made
+
+
+def _identity(region: Region) -> Identity:
+    return (*region.place, region.parameters, region.results, region.returns)
+
+
+def _bare(node: ast.FunctionDef, source: FunctionSource) -> ast.FunctionDef:
+    """A function without what was evaluated when it was defined, in the places of the user's file."""
+    bare = copy.deepcopy(node)
+    bare.decorator_list, bare.returns = [], None
+    parameters = bare.args
+    for argument in ast.walk(parameters):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    nothing = ast.Constant(value=None)  # in the place of each default: those of the original are put there
+    parameters.defaults = [nothing for _ in parameters.defaults]
+    parameters.kw_defaults = [nothing if default is not None else None for default in parameters.kw_defaults]
+    for child in ast.walk(bare):
+        if child is not nothing and isinstance(
+            child, ast.stmt | ast.expr | ast.arg | ast.keyword | ast.ExceptHandler | ast.alias | ast.pattern
+        ):
+            child.lineno += source.first_line - 1
+            child.col_offset += source.indent
+            if child.end_lineno is not None and child.end_col_offset is not None:
+                child.end_lineno += source.first_line - 1
+                child.end_col_offset += source.indent
+    return bare
+
+
+def _code_of(node: ast.FunctionDef, outer_names: Sequence[str], like: FunctionType) -> CodeType:
+    """The code of a function inside one that has ``outer_names``, so that they are free in it."""
+    outer = ast.parse("def outer(): pass").body[0]
+    assert isinstance(outer, ast.FunctionDef)
+    outer.args.args = [ast.arg(arg=name) for name in outer_names]
+    outer.body = [node]
+    module = ast.fix_missing_locations(ast.Module(body=[outer], type_ignores=[]))
+    flags = like.__code__.co_flags & _FUTURE_FLAGS
+    compiled = compile(module, like.__code__.co_filename, "exec", flags=flags, dont_inherit=True)
+    (outer_code,) = (constant for constant in compiled.co_consts if isinstance(constant, CodeType))
+    (code,) = (constant for constant in outer_code.co_consts if isinstance(constant, CodeType))
+    return code.replace(co_name=like.__code__.co_name, co_qualname=like.__code__.co_qualname)

@@ -1,0 +1,124 @@
+"""The drivers of one function, one for each set of statements that has turned out not to fuse."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pyfuse.diagnostics import Code, Diagnostic
+from pyfuse.fallback import NUMPYS_OWN, mistakes_as_reasons
+from pyfuse.prepared_function import PreparedFunction
+
+if TYPE_CHECKING:
+    from pyfuse.executor import Executor
+    from pyfuse.frontend.regions import Position
+    from pyfuse.region_driver import RegionDriver
+
+
+MOST_REASONS = 1024  # remembered, like the calls that they are remembered for
+
+
+class RegionPlace(NamedTuple):
+    """Where a region stands: what it is, and who calls it."""
+
+    prepared: PreparedFunction
+    owner: RegionDriver
+    number: int
+
+
+class RegionDrivers:
+    """What runs instead of a function that does not fuse as a whole.
+
+    Args:
+        executor: of the function.
+        region: where the function stands, if it is a region itself.
+    """
+
+    def __init__(self, executor: Executor, region: RegionPlace | None) -> None:
+        self._executor = executor
+        self.region = region
+        self._lock = threading.Lock()
+        self._blamed: dict[int, tuple[Diagnostic, frozenset[Position]]] = {}  # by the identity of the reason
+        self._drivers: dict[frozenset[Position], RegionDriver | None] = {}
+
+    def find(self, reason: Diagnostic, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RegionDriver | None:
+        """The function in regions, around the statements that a reason blames; None where that does not help.
+
+        Raises:
+            FuseError: as ``Fallback.run``.
+        """
+        if reason.code in NUMPYS_OWN or not (reason.statements or reason.code is Code.TOO_MANY_VARIANTS):
+            return None
+        known = self._blamed.get(id(reason))
+        driver = self._drivers.get(known[1]) if known is not None else None
+        if known is None or (driver is not None and driver.is_outgrown):
+            return self._new_driver(reason, args, kwargs)
+        return driver
+
+    def _new_driver(self, reason: Diagnostic, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RegionDriver | None:
+        from pyfuse.fused_call import FusedRegion
+        from pyfuse.region_driver import RegionDriver, statements_to_blame
+
+        config, prepared = self._executor.config(), self._executor.prepared()
+        if self._executor.fallback.is_strict or config.fallback == "raise":
+            return None  # the reason is raised as an error
+        with mistakes_as_reasons():
+            blamed = statements_to_blame(prepared, reason)
+            with self._lock:
+                if len(self._blamed) >= MOST_REASONS:
+                    self._blamed = {}
+                self._blamed[id(reason)] = (reason, blamed)
+                before = self._drivers.get(blamed)
+                if blamed in self._drivers and not (before is not None and before.is_outgrown):
+                    return before
+                self._drivers[blamed] = None
+                driver = RegionDriver(prepared, blamed, self._scalars(args, kwargs), before)
+                if driver.regions:
+                    driver.link(lambda place: FusedRegion(place, self._executor.overrides))
+                    self._drivers[blamed] = driver
+        if not driver.regions:
+            return None
+        if self.region is not None:  # the function around it does without these statements from its next call on
+            self.region.owner.outgrow(driver.hard)
+        self._executor.fallback.say(reason, config)
+        self._executor.dump_for(config)("driver", driver.text)
+        return driver
+
+    def preview(self, reason: Diagnostic, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RegionDriver | None:
+        """The driver in use, or one that shows what would be done: it does not run."""
+        from pyfuse.region_driver import RegionDriver, statements_to_blame
+
+        prepared = self._executor.prepared()
+        if reason.code in NUMPYS_OWN:
+            return None
+        blamed = statements_to_blame(prepared, reason)
+        known = self._drivers.get(blamed)
+        if known is not None:
+            return known
+        driver = RegionDriver(prepared, blamed, self._scalars(args, kwargs), None)
+        return driver if driver.regions else None
+
+    def _scalars(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+        """Parameters that are no arrays."""
+        binder = self._executor.prepared().binder
+        assert binder is not None
+        values = binder.bind(args, kwargs) or ()
+        return [name for name, value in zip(binder.names, values, strict=False) if _is_number(value)]
+
+    def all(self) -> list[RegionDriver]:
+        """The drivers in use."""
+        return [driver for driver in list(self._drivers.values()) if driver is not None]
+
+    def regions(self) -> list[Executor]:
+        """The executors of all regions, each once."""
+        found = {id(fused.executor): fused.executor for driver in self.all() for fused in driver.fused}
+        return list(found.values())
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._blamed, self._drivers = {}, {}
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, int | float | complex | str | bytes)

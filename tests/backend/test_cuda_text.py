@@ -15,7 +15,7 @@ import pytest
 
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import application
-from pyfuse.backend.cuda.launch_shape import NestShape, grid_of
+from pyfuse.backend.cuda.launch_shape import NestShape, Walk, grid_of
 from pyfuse.backend.cuda.library_text import device_closure, device_functions, problem_of
 from pyfuse.diagnostics import Code
 from pyfuse.errors import CannotFuse
@@ -28,12 +28,12 @@ from tests.sample_programs import PROGRAMS
 needs_nvcc = pytest.mark.skipif(NVCC is None, reason="nvcc is not installed")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="g++ is not installed")
 
-REDUCING = frozenset({
-    "softmax_rows", "column_statistics", "full_sum_of_squares", "argmax_rows", "running_sum", "short_row_distances",
-    "cast_sum_in_pieces",
-})  # fmt: skip
 WRITTEN = [name for name in PROGRAMS if name != "running_sum"]
-MAPS = [name for name in PROGRAMS if name not in REDUCING]
+MAPS = [
+    name
+    for name in WRITTEN
+    if all(shape.walk is Walk.MAP for shape in cuda_source(PROGRAMS[name].function, *PROGRAMS[name].arguments).shapes)
+]
 
 # Operations that C has a text for and a device has none: functions of complex numbers that are libm's, and powers of
 # signed integers, of which NumPy raises ValueError where the exponent is negative.

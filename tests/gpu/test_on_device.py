@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 
 import pyfuse
+from pyfuse.backend.cuda.launch_shape import Walk
 from pyfuse.graph.infer import FUSED_CODES
-from tests.cuda_texts import most_ulps, same_bits
+from tests.cuda_texts import cuda_source, most_ulps, same_bits
 from tests.gpu.conftest import Library
 from tests.sample_programs import PROGRAMS
 
-REDUCING = frozenset({
-    "softmax_rows", "column_statistics", "full_sum_of_squares", "argmax_rows", "running_sum", "short_row_distances",
-    "cast_sum_in_pieces",
-})  # fmt: skip
+MAPS = [
+    name
+    for name in PROGRAMS
+    if name != "running_sum"
+    and all(shape.walk is Walk.MAP for shape in cuda_source(PROGRAMS[name].function, *PROGRAMS[name].arguments).shapes)
+]
 WITH_FUNCTIONS = frozenset({"hoisted_row_value"})
 
 
@@ -42,7 +45,7 @@ def assert_fused(fused: Any, calls: int = 1) -> None:
     assert (info.fused_calls, info.fallback_calls) == (calls, 0), fused.explain()
 
 
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in REDUCING])
+@pytest.mark.parametrize("name", MAPS)
 def test_a_program_gives_numpys_bits(name: str, library: Library) -> None:
     program = PROGRAMS[name]
     shapes = [argument.shape if isinstance(argument, np.ndarray) else None for argument in program.arguments]

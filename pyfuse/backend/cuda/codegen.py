@@ -17,7 +17,7 @@ from pyfuse.array_layout import UNALIGNED, NestLayout
 from pyfuse.backend.cuda.column_text import write_columns
 from pyfuse.backend.cuda.device_fold import LANE_EXCHANGE
 from pyfuse.backend.cuda.kernel_text import WrittenNest
-from pyfuse.backend.cuda.launch_shape import CudaSource, number_count
+from pyfuse.backend.cuda.launch_shape import CudaSource, RowLength, number_count
 from pyfuse.backend.cuda.library_text import device_closure, device_prelude, in_cuda_words
 from pyfuse.backend.cuda.map_text import write_map
 from pyfuse.backend.cuda.part_text import write_parts
@@ -27,7 +27,7 @@ from pyfuse.graph.loop_plan import LoopPlan, Nest, ReductionNest, Style
 
 
 def write(
-    plan: LoopPlan, layouts: Sequence[NestLayout], *, is_wide: bool, lengths: Sequence[int] | None = None
+    plan: LoopPlan, layouts: Sequence[NestLayout], *, is_wide: bool, lengths: Sequence[RowLength] | None = None
 ) -> CudaSource:
     """The CUDA text of a kernel.
 
@@ -42,7 +42,7 @@ def write(
     """
     written: list[WrittenNest] = []
     counts: list[int] = []
-    for nest, layout, length in zip(plan.nests, layouts, lengths or [1] * len(layouts), strict=True):
+    for nest, layout, length in zip(plan.nests, layouts, lengths or [RowLength()] * len(layouts), strict=True):
         if any(operand.endswith(UNALIGNED) for operand in layout.operands):
             raise refuse(Code.UNSUPPORTED_ARRAY, "an array's elements do not lie at multiples of their size")
         written += _kernels(len(written), nest, layout, plan, length)
@@ -66,7 +66,7 @@ def write(
 
 
 def _kernels(
-    number: int, nest: Nest | ReductionNest, layout: NestLayout, plan: LoopPlan, length: int
+    number: int, nest: Nest | ReductionNest, layout: NestLayout, plan: LoopPlan, length: RowLength
 ) -> list[WrittenNest]:
     """The kernels of a nest: two where parts of it are combined afterwards."""
     name, has_scalars = f"pyfuse_nest_{number}", bool(plan.scalar_dtypes)

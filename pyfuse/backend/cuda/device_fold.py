@@ -105,12 +105,19 @@ class DeviceFold(FoldText):
             lines.append(f"{c_type(self.part_dtype)} {self.part} = {self.part}s[0];")
         return [*lines, f"pf_i8 {self.place} = {self.place}s[0];"] if lines and self.finds_an_index else lines
 
-    def take(self, value: str, mask: str | None, count: int) -> list[str]:
-        """Take the value of element ``j`` in, the ``k``th of a batch, if it is one of the row's."""
+    def take(self, value: str, mask: str | None, count: int, *, is_full: bool) -> list[str]:
+        """Take the value of element ``j`` in, the ``k``th of a batch, if it is one of the row's.
+
+        Args:
+            value, mask: names of its value, and of what says whether it counts.
+            count: elements of a batch.
+            is_full: whether all are the row's.
+        """
         chains = _chains(count)
         chain = "" if chains == 1 else "s[k]" if chains == count else f"s[k % {chains}]"
         part, place = f"{self.part}{chain}", f"{self.place}{chain}"
-        counts = "j < length" if mask is None else f"j < length && {mask}"
+        conditions = [*([] if is_full else ["j < length"]), *([] if mask is None else [mask])]
+        counts = " && ".join(conditions) or "true"
         if self.finds_an_index:
             better = f"{place} < 0 || {self.beats(value, part)}"
             return [f"if (({counts}) && ({better})) {{ {part} = {value}; {place} = j; }}"]
@@ -120,7 +127,8 @@ class DeviceFold(FoldText):
             wide = cast(value, HALF, SINGLE)
             self._steps.calls.update(wide.calls)
             value = wide.text
-        return [f"if ({counts}) {part} = {self._merged(part, value)};"]
+        guard = f"if ({counts}) " if conditions else ""
+        return [f"{guard}{part} = {self._merged(part, value)};"]
 
     def over_lanes(self) -> list[str]:
         """The parts of a warp's threads put together; all of them have the result."""

@@ -18,7 +18,7 @@ LEAST_NUMBERS = 2  # of a geometry: rows, columns
 _NARROW_LIMIT = 2**31 - 2**23  # of indices and byte offsets; the rest is for threads beyond the last element
 _MOST_BLOCKS = 2**31 - 1
 _MOST_IN_A_LAYER = 2**16 - 1
-MOST_PARTS = 1024  # blocks that reduce parts: about as many as an H100 runs at a time
+MOST_PARTS = 4096  # blocks that reduce parts: a few for each place on a device, so that they end together
 _LONGEST = 2**16  # of the lengths that texts are told apart by
 
 
@@ -157,14 +157,27 @@ def number_count(nest: Nest | ReductionNest, layout: NestLayout) -> int:
     return LEAST_NUMBERS + rank + len(operands) * rank + starts + parameters
 
 
-def reduced_lengths(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[int, ...]:
-    """For each nest a power of two that is not below the number of elements behind a result, up to a limit."""
+class RowLength(NamedTuple):
+    """What of the number of elements behind a result the text depends on.
+
+    Attributes:
+        bound: a power of two that is not below it, up to a limit.
+        is_exact: whether it is the bound: a row then fills the threads, and none must look for its end.
+    """
+
+    bound: int = 1
+    is_exact: bool = False
+
+
+def reduced_lengths(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[RowLength, ...]:
+    """The length of each nest's rows."""
     lengths = []
     for nest, laid in zip(plan.nests, nests, strict=True):
-        length = 1
+        length = 0
         if isinstance(nest, ReductionNest) and nest.style is not Style.PARTS:
             length = math.prod(laid.extents[laid.layout.outer_rank + (nest.style is Style.COLUMNS) :])
-        lengths.append(min(_LONGEST, _power_of_two(max(1, length))))
+        bound = min(_LONGEST, _power_of_two(max(1, length)))
+        lengths.append(RowLength(bound, bound == length))
     return tuple(lengths)
 
 

@@ -30,6 +30,7 @@ class ReductionText:
         self.nest = nest
         self.steps = DeviceSteps(nest, layout, input_count)
         self.folds = [DeviceFold(number, value, self.steps) for number, value in enumerate(nest.accumulations)]
+        self.is_full = False  # whether every thread has elements of the row only
         self.kept = kept
         self.reduced = layout.lead_rank + layout.row_rank
         self._rank = kept + self.reduced
@@ -130,6 +131,8 @@ class ReductionText:
         if not loads:
             return []
         lines = [f"const pf_index beside = {index};", "const pf_index j = beside < length ? beside : length - 1;"]
+        if self.is_full:
+            lines = [f"const pf_index j = {index};"]
         lines += self.places()
         for position in loads:
             source = self.nest.steps[position].source
@@ -173,7 +176,7 @@ class ReductionText:
         for fold in folds:
             value = fold.accumulation
             mask = None if value.mask is None else self.steps.names[value.mask]
-            lines += fold.take(self.steps.names[value.step], mask, count)
+            lines += fold.take(self.steps.names[value.step], mask, count, is_full=self.is_full)
         return lines
 
     def initial_values(self, folds: Sequence[DeviceFold]) -> list[str]:

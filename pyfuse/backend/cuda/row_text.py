@@ -13,7 +13,7 @@ from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import block, without_unused
 from pyfuse.backend.cuda.device_fold import WARP, all_parts, joined_parts
 from pyfuse.backend.cuda.kernel_text import WrittenNest, finished_kernel
-from pyfuse.backend.cuda.launch_shape import NestShape, Walk
+from pyfuse.backend.cuda.launch_shape import NestShape, RowLength, Walk
 from pyfuse.backend.cuda.reduction_text import ReductionText, each
 from pyfuse.graph.loop_plan import ApplyStep, ReductionNest
 from pyfuse.graph.ops import Cost, by_name
@@ -25,13 +25,13 @@ _BATCH_BYTES = 32  # loads in flight where a row is not held
 
 
 def write_rows(
-    name: str, nest: ReductionNest, layout: NestLayout, input_count: int, *, length: int, has_scalars: bool
+    name: str, nest: ReductionNest, layout: NestLayout, input_count: int, *, length: RowLength, has_scalars: bool
 ) -> WrittenNest:
     """The kernel of a nest.
 
     Args:
         name, nest, layout, input_count, has_scalars: as in ``map_text.write_map``.
-        length: a power of two that is not below the number of elements of a row.
+        length: of a row.
 
     Raises:
         CannotFuse: an operation has no text.
@@ -48,7 +48,7 @@ class RowText:
         text: of the nest's parts.
     """
 
-    def __init__(self, nest: ReductionNest, layout: NestLayout, input_count: int, length: int) -> None:
+    def __init__(self, nest: ReductionNest, layout: NestLayout, input_count: int, length: RowLength) -> None:
         self.text = ReductionText(nest, layout, input_count, layout.outer_rank)
         self._nest = nest
         self._outer_rank = layout.outer_rank
@@ -56,10 +56,11 @@ class RowText:
         self._held = sorted(set(self._held))
         self._kept = self._dear_values()
         sizes = [nest.steps[position].dtype.itemsize for position in (*self._held, *self._kept)]
-        self._width = _width(length)
-        per_thread = max(1, length // self._width)
+        self._width = _width(length.bound)
+        per_thread = max(1, length.bound // self._width)
         most = min(_MOST_HELD_BYTES, _HELD_BYTES // self._width)
         self._is_held = per_thread * sum(max(4, size) for size in sizes) <= most
+        self.text.is_full = self._is_held and length.is_exact and length.bound >= self._width
         if not self._is_held:
             self._kept = []
             per_thread = max(1, _BATCH_BYTES // max(4, *sizes))
@@ -131,7 +132,7 @@ class RowText:
         lines += text.taken([fold for fold in text.folds if fold.accumulation.phase == phase], self.shape.per_thread)
         if stores:
             inside = [*text.places(), *[f"{text.element(place)} = {names[store.step]};" for place, store in stores]]
-            lines += block("if (j < length)", inside)
+            lines += inside if text.is_full else block("if (j < length)", inside)
         return lines
 
     def _loads_of(self, phase: int) -> list[int]:

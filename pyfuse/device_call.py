@@ -15,7 +15,7 @@ from pyfuse.backend.cuda.array_kinds import CURRENT, ArrayKind, Facts, kind_of
 from pyfuse.backend.cuda.backend import load
 from pyfuse.backend.cuda.codegen import write
 from pyfuse.backend.cuda.kernel import CudaDevice
-from pyfuse.backend.cuda.launch_shape import CudaSource, needs_wide, reduced_lengths, temporary_sizes
+from pyfuse.backend.cuda.launch_shape import CudaSource, needs_wide, nest_traits, temporary_sizes
 from pyfuse.backend.cuda.stand_ins import at_address, in_memory, owner_of
 from pyfuse.call_geometry import CallGeometry, call_geometry
 from pyfuse.call_signature import exact_key, signature_key
@@ -207,8 +207,8 @@ class DeviceCalls:
 
 
 def _source(geometry: CallGeometry) -> CudaSource:
-    lengths = reduced_lengths(geometry.plan, geometry.nests)
-    return write(geometry.plan, geometry.layouts, is_wide=needs_wide(geometry.nests), lengths=lengths)
+    traits = nest_traits(geometry.plan, geometry.nests)
+    return write(geometry.plan, geometry.layouts, is_wide=needs_wide(geometry.nests), traits=traits)
 
 
 def _buffer(made: NewArray | int) -> Facts | int:

@@ -21,7 +21,7 @@ from pyfuse.backend.cuda.launch_shape import (
     NestStart,
     needs_wide,
     nest_starts,
-    reduced_lengths,
+    nest_traits,
     temporary_sizes,
 )
 from pyfuse.backend.interface import BuiltKernel, NestLaunch, PreparedLaunch
@@ -146,8 +146,8 @@ def geometry_of(specialization: Specialization, arguments: Sequence[Any]) -> Cal
 def source_of(geometry: CallGeometry, is_wide: bool | None = None) -> CudaSource:
     """The CUDA text for a geometry."""
     wide = needs_wide(geometry.nests) if is_wide is None else is_wide
-    lengths = reduced_lengths(geometry.plan, geometry.nests)
-    return write(geometry.plan, geometry.layouts, is_wide=wide, lengths=lengths)
+    traits = nest_traits(geometry.plan, geometry.nests)
+    return write(geometry.plan, geometry.layouts, is_wide=wide, traits=traits)
 
 
 def cuda_source(function: Callable[..., Any], *arguments: Any, is_wide: bool | None = None) -> CudaSource:
@@ -248,6 +248,7 @@ def same_bits(result: Any, expected: Any) -> bool:
 
 def _signs(array: np.ndarray) -> bytes:
     """Which zeros are negative."""
+    array = np.ascontiguousarray(array)
     parts = array.view(f"f{array.dtype.itemsize // 2}") if array.dtype.kind == "c" else array
     return bytes((np.signbit(parts) & (parts == 0)).tobytes())
 

@@ -160,6 +160,53 @@ def test_the_kernels_of_a_program_read_as_pinned(name: str, golden: Callable[[st
     golden(f"cuda_{name}", kernels_text(cuda_source(program.function, *program.arguments)))
 
 
+def across(x: Any, y: Any, z: Any) -> Any:
+    return x.T * y + z
+
+
+def test_squares_read_as_pinned(golden: Callable[[str, str], None]) -> None:
+    source = cuda_source(across, np.ones((70, 40)), np.ones((40, 70)), np.ones(70))
+    assert [shape.walk for shape in source.shapes] == [Walk.TILES]
+    golden("cuda_squares", kernels_text(source))
+
+
+@needs_compiler
+@pytest.mark.parametrize("is_wide", [False, True])
+@pytest.mark.parametrize("code", ["i1", "f2", "f4", "f8", "c16"])
+def test_squares_compute_what_numpy_computes(code: str, is_wide: bool, tmp_path: Path) -> None:
+    for rows, columns in ((32, 32), (33, 70), (100, 31), (64, 95)):
+        x, y, z = (numbers(np.empty(shape, code), rows) for shape in ((columns, rows), (rows, columns), (columns,)))
+        with np.errstate(all="ignore"):
+            assert same_bits(run_on_shim(tmp_path, across, x, y, z, is_wide=is_wide), across(x, y, z))
+            assert same_bits(run_on_shim(tmp_path, across, x, y.T.copy().T, z[::-1]), across(x, y.T.copy().T, z[::-1]))
+    cube = numbers(np.empty((3, 40, 50), code), 1)
+    turned = cube.transpose(0, 2, 1)
+    assert same_bits(run_on_shim(tmp_path, summed, turned.copy(), turned), summed(turned.copy(), turned))
+    assert same_bits(run_on_shim(tmp_path, summed, cube.copy(), cube[:, ::-1]), summed(cube.copy(), cube[:, ::-1]))
+
+
+def summed(x: Any, y: Any) -> Any:
+    return x + y
+
+
+def test_squares_are_taken_where_they_are_full_and_shared_memory_holds_them() -> None:
+    def walks(shape: tuple[int, int], code: str, function: Any = summed) -> list[Walk]:
+        source = cuda_source(function, np.ones(shape, code), np.ones(shape[::-1], code).T)
+        return [shape.walk for shape in source.shapes]
+
+    assert walks((32, 40), "f8") == [Walk.TILES]
+    assert walks((31, 40), "f8") == [Walk.MAP]
+
+
+@needs_nvcc
+@pytest.mark.parametrize("code", ["f4", "f8", "c16"])
+def test_squares_are_compiled_without_spills(code: str, tmp_path: Path) -> None:
+    text = cuda_source(across, np.ones((70, 40), code), np.ones((40, 70), code), np.ones(70, code)).text
+    done = nvcc(tmp_path, text, "-Xptxas", "-v")
+    assert done.returncode == 0, done.stderr
+    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in done.stderr
+
+
 @needs_nvcc
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_kernel_is_compiled_without_spills(name: str, tmp_path: Path) -> None:

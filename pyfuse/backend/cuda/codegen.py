@@ -17,17 +17,18 @@ from pyfuse.array_layout import UNALIGNED, NestLayout
 from pyfuse.backend.cuda.column_text import write_columns
 from pyfuse.backend.cuda.device_fold import LANE_EXCHANGE
 from pyfuse.backend.cuda.kernel_text import WrittenNest
-from pyfuse.backend.cuda.launch_shape import CudaSource, RowLength, number_count
+from pyfuse.backend.cuda.launch_shape import CudaSource, NestTraits, number_count
 from pyfuse.backend.cuda.library_text import device_closure, device_prelude, in_cuda_words
 from pyfuse.backend.cuda.map_text import write_map
 from pyfuse.backend.cuda.part_text import write_parts
 from pyfuse.backend.cuda.row_text import write_rows
+from pyfuse.backend.cuda.tile_text import write_tiles
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.loop_plan import LoopPlan, Nest, ReductionNest, Style
 
 
 def write(
-    plan: LoopPlan, layouts: Sequence[NestLayout], *, is_wide: bool, lengths: Sequence[RowLength] | None = None
+    plan: LoopPlan, layouts: Sequence[NestLayout], *, is_wide: bool, traits: Sequence[NestTraits] | None = None
 ) -> CudaSource:
     """The CUDA text of a kernel.
 
@@ -35,17 +36,17 @@ def write(
         plan: what to compute.
         layouts: how the operands of each nest lie in memory; one for each nest, operands in the order stores, loads.
         is_wide: whether indices and strides need 64 bits.
-        lengths: of each nest, as ``launch_shape.reduced_lengths`` has them; not needed where nothing is reduced.
+        traits: of each nest, as ``launch_shape.nest_traits`` has them; not needed where nothing is reduced.
 
     Raises:
         CannotFuse: an operation has no text for a device, or an operand is not aligned.
     """
     written: list[WrittenNest] = []
     counts: list[int] = []
-    for nest, layout, length in zip(plan.nests, layouts, lengths or [RowLength()] * len(layouts), strict=True):
+    for nest, layout, own in zip(plan.nests, layouts, traits or [NestTraits()] * len(layouts), strict=True):
         if any(operand.endswith(UNALIGNED) for operand in layout.operands):
             raise refuse(Code.UNSUPPORTED_ARRAY, "an array's elements do not lie at multiples of their size")
-        written += _kernels(len(written), nest, layout, plan, length)
+        written += _kernels(len(written), nest, layout, plan, own)
         counts += [number_count(nest, layout)] * (len(written) - len(counts))
     calls = {call for nest in written for call in nest.calls}
     is_reducing = any(isinstance(nest, ReductionNest) for nest in plan.nests)
@@ -66,17 +67,19 @@ def write(
 
 
 def _kernels(
-    number: int, nest: Nest | ReductionNest, layout: NestLayout, plan: LoopPlan, length: RowLength
+    number: int, nest: Nest | ReductionNest, layout: NestLayout, plan: LoopPlan, own: NestTraits
 ) -> list[WrittenNest]:
     """The kernels of a nest: two where parts of it are combined afterwards."""
     name, has_scalars = f"pyfuse_nest_{number}", bool(plan.scalar_dtypes)
+    if isinstance(nest, Nest) and own.turned:
+        return [write_tiles(name, nest, layout, plan.input_count, own.turned, has_scalars=has_scalars)]
     if isinstance(nest, Nest):
         return [write_map(name, nest, layout, plan.input_count, has_scalars=has_scalars)]
     match nest.style:
         case Style.ROWS:
-            return [write_rows(name, nest, layout, plan.input_count, length=length, has_scalars=has_scalars)]
+            return [write_rows(name, nest, layout, plan.input_count, length=own, has_scalars=has_scalars)]
         case Style.COLUMNS:
-            return [write_columns(name, nest, layout, plan.input_count, length=length, has_scalars=has_scalars)]
+            return [write_columns(name, nest, layout, plan.input_count, length=own, has_scalars=has_scalars)]
         case Style.PARTS:
             names = (name, f"pyfuse_nest_{number + 1}")
             return write_parts(names, nest, layout, plan.input_count, has_scalars=has_scalars)

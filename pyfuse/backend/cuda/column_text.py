@@ -11,7 +11,7 @@ from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import block, without_unused
 from pyfuse.backend.cuda.device_fold import WARP, all_parts, joined_parts
 from pyfuse.backend.cuda.kernel_text import ROW_BLOCK, WrittenNest, finished_kernel
-from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape, RowLength, Walk
+from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape, NestTraits, Walk
 from pyfuse.backend.cuda.reduction_text import ReductionText, each
 from pyfuse.graph.loop_plan import ReductionNest
 
@@ -20,7 +20,7 @@ _BATCH_BYTES = 16  # loads in flight
 
 
 def write_columns(
-    name: str, nest: ReductionNest, layout: NestLayout, input_count: int, *, length: RowLength, has_scalars: bool
+    name: str, nest: ReductionNest, layout: NestLayout, input_count: int, *, length: NestTraits, has_scalars: bool
 ) -> WrittenNest:
     """The kernel of a nest; arguments and errors as in ``row_text.write_rows``."""
     outer = layout.outer_rank

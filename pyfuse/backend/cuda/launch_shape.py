@@ -14,10 +14,12 @@ from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, ReductionNest, Store, S
 from pyfuse.records import dataclass
 
 THREADS = 256  # of a block: 128 to 512 are alike where a thread has several elements, fewer are slower
+TILE = 32  # elements along each side of a square
 LEAST_NUMBERS = 2  # of a geometry: rows, columns
 _NARROW_LIMIT = 2**31 - 2**23  # of indices and byte offsets; the rest is for threads beyond the last element
 _MOST_BLOCKS = 2**31 - 1
 _MOST_IN_A_LAYER = 2**16 - 1
+_SHARED_BYTES = 48 * 1024  # of a block
 MOST_PARTS = 4096  # blocks that reduce parts: a few for each place on a device, so that they end together
 _LONGEST = 2**16  # of the lengths that texts are told apart by
 
@@ -30,6 +32,7 @@ class Walk(enum.Enum):
     COLUMNS = "neighbouring results, and the elements of each"
     PARTS = "all elements, of which each block reduces a part"
     WHOLE = "the parts of all blocks: there is one block"
+    TILES = "squares of elements: some operands lie along one side of them, others along the other"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +44,7 @@ class NestShape:
         widest: threads of a block along a row, or along neighbouring results; of MAP the most.
         height: rows of threads in a block; of MAP it follows from the rest.
         walk: what they share.
-        reduced: of PARTS, the number of merged dimensions that are reduced.
+        reduced: of PARTS, the number of merged dimensions that are reduced; of TILES, that of the outer ones.
     """
 
     per_thread: int
@@ -87,7 +90,7 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
     Args:
         shape: of the kernel.
         rows, columns: of a nest.
-        elements: of PARTS, all that are reduced.
+        elements: of PARTS, all that are reduced; of TILES, the extent of the last outer dimension.
 
     Raises:
         OverflowError: a device cannot start so many blocks.
@@ -106,6 +109,10 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
             blocks = part_count(shape, elements)
         case Walk.WHOLE:
             rows, blocks = part_count(shape, elements), 1
+        case Walk.TILES:
+            side = elements  # the extent of the last outer dimension
+            row_blocks = -(-side // TILE)
+            return Grid((-(-columns // TILE), row_blocks, rows // side), (width, height, 1), (rows, columns))
     layers = -(-row_blocks // _MOST_IN_A_LAYER)
     if blocks > _MOST_BLOCKS or layers > _MOST_IN_A_LAYER:
         raise OverflowError(f"{blocks * row_blocks} blocks of threads")
@@ -136,7 +143,8 @@ def nest_starts(source: CudaSource, nests: Sequence[NestLaunch]) -> list[NestSta
     for number, (shape, nest) in enumerate(zip(source.shapes, nests, strict=True)):
         if nest.outer == 0 or nest.inner == 0:
             continue
-        grid = grid_of(shape, nest.outer, nest.inner, math.prod(nest.geometry[: shape.reduced]))
+        dimensions = slice(shape.reduced - 1, shape.reduced) if shape.walk is Walk.TILES else slice(shape.reduced)
+        grid = grid_of(shape, nest.outer, nest.inner, math.prod(nest.geometry[dimensions]))
         numbers = (*grid.numbers, *nest.geometry)
         geometry = struct.pack(f"={len(numbers)}{'q' if source.is_wide else 'i'}", *numbers)
         starts.append(NestStart(number, grid.blocks, grid.block, geometry))
@@ -157,28 +165,49 @@ def number_count(nest: Nest | ReductionNest, layout: NestLayout) -> int:
     return LEAST_NUMBERS + rank + len(operands) * rank + starts + parameters
 
 
-class RowLength(NamedTuple):
-    """What of the number of elements behind a result the text depends on.
+class NestTraits(NamedTuple):
+    """What of a nest's extents and strides the text depends on, beside its layout.
 
     Attributes:
-        bound: a power of two that is not below it, up to a limit.
-        is_exact: whether it is the bound: a row then fills the threads, and none must look for its end.
+        bound: a power of two that is not below the number of elements behind a result, up to a limit.
+        is_exact: whether it is that number: a row then fills the threads, and none must look for its end.
+        turned: loads that lie along memory in the last outer dimension, where the innermost one lies apart.
     """
 
     bound: int = 1
     is_exact: bool = False
+    turned: tuple[int, ...] = ()
 
 
-def reduced_lengths(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[RowLength, ...]:
-    """The length of each nest's rows."""
+def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTraits, ...]:
+    """The traits of each nest."""
     lengths = []
     for nest, laid in zip(plan.nests, nests, strict=True):
         length = 0
         if isinstance(nest, ReductionNest) and nest.style is not Style.PARTS:
             length = math.prod(laid.extents[laid.layout.outer_rank + (nest.style is Style.COLUMNS) :])
         bound = min(_LONGEST, _power_of_two(max(1, length)))
-        lengths.append(RowLength(bound, bound == length))
+        turned = _turned(nest, laid) if isinstance(nest, Nest) else ()
+        lengths.append(NestTraits(bound, bound == length, turned))
     return tuple(lengths)
+
+
+def _turned(nest: Nest, laid: NestGeometry) -> tuple[int, ...]:
+    """See ``NestTraits``; none where a tile would be mostly empty."""
+    if laid.layout.outer_rank == 0 or min(laid.extents[-2:]) < TILE:
+        return ()
+    if math.prod(laid.extents[:-2]) > _MOST_IN_A_LAYER or laid.extents[-2] > _MOST_IN_A_LAYER * TILE:
+        return ()
+    strides = laid.strides[len(nest.stores) :]
+    found = [
+        number
+        for number, (load, steps) in enumerate(zip(nest.loads, strides, strict=True))
+        if steps[-2] == load.dtype.itemsize and steps[-1] not in (0, load.dtype.itemsize)
+    ]
+    square = TILE * (TILE + 1)
+    while found and square * sum(nest.loads[number].dtype.itemsize for number in found) > _SHARED_BYTES:
+        found.pop()
+    return tuple(found)
 
 
 def temporary_sizes(sizes: Sequence[int], plan: LoopPlan) -> tuple[int, ...]:

@@ -20,9 +20,7 @@ from pyfuse.graph.loop_plan import ApplyStep, Load, LoadStep, Nest, Store
 from pyfuse.graph.ops import Cost, by_name
 
 BYTES_OF_A_THREAD = 16  # of the widest operand: with 4, a copy of float32 runs at 0.8 of the ceiling
-WIDTH_ACROSS_MEMORY = (
-    32  # threads along columns that lie apart in an operand: the rows beside them share its cache lines
-)
+WIDTH_ACROSS_MEMORY = 16  # threads along columns that lie apart in an operand: rows beside them share its cache lines
 
 
 def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, has_scalars: bool) -> WrittenNest:
@@ -39,7 +37,7 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, ha
     """
     steps = DeviceSteps(nest, layout, input_count)
     shape = shape_of(nest, layout)
-    varying = _varying(nest, layout)
+    varying = varying_steps(nest, layout)
     hoisted: list[str] = []
     inner: list[str] = []
     loads: list[str] = []
@@ -96,7 +94,7 @@ def _is_dear(nest: Nest) -> bool:
     )
 
 
-def _varying(nest: Nest, layout: NestLayout) -> set[int]:
+def varying_steps(nest: Nest, layout: NestLayout) -> set[int]:
     """Steps whose value changes along the columns."""
     varying: set[int] = set()
     for position, step in enumerate(nest.steps):

@@ -13,7 +13,7 @@ from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import block, without_unused
 from pyfuse.backend.cuda.device_fold import WARP, all_parts, joined_parts
 from pyfuse.backend.cuda.kernel_text import WrittenNest, finished_kernel
-from pyfuse.backend.cuda.launch_shape import NestShape, RowLength, Walk
+from pyfuse.backend.cuda.launch_shape import NestShape, NestTraits, Walk
 from pyfuse.backend.cuda.reduction_text import ReductionText, each
 from pyfuse.graph.loop_plan import ApplyStep, ReductionNest
 from pyfuse.graph.ops import Cost, by_name
@@ -25,7 +25,7 @@ _BATCH_BYTES = 32  # loads in flight where a row is not held
 
 
 def write_rows(
-    name: str, nest: ReductionNest, layout: NestLayout, input_count: int, *, length: RowLength, has_scalars: bool
+    name: str, nest: ReductionNest, layout: NestLayout, input_count: int, *, length: NestTraits, has_scalars: bool
 ) -> WrittenNest:
     """The kernel of a nest.
 
@@ -48,7 +48,7 @@ class RowText:
         text: of the nest's parts.
     """
 
-    def __init__(self, nest: ReductionNest, layout: NestLayout, input_count: int, length: RowLength) -> None:
+    def __init__(self, nest: ReductionNest, layout: NestLayout, input_count: int, length: NestTraits) -> None:
         self.text = ReductionText(nest, layout, input_count, layout.outer_rank)
         self._nest = nest
         self._outer_rank = layout.outer_rank

@@ -28,6 +28,7 @@ from pyfuse.graph.loop_plan import Nest, Style
 from pyfuse.graph.nodes import Apply, code_of
 from pyfuse.graph.output_layouts import AxisOrder
 from pyfuse.host_values import HostArgument, HostCall, HostExpression, cut_of, view_of
+from pyfuse.memory_overlap import may_overlap, overlaps_itself
 from pyfuse.records import dataclass
 
 # How each dtype is packed into a 16-byte scalar slot. struct raises for a number that does not fit, as NumPy would.
@@ -220,22 +221,47 @@ def _indices(expressions: Sequence[HostExpression]) -> tuple[int, ...] | None:
 
 def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequence[Any]], Any]:
     """A function of outputs and arguments that puts the result together."""
-    outputs = specialization.graph.outputs
+    outputs, stores = specialization.graph.outputs, specialization.stores
     recipe = specialization.result
-    if isinstance(recipe, OutputRecipe) and not outputs[recipe.index].is_scalar:
+    if isinstance(recipe, OutputRecipe) and not outputs[recipe.index].is_scalar and not stores:
         index = recipe.index
         return lambda made, _: made[index]
 
     def finish(made: Sequence[Any], arguments: Sequence[Any]) -> Any:
         arrays = [array[()] if output.is_scalar else array for array, output in zip(made, outputs, strict=True)]
+        known: dict[int, Any] = {}
         try:
-            return _built(recipe, arrays, arguments, {})
+            result = _built(recipe, arrays, arguments, known)
+            targets = [_evaluated(store.target, arguments, known) for store in stores]
+            apart = [[_evaluated(array, arguments, known) for array in store.apart] for store in stores]
         except MemoryError:
             raise
         except Exception as error:  # an index out of range, or a number's own: the original raises it again, in order
             raise refuse(Code.HOST_ERROR, "computing a result raises", notes=(str(error),)) from error
+        if stores:
+            _check_targets(targets, apart)
+            for store, target in zip(stores, targets, strict=True):
+                target[...] = arrays[store.index]
+        return result
 
     return finish
+
+
+def _check_targets(targets: Sequence[np.ndarray], apart: Sequence[Sequence[np.ndarray]]) -> None:
+    """Whether what a kernel has made may go into arrays of the caller.
+
+    Raises:
+        CannotFuse: NumPy raises, or the order of reads and stores matters.
+    """
+    for target, others in zip(targets, apart, strict=True):
+        if not target.flags.writeable:
+            raise refuse(Code.HOST_ERROR, "an array is read-only: NumPy raises its own error")
+        if overlaps_itself(target):
+            raise refuse(Code.HOST_ERROR, "elements of an array share memory: the order of stores matters")
+        if any(may_overlap(target, other) for other in others):
+            raise refuse(
+                Code.HOST_ERROR, "an array is read after a store into its memory: the original does it in order"
+            )
 
 
 def _built(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], known: dict[int, Any]) -> Any:

@@ -12,7 +12,7 @@ from pyfuse.diagnostics import Code, refuse, with_span
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.interpret import Frame
 from pyfuse.frontend.names import Scope
-from pyfuse.frontend.stores import GivenStore
+from pyfuse.frontend.stores import GivenStore, check_gain
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value
 from pyfuse.graph.nodes import Graph, Output
@@ -145,6 +145,9 @@ def build_graph(
         result = frame.run(source.node)
         writer = _RecipeWriter(tracer)
         recipe = writer.recipe(result)
+        if tracer.stores and not writer.outputs:
+            frame.statement = None
+            check_gain(tracer)
         stores = [writer.store(store) for store in tracer.stores]
         if not tracer.inputs or not writer.outputs:
             tracer.span, frame.statement = source.span(source.node), None

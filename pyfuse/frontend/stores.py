@@ -17,12 +17,15 @@ import numpy as np
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
-from pyfuse.graph.nodes import ONE, Apply, Input
+from pyfuse.graph.nodes import ONE, Apply, Input, Reduce, Scan
+from pyfuse.graph.ops import Cost, by_name
 from pyfuse.host_values import HostCall, HostConstant, HostExpression, view_of
 from pyfuse.memory_overlap import may_overlap
 
 if TYPE_CHECKING:
     from pyfuse.frontend.tracer import Tracer
+
+OPERATIONS_A_STORE = 3  # simple ones, from which on a kernel that only stores is worth it
 
 _NUMBER_KINDS = {bool: "biufc", int: "iufc", float: "fc", complex: "c"}
 
@@ -181,6 +184,20 @@ def item_to_store(tracer: Tracer, owner: ArrayValue, index: Value) -> ArrayValue
     if not isinstance(view, ArrayValue) or view.is_scalar:
         raise refuse(Code.UNSUPPORTED_OPERATION, "a store goes into a NumPy scalar", tracer.span)
     return view
+
+
+def check_gain(tracer: Tracer) -> None:
+    """Refuse a function that does nothing but a little arithmetic in place: NumPy needs no memory for that.
+
+    What a kernel stores goes through an array of its own. ``a += b * c`` of a million float64 takes 400 us, NumPy 460;
+    of a hundred thousand 45 and 35; ``a *= 2`` 226 and 72.
+    """
+    nodes = [tracer.draft[index] for index in range(len(tracer.draft))]
+    work = sum(by_name(node.operation).cost for node in nodes if isinstance(node, Apply) and node.operation != "cast")
+    if work < OPERATIONS_A_STORE * Cost.SIMPLE * len(tracer.stores) and not any(
+        isinstance(node, Reduce | Scan) for node in nodes
+    ):
+        raise refuse(Code.NO_ARRAY_WORK, "so little is done in place that NumPy does it as fast", tracer.span)
 
 
 def _begins_a_region(tracer: Tracer, message: str) -> CannotFuse:

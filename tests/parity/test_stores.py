@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 
 import pyfuse
+from pyfuse.frontend import stores
 from tests.parity.outcome import assert_same, observe
 from tests.parity.text import function_from
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
+
+
+@pytest.fixture(autouse=True)
+def every_store_fuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little is done in place."""
+    monkeypatch.setattr(stores, "OPERATIONS_A_STORE", 0)
+
 
 Arguments = Callable[[], list[Any]]
 
@@ -68,6 +76,7 @@ STORES = {
     "a broadcast number of the call": "x[1:] = y[0]",
     "two parts of one array": "x[:5] = y[:5]\nx[5:] = y[5:] * 2",
     "two stores, the second over the first": "x[:8] = y[:8]\nx[4:] = y[4:] * 2\nreturn y - 1",
+    "one part twice": "x[1:] = y[1:]\nx[1:] = y[1:] * 2",
     "what is returned": "x += y\nreturn x, y * 2",
     "what is returned as a view": "x[1:] = y[1:]\nreturn x.T",
     "a copy taken before": "c = x.copy()\nx[1:-1] = c[2:] - c[:-2]\nreturn c",
@@ -115,6 +124,15 @@ def test_stores_into_tables(text: str) -> None:
 
 def test_clipped_in_place() -> None:
     check("np.clip(x, 2, 5, out=x)", pair)
+
+
+def test_a_little_arithmetic_in_place_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    fused = check("x += y * 2", pair, "fallback")
+    assert fused.fallback_reasons() == {"no-array-work": 2}
+    check("x += y * 2 - 1", pair)
+    check("x *= np.exp(y * 0)", pair)
+    check("x *= y\nreturn x - y", pair)
 
 
 def test_a_step_that_reads_what_the_last_one_stored() -> None:

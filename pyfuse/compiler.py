@@ -15,7 +15,7 @@ from pyfuse.backend.interface import BuiltKernel, Kernel, KernelSource
 from pyfuse.backend.registry import backend_named
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.frontend.build_graph import Recipe, build_graph
+from pyfuse.frontend.build_graph import Recipe, StoreRecipe, build_graph
 from pyfuse.graph.loop_plan import LoopPlan, plan_text
 from pyfuse.graph.nodes import Graph
 from pyfuse.graph.output_layouts import AxisOrder, Miniature
@@ -47,7 +47,7 @@ class Specialization:
         graph: after all passes.
         traced_text: the graph before them.
         plans: its loop nests, by the forms of its reductions.
-        inputs, scalars, extents, guards, result: as in ``TracedFunction``.
+        inputs, scalars, extents, guards, result, stores: as in ``TracedFunction``.
         kernels: loaded so far, by the forms of the reductions and the layouts of the nests.
         orders: axis orders of nodes, by miniature inputs and extents.
         lock: held while a kernel is built, so that each is built once.
@@ -60,6 +60,7 @@ class Specialization:
     extents: tuple[HostExpression, ...]
     guards: tuple[Guard, ...]
     result: Recipe
+    stores: tuple[StoreRecipe, ...] = ()
     plans: dict[Forms, LoopPlan] = field(default_factory=dict)
     kernels: dict[tuple[Forms, tuple[NestLayout, ...]], LoadedKernel] = field(default_factory=dict)
     orders: dict[tuple[tuple[Miniature, ...], tuple[int, ...]], dict[int, AxisOrder]] = field(default_factory=dict)
@@ -96,6 +97,7 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
         extents=traced.extents,
         guards=traced.guards,
         result=traced.result,
+        stores=traced.stores,
     )
 
 

@@ -179,6 +179,8 @@ class DeviceCalls:
         if isinstance(found.entry, Refusal):
             raise CannotFuse(found.entry.diagnostic)
         specialization = found.entry
+        if specialization.stores:
+            raise refuse(Code.DEVICE, "stores into arrays of the caller are not fused on a device yet")
         with mistakes_as_reasons():
             guarded = [guard.expression for guard in specialization.guards]
             own = [*specialization.inputs, *specialization.scalars, *specialization.extents]

@@ -54,6 +54,7 @@ class Diagnostic:
         notes: further facts.
         hints: what to write or install instead.
         statements: lines and columns, in the function's own tree, of the statements that are to blame.
+        begins_region: they fuse, but not together with those before them.
     """
 
     code: Code
@@ -63,6 +64,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     statements: tuple[tuple[int, int], ...] = ()
+    begins_region: bool = False
 
     def draw(self) -> str:
         """The diagnostic as text of one or more lines, without a trailing newline."""

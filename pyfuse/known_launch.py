@@ -66,7 +66,7 @@ def known_launch(
     used = computed if arrays is not None else tuple(arguments[index] for index in launch.input_indices or ())
     if (*exact_key(used[:input_count]), *used[input_count:]) != launch.input_key:
         return None  # another thread has put something else there meanwhile
-    recipe = _results(specialization.result, specialization.graph.outputs)
+    recipe = _results(specialization.result, specialization.graph.outputs) if not specialization.stores else None
     scalars, numbers = _scalars(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
     results, items, container = recipe if recipe is not None else ((), (), None)
     start, structure = addresses

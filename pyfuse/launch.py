@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from pyfuse.backend.interface import Kernel, NestLaunch, PreparedLaunch
 from pyfuse.call_geometry import CallGeometry, part_count
 from pyfuse.compiler import LoadedKernel, Specialization
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.errors import CannotFuse
 from pyfuse.frontend.build_graph import (
     ContainerRecipe,
     CutRecipe,
@@ -22,12 +24,14 @@ from pyfuse.frontend.build_graph import (
     OutputRecipe,
     Recipe,
     ReshapeRecipe,
+    StoreRecipe,
     ViewRecipe,
 )
 from pyfuse.graph.loop_plan import Nest, Style
 from pyfuse.graph.nodes import Apply, code_of
 from pyfuse.graph.output_layouts import AxisOrder
-from pyfuse.host_values import HostArgument, HostCall, HostExpression, cut_of, view_of
+from pyfuse.host_values import HostArgument, HostCall, HostConstant, HostExpression, cut_of, evaluation_of, view_of
+from pyfuse.memory_overlap import may_overlap, overlaps_itself
 from pyfuse.records import dataclass
 
 # How each dtype is packed into a 16-byte scalar slot. struct raises for a number that does not fit, as NumPy would.
@@ -219,23 +223,81 @@ def _indices(expressions: Sequence[HostExpression]) -> tuple[int, ...] | None:
 
 
 def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequence[Any]], Any]:
-    """A function of outputs and arguments that puts the result together."""
-    outputs = specialization.graph.outputs
+    """A function of outputs and arguments that puts the result together, and what is stored into its place."""
+    outputs, stores = specialization.graph.outputs, specialization.stores
     recipe = specialization.result
-    if isinstance(recipe, OutputRecipe) and not outputs[recipe.index].is_scalar:
+    if not stores and isinstance(recipe, OutputRecipe) and not outputs[recipe.index].is_scalar:
         index = recipe.index
         return lambda made, _: made[index]
+    if stores and isinstance(recipe, HostRecipe) and isinstance(recipe.expression, HostArgument | HostConstant):
+        return _storer(stores, recipe.expression)
 
     def finish(made: Sequence[Any], arguments: Sequence[Any]) -> Any:
         arrays = [array[()] if output.is_scalar else array for array, output in zip(made, outputs, strict=True)]
+        known: dict[int, Any] = {}
         try:
-            return built_result(recipe, arrays, arguments, {})
+            result = built_result(recipe, arrays, arguments, known)
+            targets = [_evaluated(store.target, arguments, known) for store in stores]
+            apart = [[_evaluated(array, arguments, known) for array in store.apart] for store in stores]
         except MemoryError:
             raise
         except Exception as error:  # an index out of range, or a number's own: the original raises it again, in order
-            raise refuse(Code.HOST_ERROR, "computing a result raises", notes=(str(error),)) from error
+            raise _raises(error) from error
+        for target, others in zip(targets, apart, strict=True):
+            check_store(target, others)
+        for store, target in zip(stores, targets, strict=True):
+            target[...] = arrays[store.index]
+        return result
 
     return finish
+
+
+def _storer(stores: Sequence[StoreRecipe], result: HostArgument | HostConstant) -> Callable[..., Any]:
+    """``_finisher`` where the result is an object of the call, and nothing but stores is to be done."""
+    indices, count = [store.index for store in stores], len(stores)
+    evaluate = evaluation_of(
+        [*(store.target for store in stores), *(array for store in stores for array in store.apart)]
+    )
+    ends = list(itertools.accumulate((len(store.apart) for store in stores), initial=count))
+    read = result.evaluate
+
+    def finish(made: Sequence[Any], arguments: Sequence[Any]) -> Any:
+        try:
+            found = evaluate(arguments)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _raises(error) from error
+        for number in range(count):
+            check_store(found[number], found[ends[number] : ends[number + 1]])
+        for number in range(count):
+            found[number][...] = made[indices[number]]
+        return read(arguments)
+
+    return finish
+
+
+def _raises(error: Exception) -> CannotFuse:
+    return refuse(Code.HOST_ERROR, "computing a result raises", notes=(str(error),))
+
+
+def check_store(target: np.ndarray, others: Sequence[np.ndarray]) -> None:
+    """Whether what a kernel has made may go into an array of the caller.
+
+    Args:
+        target: the array.
+        others: arrays that are read after the store.
+
+    Raises:
+        CannotFuse: NumPy raises, or the order of reads and stores matters.
+    """
+    flags = target.flags
+    if not flags.writeable:
+        raise refuse(Code.HOST_ERROR, "an array is read-only: NumPy raises its own error")
+    if not flags.c_contiguous and overlaps_itself(target):
+        raise refuse(Code.HOST_ERROR, "elements of an array share memory: the order of stores matters")
+    if others and any(may_overlap(target, other) for other in others):
+        raise refuse(Code.HOST_ERROR, "an array is read after a store into its memory: the original does it in order")
 
 
 def built_result(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], known: dict[int, Any]) -> Any:

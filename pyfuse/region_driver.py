@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyfuse.call_signature import ParameterBinder
 from pyfuse.diagnostics import Diagnostic
-from pyfuse.frontend import regions
-from pyfuse.frontend.regions import Position, Region, region_function, split
+from pyfuse.frontend.regions import NO_BLAME, Blame, Region, blame_of, region_function, split
 from pyfuse.frontend.rewrite import tree_text
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.region_drivers import RegionPlace
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 _FUTURE_FLAGS = 0x1000000  # PyCF mask of 'from __future__ import annotations'
 
 
-def statements_to_blame(prepared: PreparedFunction, reason: Diagnostic) -> frozenset[Position]:
-    """Statements that must stay Python where a function was refused for a reason; none where that would not help."""
+def blame_in(prepared: PreparedFunction, reason: Diagnostic) -> Blame:
+    """What of a function is to blame for a refusal; nothing where knowing it would not help."""
     node = prepared.source.node if prepared.source is not None else None
-    return regions.statements_to_blame(node, reason) if isinstance(node, ast.FunctionDef) else frozenset()
+    return blame_of(node, reason) if isinstance(node, ast.FunctionDef) else NO_BLAME
 
 
 # A region that has refused so many calls, and answered none, is called as plain Python from then on.
@@ -41,12 +40,12 @@ class RegionDriver:
 
     Args:
         prepared: the function.
-        blamed: statements for which it does not fuse as a whole.
+        blamed: why it does not fuse as a whole.
         scalars: parameters that are no arrays in the call at hand.
         before: the driver that this one takes the place of: its regions that stay as they are go on.
 
     Attributes:
-        hard: positions of the statements that cannot fuse.
+        blame: what does not fuse, or not together.
         regions: what may be, in the order of the text.
         fused: the callables of the regions.
         text: the driver as Python.
@@ -56,7 +55,7 @@ class RegionDriver:
     def __init__(
         self,
         prepared: PreparedFunction,
-        blamed: frozenset[Position],
+        blamed: Blame,
         scalars: Collection[str],
         before: RegionDriver | None,
     ) -> None:
@@ -65,19 +64,17 @@ class RegionDriver:
         self._function: FunctionType = prepared.function
         self._source = prepared.source
         self._known = before._by_identity() if before is not None else {}
-        self._outgrown_by: frozenset[Position] = (
-            before.hard | before._outgrown_by if before is not None else frozenset()
-        )
+        self._found: Blame = before.blame | before._found if before is not None else NO_BLAME
         self._refusals: dict[int, int] = {}
-        self.hard: frozenset[Position] = frozenset()
+        self.blame: Blame = NO_BLAME
         self.is_outgrown = False
         self.regions: tuple[Region, ...] = ()
         self.fused: list[FusedRegion] = []
         self.text = ""
         node = self._source.node
         if isinstance(node, ast.FunctionDef):
-            self.hard = blamed | self._outgrown_by
-            found = split(node, self.hard, scalars) if self.hard else None
+            self.blame = blamed | self._found
+            found = split(node, self.blame, scalars) if self.blame else None
             if found is not None:
                 self.regions, self._node, self.text = found.regions, found.driver, tree_text(found.driver)
 
@@ -127,10 +124,10 @@ class RegionDriver:
             driver.__defaults__, driver.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
         return driver(*args, **kwargs)
 
-    def outgrow(self, hard: Collection[Position]) -> None:
-        """A region has met statements that cannot fuse."""
-        self._outgrown_by |= frozenset(hard)
-        self.is_outgrown = not self._outgrown_by <= self.hard
+    def outgrow(self, found: Blame) -> None:
+        """A region has met statements that do not fuse, or not together."""
+        self._found = self._found | found
+        self.is_outgrown = not self.blame.holds(self._found)
 
     def give_up_soon(self, number: int, answered: int) -> None:
         """A region has refused a call and runs as Python; ``answered``: calls that it did better."""

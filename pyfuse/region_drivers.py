@@ -11,7 +11,7 @@ from pyfuse.prepared_function import PreparedFunction
 
 if TYPE_CHECKING:
     from pyfuse.executor import Executor
-    from pyfuse.frontend.regions import Position
+    from pyfuse.frontend.regions import Blame
     from pyfuse.region_driver import RegionDriver
 
 
@@ -38,8 +38,8 @@ class RegionDrivers:
         self._executor = executor
         self.region = region
         self._lock = threading.Lock()
-        self._blamed: dict[int, tuple[Diagnostic, frozenset[Position]]] = {}  # by the identity of the reason
-        self._drivers: dict[frozenset[Position], RegionDriver | None] = {}
+        self._blamed: dict[int, tuple[Diagnostic, Blame]] = {}  # by the identity of the reason
+        self._drivers: dict[Blame, RegionDriver | None] = {}
 
     def find(self, reason: Diagnostic, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RegionDriver | None:
         """The function in regions, around the statements that a reason blames; None where that does not help.
@@ -57,13 +57,13 @@ class RegionDrivers:
 
     def _new_driver(self, reason: Diagnostic, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RegionDriver | None:
         from pyfuse.fused_call import FusedRegion
-        from pyfuse.region_driver import RegionDriver, statements_to_blame
+        from pyfuse.region_driver import RegionDriver, blame_in
 
         config, prepared = self._executor.config(), self._executor.prepared()
         if self._executor.fallback.is_strict or config.fallback == "raise":
             return None  # the reason is raised as an error
         with mistakes_as_reasons():
-            blamed = statements_to_blame(prepared, reason)
+            blamed = blame_in(prepared, reason)
             with self._lock:
                 if len(self._blamed) >= MOST_REASONS:
                     self._blamed = {}
@@ -79,19 +79,19 @@ class RegionDrivers:
         if not driver.regions:
             return None
         if self.region is not None:  # the function around it does without these statements from its next call on
-            self.region.owner.outgrow(driver.hard)
+            self.region.owner.outgrow(driver.blame)
         self._executor.fallback.say(reason, config)
         self._executor.dump_for(config)("driver", driver.text)
         return driver
 
     def preview(self, reason: Diagnostic, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RegionDriver | None:
         """The driver in use, or one that shows what would be done: it does not run."""
-        from pyfuse.region_driver import RegionDriver, statements_to_blame
+        from pyfuse.region_driver import RegionDriver, blame_in
 
         prepared = self._executor.prepared()
         if reason.code in NUMPYS_OWN:
             return None
-        blamed = statements_to_blame(prepared, reason)
+        blamed = blame_in(prepared, reason)
         known = self._drivers.get(blamed)
         if known is not None:
             return known

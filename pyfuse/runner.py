@@ -193,7 +193,8 @@ def _picker(indices: tuple[int, ...]) -> Callable[[Arguments], Iterable[Any]]:
 def _is_the_result(launch: Launch) -> bool:
     """Whether the one output array is what the function returns."""
     specialization = launch.specialization
-    return isinstance(specialization.result, OutputRecipe) and not specialization.graph.outputs[0].is_scalar
+    is_array = isinstance(specialization.result, OutputRecipe) and not specialization.graph.outputs[0].is_scalar
+    return is_array and not specialization.stores
 
 
 def _run_of_anything(launch: Launch, address: Address) -> Run:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend import python_calls
+from pyfuse.frontend.stores import item_to_store, set_item, store_into
 from pyfuse.frontend.values import ArrayValue, Value, is_container
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ def assign(frame: Frame, target: ast.expr, value: Value) -> None:
             if isinstance(container, list):
                 python_calls.container_item(frame.tracer, container, key)  # refuses what Python's list would refuse
             container[key] = value
+        case ast.Subscript() if isinstance(owner := frame.evaluate(target.value), ArrayValue):
+            index = frame.evaluate(target.slice)
+            frame.point_at(target)
+            set_item(frame.tracer, owner, index, value)
         case _:
             raise _store_refusal(frame, target)
 
@@ -91,6 +96,13 @@ def _augmented_item(frame: Frame, statement: ast.AugAssign) -> None:
                 frame.tracer.check_is_own(container)
                 container[key] = python_calls.apply_operator(frame.tracer, class_name, [current, value])
             return
+        if isinstance(container, ArrayValue):
+            index = frame.evaluate(target.slice)
+            frame.point_at(target)
+            part = item_to_store(frame.tracer, container, index)
+            if frame.tracer.rank(part) or not frame.tracer.rank(container):
+                _store(frame, part, type(statement.op).__name__, frame.evaluate(statement.value))
+                return
     raise _store_refusal(frame, target)
 
 
@@ -108,7 +120,7 @@ def _change_list(frame: Frame, target: list[Value], class_name: str, value: Valu
 def _store(frame: Frame, target: ArrayValue, class_name: str, value: Value) -> None:
     result = python_calls.apply_operator(frame.tracer, class_name, [target, value])
     assert isinstance(result, ArrayValue)
-    frame.tracer.store(target, result)
+    store_into(frame.tracer, target, result)
 
 
 def _store_refusal(frame: Frame, target: ast.expr) -> CannotFuse:

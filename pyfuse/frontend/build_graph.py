@@ -12,6 +12,7 @@ from pyfuse.diagnostics import Code, refuse, with_span
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.interpret import Frame
 from pyfuse.frontend.names import Scope
+from pyfuse.frontend.stores import GivenStore, check_gain
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value
 from pyfuse.graph.nodes import Graph, Output
@@ -82,6 +83,21 @@ Recipe = OutputRecipe | NumberRecipe | HostRecipe | ViewRecipe | CutRecipe | Res
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoreRecipe:
+    """Kernel output number ``index`` goes into an array of the caller.
+
+    Attributes:
+        index: of the output.
+        target: the array.
+        apart: arrays that must not share memory with it: they are read after the store.
+    """
+
+    index: int
+    target: HostExpression
+    apart: tuple[HostExpression, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TracedFunction:
     """A function specialised to the kinds of one call's arguments.
 
@@ -92,6 +108,7 @@ class TracedFunction:
         extents: for each computed extent of the graph, its value at a call.
         guards: what else must hold of a call, beyond its signature.
         result: how the function's result is put together.
+        stores: what is done to arrays of the caller, in this order, when all else is done.
     """
 
     graph: Graph
@@ -100,6 +117,7 @@ class TracedFunction:
     extents: tuple[HostExpression, ...]
     guards: tuple[Guard, ...]
     result: Recipe
+    stores: tuple[StoreRecipe, ...] = ()
 
 
 def build_graph(
@@ -127,6 +145,10 @@ def build_graph(
         result = frame.run(source.node)
         writer = _RecipeWriter(tracer)
         recipe = writer.recipe(result)
+        if tracer.stores and not writer.outputs:
+            frame.statement = None
+            check_gain(tracer)
+        stores = [writer.store(store) for store in tracer.stores]
         if not tracer.inputs or not writer.outputs:
             tracer.span, frame.statement = source.span(source.node), None
             raise refuse(Code.NO_ARRAY_WORK, "the function makes no array of arrays, so there is nothing to fuse")
@@ -142,6 +164,7 @@ def build_graph(
         extents=tuple(tracer.extents),
         guards=tuple(tracer.guards),
         result=recipe,
+        stores=tuple(stores),
     )
 
 
@@ -178,6 +201,11 @@ class _RecipeWriter:
             self._kept.append(value)
             self._written[id(value)] = self._leaf(value)
         return self._written[id(value)]
+
+    def store(self, store: GivenStore) -> StoreRecipe:
+        """A store into an array of the caller, as an output."""
+        self.outputs.append(Output(node=store.node))
+        return StoreRecipe(index=len(self.outputs) - 1, target=store.expression, apart=tuple(store.apart))
 
     def _leaf(self, value: Value) -> Recipe:
         if isinstance(value, HostValue):

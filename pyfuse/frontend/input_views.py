@@ -19,9 +19,9 @@ from pyfuse.frontend import computed_views
 from pyfuse.frontend.array_makers import copy_array
 from pyfuse.frontend.known_arguments import as_array, has_array
 from pyfuse.frontend.lifting import item_of
+from pyfuse.frontend.stores import given_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
-from pyfuse.graph.nodes import Input
 from pyfuse.host_values import HostCall, HostConstant, HostExpression, freeze, value_guard, view_of
 
 # Functions of NumPy that give views, or lists and tuples of views, and copy only where a view cannot be.
@@ -33,30 +33,6 @@ METHODS = ("reshape", "ravel", "diagonal")
 
 # Arguments of other types may run the user's code (``__index__``).
 _PLAIN_TYPES = (bool, int, float, str, type(None), np.generic)
-
-
-def host_expression_of(tracer: Tracer, array: ArrayValue) -> tuple[HostExpression, np.ndarray] | None:
-    """How NumPy has an array at each call before the kernel runs, and the array at hand.
-
-    Returns:
-        For arrays of the call and views of them; None for what the kernel computes.
-    """
-    if array.argument is not None and array.example is not None:
-        is_unchanged = isinstance(tracer.node(array), Input)
-        return (array.argument, array.example) if is_unchanged else None
-    given = host_expression_of(tracer, array.base) if array.base is not None else None
-    if given is None:
-        return None
-    expression, example = given
-    operands = (
-        expression, HostConstant(value=array.axes, text=repr(array.axes)),
-        HostConstant(value=array.part, text=repr(array.part)),
-    )  # fmt: skip
-    shown = f"{expression.text}.{array.part}" if array.part else f"{expression.text} under axes {array.axes}"
-    return (
-        HostCall(function=view_of, operands=operands, text=shown),
-        view_of(example, array.axes, array.part),
-    )
 
 
 def refuse_computed(tracer: Tracer, name: str) -> CannotFuse:
@@ -92,7 +68,7 @@ def selected(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> Value
                 "numbers and slices select from arrays that the function is given; an index array or a mask does not",
             ),
         )
-    given = host_expression_of(tracer, array)
+    given = given_array(tracer, array)
     if given is None:
         return computed_views.selected(tracer, array, hosts)
     owner = HostValue(expression=given[0], value=given[1])
@@ -141,7 +117,7 @@ _OF_COMPUTED: dict[Any, Callable[..., Value]] = computed_views.FUNCTIONS
 
 
 def _is_computed(tracer: Tracer, value: Value) -> bool:
-    return isinstance(value, ArrayValue) and host_expression_of(tracer, value) is None
+    return isinstance(value, ArrayValue) and given_array(tracer, value) is None
 
 
 # --- what is called at each call --------------------------------------------------------------------------------------
@@ -162,7 +138,7 @@ def _view_call(
 def _host(tracer: Tracer, name: str, value: Value) -> HostValue:
     """An argument as a value that Python has before the kernel runs."""
     if isinstance(value, ArrayValue):
-        given = host_expression_of(tracer, value)
+        given = given_array(tracer, value)
         if given is None:
             raise refuse_computed(tracer, name)
         return HostValue(expression=given[0], value=given[1])

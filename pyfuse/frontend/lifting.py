@@ -54,7 +54,7 @@ class Lifter:
         self.inputs: list[ArrayInput] = []
         self.span: Span | None = None
         self._input_values: dict[int, ArrayValue] = {}
-        self._view_values: dict[Hashable, ArrayValue] = {}
+        self._view_values: dict[Hashable, int] = {}  # nodes of inputs
         self._given: dict[int, tuple[Value, HostExpression]] = {}  # containers of the caller, by id of the value
         self._guarded: set[tuple[str, Any]] = set()
 
@@ -154,9 +154,9 @@ class Lifter:
         """
         known = self._view_values.get(key)
         if known is not None:
-            return ArrayValue(node=known.node, argument=expression, example=view)
+            return ArrayValue(node=known, argument=expression, example=view)
         value = self._add_input(expression, view, is_guarded=False)
-        self._view_values[key] = value
+        self._view_values[key] = value.node
         return value
 
     def _add_input(self, expression: HostExpression, array: np.ndarray, *, is_guarded: bool) -> ArrayValue:

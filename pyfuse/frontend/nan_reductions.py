@@ -24,6 +24,7 @@ from pyfuse.frontend.reducing import (
 from pyfuse.frontend.reductions import refuse_where
 from pyfuse.frontend.scans import scanning
 from pyfuse.frontend.statistics import degrees_off, divided, rooted
+from pyfuse.frontend.stores import store_into
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, Value, constant
 from pyfuse.graph.ops import by_name
@@ -168,7 +169,7 @@ def nanvar(
     deviation = tracer.apply(by_name("subtract"), [array, center], casting="unsafe")[0]
     if tracer.dtype(deviation).kind == "c" and tracer.dtype(array).kind != "c":
         raise refuse(Code.UNSUPPORTED_OPERATION, "a cast drops imaginary parts: NumPy warns of it", tracer.span)
-    tracer.store(array, deviation, casting="unsafe")
+    store_into(tracer, array, deviation, casting="unsafe")
     array = _put(tracer, array, is_nan, 0)
     if tracer.dtype(array).kind == "c":
         product = tracer.apply_named("multiply", array, tracer.apply_named("conjugate", array))

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.known_arguments import NONE, as_array, as_dtype, axis_number, is_none, listed
+from pyfuse.frontend.stores import store_into
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 from pyfuse.graph.infer import resolve_reduction
@@ -154,7 +155,7 @@ def into(tracer: Tracer, made: ArrayValue, out: Value, *, is_any_order: bool) ->
             Code.UNSUPPORTED_OPERATION, "a sum into an array of several axes rounds in an order that depends on it",
             tracer.span,
         )  # fmt: skip
-    tracer.store(target, made)
+    store_into(tracer, target, made)
     return target
 
 

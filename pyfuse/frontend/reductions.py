@@ -19,6 +19,7 @@ from pyfuse.frontend.reducing import (
     reduce_ufunc,
     reducible,
 )
+from pyfuse.frontend.stores import store_into
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, Value, constant
 from pyfuse.graph.ops import by_name
@@ -98,7 +99,7 @@ def ptp(tracer: Tracer, a: Value, axis: Value = NONE, out: Value = NONE, keepdim
     result = tracer.apply_named("subtract", largest, smallest)
     if is_none(out):
         return result
-    tracer.store(largest, result)
+    store_into(tracer, largest, result)
     return largest
 
 

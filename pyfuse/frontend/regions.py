@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Collection, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.frontend.array_names import ArrayNames
@@ -69,8 +69,39 @@ def position_of(statement: ast.stmt) -> Position:
     return (statement.lineno, statement.col_offset)
 
 
-def statements_to_blame(node: ast.FunctionDef, reason: Diagnostic) -> frozenset[Position]:
-    """Statements that must stay Python where a function was refused for a reason; none where that would not help."""
+class Blame(NamedTuple):
+    """Why a function is split: statements that must stay Python, and those that fuse where a region begins with them.
+
+    Of a compound statement that says nothing of the statements inside.
+    """
+
+    hard: frozenset[Position]
+    cuts: frozenset[Position]
+
+    def __or__(self, other: Blame) -> Blame:
+        return Blame(self.hard | other.hard, self.cuts | other.cuts)
+
+    def __bool__(self) -> bool:
+        return bool(self.hard or self.cuts)
+
+    def holds(self, other: Blame) -> bool:
+        """Whether all that another one says is said here."""
+        return self.hard >= other.hard and self.cuts >= other.cuts
+
+
+NO_BLAME = Blame(frozenset(), frozenset())
+
+
+def blame_of(node: ast.FunctionDef, reason: Diagnostic) -> Blame:
+    """What is to blame where a function was refused for a reason; nothing where that would not help."""
+    blamed = _statements_to_blame(node, reason)
+    begins = {position_of(node.body[0])}
+    if reason.begins_region and not blamed & begins:
+        return Blame(frozenset(), blamed)
+    return Blame(blamed, frozenset())
+
+
+def _statements_to_blame(node: ast.FunctionDef, reason: Diagnostic) -> frozenset[Position]:
     if reason.code is Code.TOO_MANY_VARIANTS:
         return frozenset(
             position_of(child) for child in _statements(node.body) if isinstance(child, ast.For | ast.While)
@@ -88,12 +119,12 @@ def mentions(node: ast.FunctionDef, name: str) -> tuple[Position, ...]:
     return tuple(position_of(child) for child in _statements(node.body) if name in use_of(_own_parts(child)).reads)
 
 
-def split(node: ast.FunctionDef, hard: Collection[Position], scalars: Collection[str]) -> Split | None:
+def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str]) -> Split | None:
     """A function in regions, around the statements that stay Python.
 
     Args:
         node: the function.
-        hard: positions of statements that cannot fuse; of a compound statement that says nothing of its blocks.
+        blame: what does not fuse, or not together.
         scalars: parameters that are no arrays in the call at hand: statements of numbers alone are not worth a region.
 
     Returns:
@@ -102,12 +133,12 @@ def split(node: ast.FunctionDef, hard: Collection[Position], scalars: Collection
     used = use_of(node.body)
     if used.reads & _FRAME_READERS or any(_is_mangled(child) for child in ast.walk(node)):
         return None
-    splitter = _Splitter(node, frozenset(hard), frozenset(scalars), used.reads | used.writes)
+    splitter = _Splitter(node, blame, frozenset(scalars), used.reads | used.writes)
     body = splitter.block(node.body)
     if not splitter.regions:
         return None
     driver = copy.copy(node)
-    driver.body, driver.decorator_list = [*body, *_declarations(body, used.writes)], []
+    driver.body, driver.decorator_list = [*body, *_declarations(body, used.writes - splitter.parameters)], []
     return Split(driver=driver, regions=tuple(splitter.regions))
 
 
@@ -150,14 +181,14 @@ def _own_parts(statement: ast.stmt) -> list[ast.AST]:
 class _Splitter:
     """Walks the blocks of one function and gathers regions."""
 
-    def __init__(self, node: ast.FunctionDef, hard: frozenset[Position], scalars: frozenset[str], names: Names) -> None:
+    def __init__(self, node: ast.FunctionDef, blame: Blame, scalars: frozenset[str], names: Names) -> None:
         self.regions: list[Region] = []
-        self._hard = hard
+        self._blame = blame
         self._flow = name_flow(node)
         self._captured = captured_names(node)
-        parameters = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
-        self._locals = use_of(node.body).writes | parameters
-        self._arrays = ArrayNames(node, parameters - scalars)
+        self.parameters = frozenset(argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg))
+        self._locals = use_of(node.body).writes | self.parameters
+        self._arrays = ArrayNames(node, self.parameters - scalars)
         self._prefix = "region"
         while any(name.startswith(f"{self._prefix}_") for name in names | self._locals):
             self._prefix += "_"
@@ -171,7 +202,8 @@ class _Splitter:
                 written += [*self._flushed(run), self._kept(statement)]
                 run = []
                 continue
-            if run and use_of(run).writes & self._flow.exceptional[id(statement)]:
+            is_cut = position_of(statement) in self._blame.cuts
+            if is_cut or (run and use_of(run).writes & self._flow.exceptional[id(statement)]):
                 written += self._flushed(run)
                 run = []
             run.append(statement)
@@ -201,14 +233,21 @@ class _Splitter:
         inner = list(_statements([statement]))
         if not all(isinstance(child, _IN_REGIONS) for child in inner) or _leaves_its_block(statement):
             return False
-        if any(position_of(child) in self._hard for child in inner) or isinstance(statement, ast.Raise):
+        places = {position_of(child) for child in inner}
+        if places & self._blame.hard or isinstance(statement, ast.Raise):
             return False
-        if any(isinstance(child, _NEVER) for child in ast.walk(statement)):
+        if (places - {position_of(statement)}) & self._blame.cuts:
+            return False
+        if any(isinstance(child, _NEVER) or self._sees_the_frame(child) for child in ast.walk(statement)):
             return False
         writes = use_of(statement).writes
         if writes & self._captured or (len(inner) > 1 and writes & self._flow.exceptional[id(statement)]):
             return False
         return self._needs([statement]) <= self._flow.assigned[id(statement)]
+
+    def _sees_the_frame(self, node: ast.AST) -> bool:
+        """Whether a function is made that reads local names, as they are when it is called."""
+        return isinstance(node, ast.Lambda) and bool(use_of(node).reads & self._locals)
 
     def _needs(self, statements: Sequence[ast.stmt]) -> Names:
         results = use_of(statements).writes & self._flow.needed[id(statements[-1])]
@@ -239,19 +278,18 @@ class _Splitter:
 
 
 def _leaves_its_block(statement: ast.stmt) -> bool:
-    """Whether a statement contains a ``return``, or a ``break`` or ``continue`` of a loop around it."""
-    if isinstance(statement, ast.Break | ast.Continue):
-        return True
-    return any(_leaves(block, in_loop=isinstance(statement, ast.For | ast.While)) for block in blocks_of(statement))
+    """Whether a statement contains a ``return``, or is left by a ``break`` or ``continue`` of a loop around it."""
+    return not isinstance(statement, ast.Return) and _leaves([statement], in_loop=False)
 
 
 def _leaves(block: Sequence[ast.stmt], *, in_loop: bool) -> bool:
     for statement in block:
         if isinstance(statement, ast.Return) or (isinstance(statement, ast.Break | ast.Continue) and not in_loop):
             return True
-        is_loop = in_loop or isinstance(statement, ast.For | ast.While)
-        if any(_leaves(inner, in_loop=is_loop) for inner in blocks_of(statement)):
-            return True
+        for inner in blocks_of(statement):
+            is_body = isinstance(statement, ast.For | ast.While) and inner is statement.body
+            if _leaves(inner, in_loop=in_loop or is_body):
+                return True
     return False
 
 

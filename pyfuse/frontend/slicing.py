@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pyfuse.frontend import computed_views
-from pyfuse.frontend.input_views import host_expression_of, selected, view_function
+from pyfuse.frontend.input_views import selected, view_function
+from pyfuse.frontend.stores import given_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, constant
 
@@ -35,7 +36,7 @@ def sliced(
         step: distance of neighbours, positive.
         siblings: how many slices along the axis hold all its elements together, 0 if that is not known.
     """
-    if host_expression_of(tracer, array) is None:
+    if given_array(tracer, array) is None:
         return tracer.slice(array, axis, start, extent, step=step, siblings=siblings)
     bounds = tracer.host_call(partial(_bounds, step=step), [start, extent], "slice")
     made = selected(tracer, array, [*[constant(slice(None))] * axis, bounds])
@@ -58,7 +59,7 @@ def raveled(tracer: Tracer, array: ArrayValue) -> ArrayValue:
         return array
     if not tracer.rank(array):
         return tracer.view(array, (None,))
-    if host_expression_of(tracer, array) is None:
+    if given_array(tracer, array) is None:
         return computed_views.reshaped(tracer, array, [constant(-1)])
     made = view_function(np.ravel)(tracer, array)
     assert isinstance(made, ArrayValue)

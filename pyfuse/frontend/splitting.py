@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend.input_views import host_expression_of, view_function
+from pyfuse.frontend.input_views import view_function
 from pyfuse.frontend.joining import MAX_PIECES, known_count
 from pyfuse.frontend.known_arguments import as_array, axis_number, static, whole_number
 from pyfuse.frontend.slicing import host_number, sliced
+from pyfuse.frontend.stores import given_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 
@@ -43,13 +44,13 @@ def splitting(function: Callable[..., Any], smallest_rank: int, axis: int | None
         return _between(tracer, array, number, static(tracer, indices_or_sections))
 
     def named(tracer: Tracer, ary: Value, indices_or_sections: Value, axis: Value = constant(0)) -> Value:
-        if host_expression_of(tracer, as_array(tracer, ary)) is not None:
+        if given_array(tracer, as_array(tracer, ary)) is not None:
             return of_inputs(tracer, ary, indices_or_sections, axis)
         return along(tracer, ary, indices_or_sections, axis)
 
     def fixed(tracer: Tracer, ary: Value, indices_or_sections: Value) -> Value:
         array = as_array(tracer, ary)
-        if host_expression_of(tracer, array) is not None:
+        if given_array(tracer, array) is not None:
             return of_inputs(tracer, ary, indices_or_sections)
         place = 0 if function is np.hsplit and tracer.rank(array) == 1 else axis
         return along(tracer, ary, indices_or_sections, constant(place))
@@ -63,7 +64,7 @@ def unstack(tracer: Tracer, x: Value, /, *, axis: Value = constant(0)) -> Value:
     Source: numpy/_core/shape_base.py, ``unstack``.
     """
     array = as_array(tracer, x)
-    if host_expression_of(tracer, array) is not None:
+    if given_array(tracer, array) is not None:
         return view_function(np.unstack)(tracer, x, axis=axis)
     place = axis_number(tracer, array, axis)
     count = whole_number(tracer, tracer.extent(array, place))

@@ -24,6 +24,7 @@ from pyfuse.frontend.reducing import (
     replayed,
 )
 from pyfuse.frontend.reductions import refuse_where
+from pyfuse.frontend.stores import store_into
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 from pyfuse.graph.infer import result_type
@@ -79,7 +80,7 @@ def divide_in_place(tracer: Tracer, total: ArrayValue, count: Value) -> None:
     quotient = tracer.apply(by_name("divide"), [total, count], casting="unsafe")[0]
     if tracer.dtype(quotient).kind == "c" and tracer.dtype(total).kind not in "c":
         raise refuse(Code.UNSUPPORTED_OPERATION, "a cast drops imaginary parts: NumPy warns of it", tracer.span)
-    tracer.store(total, quotient, casting="unsafe")
+    store_into(tracer, total, quotient, casting="unsafe")
 
 
 def var(
@@ -135,7 +136,7 @@ def rooted(tracer: Tracer, variance: ArrayValue) -> ArrayValue:
     root = tracer.apply_named("sqrt", variance)
     if variance.is_scalar:
         return tracer.cast(root, tracer.dtype(variance))
-    tracer.store(variance, root)
+    store_into(tracer, variance, root)
     return variance
 
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.lifting import Lifter
+from pyfuse.frontend.stores import GivenStore, check_read
 from pyfuse.frontend.values import ArrayValue, Cut, HostValue, Reshaped, Value, constant, is_container
 from pyfuse.graph.infer import OperandType, is_fused_dtype, resolve, resolve_reduction
-from pyfuse.graph.nodes import ONE, Apply, Constant, Graph, HostExtent, InputExtent, Node, Number, Origin, Output
+from pyfuse.graph.nodes import ONE, Constant, Graph, HostExtent, InputExtent, Node, Number, Origin, Output
 from pyfuse.graph.ops import Fold, Operation, by_name
 from pyfuse.host_values import HostCall, HostConstant, HostExpression
 
@@ -26,21 +27,37 @@ class Tracer(Lifter):
     Attributes:
         scalars: numbers of the call that the kernel takes, in the order of the graph's scalars.
         extents: extents that Python computes at each call, in the order of the graph's.
+        stores: into arrays of the caller, in the order of the program.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.scalars: list[HostExpression] = []
         self.extents: list[HostExpression] = []
+        self.stores: list[GivenStore] = []
         self._extent_values: list[int] = []
         self._scalar_nodes: dict[tuple[int, np.dtype], int] = {}
 
     # --- arrays ---------------------------------------------------------------------------------------------------
 
     def node_of(self, array: ArrayValue) -> int:
+        """The node of an array's value now, which is read.
+
+        Raises:
+            CannotFuse: it shares memory with an array that was stored into.
+        """
+        if self.stores:
+            origin = array
+            while origin.base is not None:
+                origin = origin.base
+            if origin.argument is not None:
+                check_read(self, origin)
+        return self.current_node(array)
+
+    def current_node(self, array: ArrayValue) -> int:
         """The node of an array's value now; a view follows its base."""
         if array.base is not None:
-            base = self.node_of(array.base)
+            base = self.current_node(array.base)
             if base != array.base_node:
                 array.node = self._node_of_view(array, base)
                 array.base_node = base
@@ -48,7 +65,7 @@ class Tracer(Lifter):
 
     def node(self, array: ArrayValue) -> Node:
         """The record of an array's value now."""
-        return self.draft[self.node_of(array)]
+        return self.draft[self.current_node(array)]
 
     def dtype(self, array: ArrayValue) -> np.dtype:
         """Its dtype."""
@@ -93,7 +110,7 @@ class Tracer(Lifter):
 
     def extent(self, array: ArrayValue, axis: int) -> HostValue:
         """The extent of one axis."""
-        dim = self.draft.dims(self.node_of(array))[axis]
+        dim = self.draft.dims(self.current_node(array))[axis]
         if dim == ONE:
             return constant(1)
         source = self.draft.source(dim)
@@ -346,31 +363,6 @@ class Tracer(Lifter):
             )
         node = self.draft.cast(self.node_of(array), dtype, self.origin(), is_implicit=False)
         return ArrayValue(node=node, is_scalar=array.is_scalar)
-
-    def store(self, target: ArrayValue, value: ArrayValue, casting: str = "same_kind") -> None:
-        """``target[...] = value`` for an array that this function has made.
-
-        Raises:
-            CannotFuse: the array belongs to the caller, is a view or a scalar, or the cast is not allowed.
-        """
-        if target.argument is not None:
-            raise refuse(
-                Code.ARGUMENT_STORE, f"a store changes the argument '{target.argument.text}' in place", self.span
-            )
-        if target.base is not None or target.is_scalar:
-            raise refuse(Code.UNSUPPORTED_OPERATION, "a store goes through a view of an array", self.span)
-        if target.is_reshaped:
-            raise refuse(Code.UNSUPPORTED_OPERATION, "a store may change a reshape that was made before", self.span)
-        if not np.can_cast(self.dtype(value), self.dtype(target), casting):  # type: ignore[arg-type]
-            raise refuse(Code.NUMPY_RAISES, "an in-place result cannot be cast: NumPy raises its own error", self.span)
-        node, is_complex = self.node(value), self.dtype(value).kind == "c"
-        is_product = isinstance(node, Apply) and node.operation in ("multiply", "square")
-        # One address for operand and result is an overlap to NumPy's vector loop (umath/fast_loop_macros.h).
-        if is_complex and is_product and set(self.draft.dims(self.node_of(target))) <= {ONE}:
-            raise refuse(
-                Code.UNSUPPORTED_OPERATION, "one complex number is multiplied in place with other rounding", self.span
-            )
-        target.node = self.draft.store(self.node_of(target), self.node_of(value), self.origin(), is_implicit=True)
 
     def finish(self, outputs: Sequence[Output]) -> Graph:
         """The graph as traced."""

@@ -10,6 +10,7 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.known_arguments import NONE, as_array, as_dtype, is_none, listed, only_defaults, static
 from pyfuse.frontend.scalar_arithmetic import is_complex_scalar
+from pyfuse.frontend.stores import store_into
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 from pyfuse.graph.infer import resolve
@@ -71,7 +72,7 @@ def _stored(
                 Code.NUMPY_RAISES, "the result cannot be cast to 'out': NumPy raises its own error", tracer.span
             )
         kept = value if is_everywhere else _choose(tracer, as_array(tracer, where), value, target)
-        tracer.store(target, kept, casting)
+        store_into(tracer, target, kept, casting)
     return arrays
 
 

@@ -45,6 +45,9 @@ class GraphDraft:
         self._input_count = 0
         self._extent_count = 0
 
+    def __len__(self) -> int:
+        return len(self._nodes)
+
     def __getitem__(self, index: int) -> Node:
         return self._nodes[index]
 

@@ -139,7 +139,12 @@ def _cast(node: Apply, operand: Any, values: list[Any]) -> Any:
 
 def _with_strides_of(array: np.ndarray) -> np.ndarray:
     """A new array in place of one that is written over: no order is chosen again, as ``empty_like`` would."""
-    return np.ndarray(array.shape, array.dtype, strides=array.strides) if array.size else np.empty_like(array)
+    if not array.size:
+        return np.empty_like(array)
+    reach = [(extent - 1) * stride for extent, stride in zip(array.shape, array.strides, strict=True)]
+    first = -sum(step for step in reach if step < 0)
+    memory = bytearray(first + sum(step for step in reach if step > 0) + array.itemsize)
+    return np.ndarray(array.shape, array.dtype, memory, first, array.strides)
 
 
 def _view(operand: Any, node: View) -> Any:

@@ -10,7 +10,17 @@ PACKAGE = Path(__file__).parents[2] / "pyfuse"
 
 # Row by row: what stands further down may import what stands further up. A name is a module or a whole package.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("source", "diagnostics", "errors", "config", "array_layout", "host_values", "records", "version"),
+    (
+        "source",
+        "diagnostics",
+        "errors",
+        "config",
+        "array_layout",
+        "host_values",
+        "memory_overlap",
+        "records",
+        "version",
+    ),
     ("graph",),
     ("frontend",),
     ("backend",),

@@ -5,6 +5,7 @@ The device is a fake one: its memory is the process's own, and kernels are CUDA 
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -273,7 +274,8 @@ def test_without_pycuda_the_reason_says_what_to_install(monkeypatch: pytest.Monk
 
     monkeypatch.setitem(array_kinds._KINDS, "tests", FakeKind())
     monkeypatch.setattr(array_kinds, "_known", {})
-    monkeypatch.setitem(__import__("sys").modules, "pycuda", None)
+    for name in ("pycuda", "pycuda.driver"):
+        monkeypatch.setitem(sys.modules, name, None)
     fused = pyfuse.fuse(axpy)
     x = random(6)
     assert same_bits(fused(2, FakeArray(x), FakeArray(x)).memory, axpy(2, x, x))
@@ -337,3 +339,15 @@ def test_statements_around_one_that_does_not_fuse_run_on_the_device(fake_device:
     assert type(LOG.pop()) is FakeArray
     assert fused.cache_info().partly_fused_calls == 1
     assert len(fake_device.loads) == 2
+
+
+def stored(x: Any, y: Any) -> Any:
+    x[1:] = y[1:] * 2
+    return y + 1
+
+
+def test_stores_into_arguments_are_left_to_their_library(fake_device: FakeDevice) -> None:
+    fused = pyfuse.fuse(stored, strict=True)
+    with pytest.raises(pyfuse.FuseError, match="stores into arrays of the caller"):
+        fused(FakeArray(random(100)), FakeArray(random(100)))
+    assert not fake_device.loads

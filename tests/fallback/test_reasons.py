@@ -112,7 +112,7 @@ CASES: dict[Code, tuple[Callable[..., Any], tuple[Any, ...], str | None]] = {
     Code.UNSUPPORTED_ARRAY: (adds, (A.view(Tagged), 1.0), "def adds(a: Any, b: Any) -> Any:"),
     Code.UNSUPPORTED_OPERATION: (selects, (A,), "a[a > 0.0]"),
     Code.ARRAY_CONDITION: (branches, (A,), "a > 0"),
-    Code.ARGUMENT_STORE: (writes, (A,), "a[0]"),
+    Code.ARGUMENT_STORE: (writes, (A,), "a * 2.0"),
     Code.UNINITIALISED: (leaves_elements_open, (A,), "np.add(a, 1.0, where=a < 9.0)"),
     Code.NUMPY_RAISES: (shifts_floats, (A,), "np.left_shift(a, 1)"),
     Code.SHAPE_MISMATCH: (adds, (A, A[:4]), None),

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from pyfuse.frontend.name_flow import name_flow, use_of
-from pyfuse.frontend.regions import mentions, region_function, split
+from pyfuse.frontend.regions import Blame, mentions, region_function, split
 
 
 def function(text: str) -> ast.FunctionDef:
@@ -20,7 +20,8 @@ def split_text(text: str, *hard_lines: int, scalars: tuple[str, ...] = ("n",)) -
     """The driver and the regions of a function, of which the statements on some lines cannot fuse."""
     node = function(text)
     hard = {(child.lineno, child.col_offset) for child in ast.walk(node) if isinstance(child, ast.stmt)}
-    found = split(node, {place for place in hard if place[0] in hard_lines}, scalars)
+    blame = Blame(frozenset(place for place in hard if place[0] in hard_lines), frozenset())
+    found = split(node, blame, scalars)
     if found is None:
         return ""
     parts = [found.driver, *(region_function(region, node) for region in found.regions)]
@@ -78,6 +79,22 @@ def f(a, n):
         a = region_2(a)
     return region_3(a)
 """)
+
+
+def test_a_loops_else_belongs_to_the_loop_around_it() -> None:
+    text = """
+def f(a, n):
+    for i in range(n):
+        for j in range(3):
+            a = a * 2
+        else:
+            if n > 2:
+                continue
+        show(a)
+    return a + 1
+"""
+    driver = split_text(text, 9)
+    assert "for j in range(3):\n            a = region_0(a)\n        else:" in driver
 
 
 def test_what_a_handler_may_read_is_there_when_an_exception_comes() -> None:
@@ -156,8 +173,8 @@ def f(a):
     c = a * 2 + b
     return c + g()
 """
-    driver = split_text(text, 4)
-    assert "b = a + 1" in driver and "b = b * 3" in driver and "region_0" in driver
+    driver = split_text(text, 5).partition("\ndef")[0]
+    assert "b = a + 1" in driver and "b = b * 3" in driver and "g = lambda: b * 2" in driver and "region_0" in driver
 
 
 def test_a_name_that_nobody_needs_stays_local() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-LIBRARIES = ("cupy", "torch", "pycuda")
+LIBRARIES = ("cupy", "torch", "pycuda", "numba")
 
 
 class Library(NamedTuple):
@@ -99,8 +99,17 @@ def _pycuda_library() -> Library:
     return Library("pycuda", gpuarray.GPUArray, gpuarray.to_gpu, lambda array: array.get())
 
 
+def _numba_library() -> Library:
+    pytest.importorskip("numba.cuda")
+    from numba import cuda
+
+    kind = type(cuda.to_device(np.ones(1)))
+    return Library("numba", kind, cuda.to_device, lambda array: array.copy_to_host())
+
+
 _LIBRARIES: dict[str, Callable[[], Library]] = {
     "cupy": _cupy_library,
     "torch": _torch_library,
     "pycuda": _pycuda_library,
+    "numba": _numba_library,
 }

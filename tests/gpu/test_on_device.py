@@ -60,8 +60,8 @@ def test_a_program_gives_numpys_bits(name: str, library: Library) -> None:
         arguments = [arguments[0], np.ascontiguousarray(arguments[1])]
     fused = pyfuse.fuse(program.function, strict=True)
     moved = [library.to_device(value) if isinstance(value, np.ndarray) else value for value in arguments]
-    if name == "view_result" and library.name == "pycuda":
-        pytest.skip("a transposed GPUArray does not come to the host as it lies")
+    if name == "view_result" and library.name in ("pycuda", "numba"):
+        pytest.skip("a transposed GPUArray does not come to the host as it lies, and views of Numba's are not made")
     result = fused(*moved)
     with np.errstate(all="ignore"):
         expected = program.function(*arguments)

@@ -305,5 +305,8 @@ def _not_plain(array: Any) -> Exception:
     return refuse(Code.DEVICE, f"an array of type {type(array).__qualname__} is more than plain memory on a device")
 
 
-_KINDS: dict[str, ArrayKind] = {"cupy": _Cupy(), "torch": _Torch(), "pycuda": _GpuArray(), "numba": _Numba()}
+_NUMBA = _Numba()  # in the package numba, or in numba-cuda that takes its place
+_KINDS: dict[str, ArrayKind] = {
+    "cupy": _Cupy(), "torch": _Torch(), "pycuda": _GpuArray(), "numba": _NUMBA, "numba_cuda": _NUMBA
+}  # fmt: skip
 _known: dict[type, ArrayKind | None] = {}

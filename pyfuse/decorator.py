@@ -10,8 +10,9 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from pyfuse import explain as explanations
+from pyfuse.cache_info import CacheInfo
 from pyfuse.errors import CannotFuse, FuseError
-from pyfuse.executor import CacheInfo, Executor
+from pyfuse.executor import Executor
 from pyfuse.fused_call import FusedCall
 from pyfuse.source import attach_source, source_block
 
@@ -119,7 +120,7 @@ class FusedFunction(FusedCall, Generic[P, R]):
 
     def fallback_reasons(self) -> dict[str, int]:
         """How often calls ran as ordinary Python, by reason code."""
-        return self._executor.fallback.reasons()
+        return self._executor.reasons()
 
 
 @overload

@@ -25,6 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("frontend",),
     ("backend",),
     (
+        "cache_info",
         "call_signature",
         "call_geometry",
         "prepared_function",
@@ -39,6 +40,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "known_launch",
         "launch",
         "runner",
+        "trial",
         "verification",
         "debug",
     ),

@@ -26,8 +26,8 @@ from benchmarks.reduction_workloads import REDUCTION_SIZES
 from benchmarks.rounds import Contender, time_in_rounds
 from benchmarks.spread import Spread, draw_spread, spread_of
 from benchmarks.workloads import Case, cases
+from pyfuse.cache_info import CacheInfo
 from pyfuse.demo.difference import difference
-from pyfuse.executor import CacheInfo
 
 RESULTS = Path(__file__).parent / "results" / "compare.json"
 AT_LEAST_ROUNDS = 15

@@ -1,10 +1,10 @@
 """pyfuse: an unmodified NumPy function, run as one fused kernel with NumPy's exact results."""
 
 from pyfuse import config
+from pyfuse.cache_info import CacheInfo
 from pyfuse.decorator import FusedFunction, fuse
 from pyfuse.diagnostics import Diagnostic
 from pyfuse.errors import FuseError, PyfuseError, VerificationError
-from pyfuse.executor import CacheInfo
 from pyfuse.fallback import PyfuseFallbackWarning
 from pyfuse.version import VERSION as __version__
 

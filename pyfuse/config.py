@@ -32,6 +32,7 @@ class Config:
         verify: run the original too and raise if the results differ (``PYFUSE_VERIFY``).
         cc: the C compiler command (``PYFUSE_CC``), or None to search for one.
         max_kernels: most specialisations that one fused function keeps in memory (``PYFUSE_MAX_KERNELS``).
+        trials: time kernels for small arrays against the original once, and run what is faster (``PYFUSE_TRIALS``).
     """
 
     debug: frozenset[str] = frozenset()
@@ -43,6 +44,7 @@ class Config:
     verify: bool = False
     cc: str | None = None
     max_kernels: int = 256
+    trials: bool = True
 
 
 def current() -> Config:
@@ -130,6 +132,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "verify": _read_flag,
     "cc": str,
     "max_kernels": int,
+    "trials": _read_flag,
 }
 
 
@@ -142,7 +145,7 @@ def _checked(config: Config) -> Config:
         raise ValueError(f"unknown debug topic {unknown[0]!r}; the topics are {', '.join(DEBUG_TOPICS)}")
     if config.fallback not in FALLBACK_MODES:
         raise ValueError(f"fallback is one of {', '.join(FALLBACK_MODES)}")
-    for name in ("disable", "verify"):
+    for name in ("disable", "verify", "trials"):
         if not isinstance(getattr(config, name), bool):
             raise ValueError(f"{name} is True or False")
     for name in ("num_threads", "max_kernels"):

@@ -10,8 +10,9 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from pyfuse import explain as explanations
+from pyfuse.cache_info import CacheInfo
 from pyfuse.errors import CannotFuse, FuseError
-from pyfuse.executor import CacheInfo, Executor
+from pyfuse.executor import Executor
 from pyfuse.fused_call import FusedCall
 from pyfuse.source import attach_source, source_block
 
@@ -105,7 +106,12 @@ class FusedFunction(FusedCall, Generic[P, R]):
             TypeError: the arguments do not match the parameters.
         """
         try:
-            self._executor.compile(self._executor.arguments(args, kwargs))
+            arguments = self._executor.arguments(args, kwargs)
+            device_calls = self._executor.on_device.calls(arguments)
+            if device_calls is not None:
+                device_calls.find(arguments)
+            else:
+                self._executor.make_launch(arguments, self._executor.config())
         except CannotFuse as error:
             raise FuseError(error.diagnostic) from error
 
@@ -119,7 +125,7 @@ class FusedFunction(FusedCall, Generic[P, R]):
 
     def fallback_reasons(self) -> dict[str, int]:
         """How often calls ran as ordinary Python, by reason code."""
-        return self._executor.fallback.reasons()
+        return self._executor.reasons()
 
 
 @overload

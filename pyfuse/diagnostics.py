@@ -32,6 +32,7 @@ class Code(enum.StrEnum):
     HOST_ERROR = "scalar-error"
     FLOATING_POINT_REPORT = "floating-point-report"
     NO_ARRAY_WORK = "no-array-work"
+    SLOWER = "slower-than-numpy"
     TOO_MANY_VARIANTS = "too-many-variants"
     TOO_LARGE = "too-large"
     NO_COMPILER = "no-compiler"

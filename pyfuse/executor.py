@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyfuse import config as settings
 from pyfuse.backend.cpu import dispatch
+from pyfuse.cache_info import CacheInfo
 from pyfuse.call_geometry import call_geometry
 from pyfuse.call_signature import exact_key, signature_key
 from pyfuse.compiler import Specialization, load_kernel, specialize
@@ -25,20 +27,22 @@ from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.known_launch import known_launch
 from pyfuse.launch import Launch, make_launch, must_report
+from pyfuse.on_device import OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
+from pyfuse.trial import CALLS_BEFORE_TRIAL, MOST_WORK, copies_for_trial, original_is_faster
 from pyfuse.verification import verify
 
 if TYPE_CHECKING:
-    from pyfuse.device_call import DeviceCalls
     from pyfuse.region_driver import RegionDriver
 
 # Exact forms remembered for each function, and of those the ones that differ only in guarded values or in arrays that
 # are no arguments, which are tried one after the other. Beyond either, all are forgotten and found again.
 MAX_RUNNERS = 1024
 MAX_RUNNERS_OF_ONE_FORM = 32
-_ON_THE_CPU = frozenset({np.ndarray, bool, int, float, complex, str, type(None)})
+# So many calls of a function are answered by one driver before the extension hands it all calls of unknown forms.
+CALLS_BEFORE_DRIVING = 8
 
 _DISABLED = Diagnostic(code=Code.DISABLED, message="pyfuse is disabled: PYFUSE_DISABLE is set")
 _BAD_CALL = Diagnostic(
@@ -49,30 +53,6 @@ _REPORT = Diagnostic(
     message="a floating-point error is to be reported: NumPy computes the call again and reports it itself",
     hints=("np.errstate(...='ignore') around the call says that it is expected",),
 )
-
-
-class CacheInfo(NamedTuple):
-    """Counters of one fused function, in the manner of ``functools.lru_cache``.
-
-    Attributes:
-        hits: fused calls whose kernel was there already.
-        misses: specialisations attempted.
-        maxsize: most signatures kept.
-        currsize: kernels kept, one for each signature, set of guarded values and layout.
-        kernels: kernels loaded since the start or the last clear, those of regions included.
-        fused_calls: calls answered by kernels.
-        partly_fused_calls: calls of which some statements ran as Python.
-        fallback_calls: calls answered by the original.
-    """
-
-    hits: int
-    misses: int
-    maxsize: int
-    currsize: int
-    kernels: int
-    fused_calls: int
-    partly_fused_calls: int
-    fallback_calls: int
 
 
 class Executor:
@@ -93,12 +73,13 @@ class Executor:
         self._cache = KernelCache()
         self._runners: dict[Any, list[Runner]] = {}
         self._runner_count = 0
-        self._device_calls: DeviceCalls | None = None
+        self.on_device = OnDevice(self)
         self.fallback = Fallback(function, strict=strict, is_quiet=region is not None)
         self.drivers = RegionDrivers(self, region)
         self._lock = threading.Lock()
         self.table = dispatch.launch_table(function) if not overrides else None  # calls that the extension answers
-        self._misses = self._kernels = self._fused = self._partly_fused = 0
+        self._misses = self._kernels = self._fused = self._partly_fused = self._plain = 0
+        self._driven_for = Code.UNKNOWN_CALL  # why calls that the extension's driver answers do not fuse as a whole
         self._dumps = itertools.count()
 
     # --- the hot path ---------------------------------------------------------------------------------------------
@@ -128,6 +109,13 @@ class Executor:
                     break
             else:
                 runner = self._find_runner(key, arguments)
+            trial = runner.trial
+            if not trial.is_tried:
+                trial.calls += 1
+                if trial.calls >= CALLS_BEFORE_TRIAL and runner.reason is None:
+                    self._try(runner, arguments, config)
+            if trial.prefers_plain:
+                return self._run_plain(args, kwargs)
             outcome = runner.run(arguments) if runner.reason is None else None
         except CannotFuse as refusal:
             reason = refusal.diagnostic
@@ -145,6 +133,31 @@ class Executor:
                 return result
             reason = _REPORT
         return self._answer(args, kwargs, reason)
+
+    def _run_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The original's result, because it is faster."""
+        self._plain += 1
+        return self._function(*args, **kwargs)
+
+    def _try(self, runner: Runner, arguments: Sequence[Any], config: Config) -> None:
+        """Time such calls once by kernel and by the original, if that may be worth it."""
+        from pyfuse.fused_call import probe_of
+
+        runner.trial.is_tried = 1
+        launch, prepared = runner.launch, self.prepared()
+        assert launch is not None and prepared.binder is not None
+        is_small = 0 < launch.work <= MOST_WORK and prepared.binder.plain_count == len(arguments)
+        if not config.trials or not is_small or self.fallback.is_strict:
+            return
+        given = copies_for_trial(arguments, are_stored_into=bool(launch.specialization.stores))
+        if given is None:
+            return
+        fused, counted = self._fused, self.table.fused if self.table is not None else 0
+        call = probe_of(self) if self.table is not None else lambda *again: self.call(again, {})
+        runner.trial.prefers_plain = int(original_is_faster(call, self._function, given))
+        self._fused = fused
+        if self.table is not None:
+            self.table.fused = counted
 
     def report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The original's result, where the extension has met floating-point errors that NumPy reports."""
@@ -165,6 +178,10 @@ class Executor:
         if driver is not None:
             self._partly_fused += 1
             self.fallback.count_partial(reason)
+            if self.table is not None and not driver.is_outgrown:
+                driver.calls += 1
+                self.table.driver = driver.function if driver.calls >= CALLS_BEFORE_DRIVING else None
+                self._driven_for = reason.code
             return driver.run(args, kwargs)
         if self._region is not None and reason.code not in NUMPYS_OWN:
             self._region.owner.give_up_soon(self._region.number, self._fused_calls() + self._partly_fused)
@@ -253,18 +270,11 @@ class Executor:
                 self._kernels += 1
         return make_launch(specialization, loaded, geometry, config.num_threads)
 
-    def compile(self, arguments: Sequence[Any]) -> None:
-        """Build and load the kernel of a call. Raises CannotFuse as ``make_launch``."""
-        if self.is_on_device(arguments):
-            self.device_calls().find(arguments)
-        else:
-            self.make_launch(arguments, self.config())
-
     def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
         from pyfuse.backend.cpu.kernel import address_function
 
-        if self.is_on_device(arguments):  # types are in the key: such calls never meet the CPU's runners
-            runner = Runner(holds=None, run=self.device_calls().run, replay_bits=0, launch=None)
+        runner = self.on_device.runner(arguments)
+        if runner is not None:  # types are in the key: such calls never meet the CPU's runners
             self._remember(key, runner)
             return runner
         try:
@@ -277,28 +287,9 @@ class Executor:
         runner = make_runner(launch, address_function(), arguments)
         if self.table is not None:
             compiled = known_launch(self.prepared(), launch, arguments, key[0])
-            runner = replace(runner, known=compiled)
+            runner = replace(runner, known=compiled, trial=compiled if compiled is not None else runner.trial)
         self._remember(key, runner)
         return runner
-
-    @staticmethod
-    def is_on_device(arguments: Sequence[Any]) -> bool:
-        """Whether an array on a device is among a call's arguments."""
-        if all(type(argument) in _ON_THE_CPU for argument in arguments):
-            return False
-        from pyfuse.backend.cuda.array_kinds import holds_device_arrays
-
-        return holds_device_arrays(arguments)
-
-    def device_calls(self) -> DeviceCalls:
-        """The calls with device arrays."""
-        from pyfuse.device_call import DeviceCalls
-
-        prepared = self.prepared()
-        with self._lock:
-            if self._device_calls is None:
-                self._device_calls = DeviceCalls(prepared, self.config, self.dump_for)
-            return self._device_calls
 
     def _remember_known(self, key: Any, runner: Runner) -> None:
         """Let the extension answer such calls, unless they have been forgotten meanwhile."""
@@ -335,20 +326,40 @@ class Executor:
         specializations = [entry for entry in self._cache.entries() if isinstance(entry, Specialization)]
         fused = self._fused_calls()
         regions = [region.info() for region in self.drivers.regions()]
-        device = self._device_calls
-        specializations += device.entries() if device is not None else []
-        kernels = self._kernels + (device.kernels if device is not None else 0)
-        misses = self._misses + (device.misses if device is not None else 0)
-        return CacheInfo(
-            hits=max(0, fused - kernels),
-            misses=misses + sum(region.misses for region in regions),
+        info = CacheInfo(
+            hits=max(0, fused - self._kernels),
+            misses=self._misses + sum(region.misses for region in regions),
             maxsize=self.config().max_kernels,
             currsize=sum(len(entry.kernels) for entry in specializations) + sum(region.currsize for region in regions),
-            kernels=kernels + sum(region.kernels for region in regions),
+            kernels=self._kernels + sum(region.kernels for region in regions),
             fused_calls=fused,
-            partly_fused_calls=self._partly_fused,
-            fallback_calls=self.fallback.count,
+            partly_fused_calls=self._partly_fused + self._driven_calls(),
+            fallback_calls=self.fallback.count + self._plain_calls(),
         )
+        return self.on_device.counted(info)
+
+    def reasons(self) -> dict[str, int]:
+        """How often each reason kept the whole function from being fused, or some of its statements; by code."""
+        counts = Counter(self.fallback.reasons())
+        counts[Code.SLOWER.value] += self._plain_calls()
+        counts[self._driven_for.value] += self._driven_calls()
+        return dict(+counts)
+
+    def prefers_plain(self, arguments: Sequence[Any]) -> bool:
+        """Whether calls of this form are answered by the original because it is faster."""
+        key = (self.config().num_threads, *exact_key(arguments))
+        return any(runner.trial.prefers_plain for runner in self._runners.get(key, ()))
+
+    def stop_driving(self) -> None:
+        """The extension's driver is no longer the right one."""
+        if self.table is not None:
+            self.table.driver = None
+
+    def _driven_calls(self) -> int:
+        return self.table.partly if self.table is not None else 0
+
+    def _plain_calls(self) -> int:
+        return self._plain + (self.table.plain if self.table is not None else 0)
 
     def _fused_calls(self) -> int:
         return self._fused + (self.table.fused if self.table is not None else 0)
@@ -358,13 +369,14 @@ class Executor:
         with self._lock:
             self._cache.clear()
             self._forget_runners()
-            self._device_calls = None
+            self.on_device.clear()
             self.fallback.clear()
             self._prepared = None
             self.drivers.clear()
-            self._misses = self._kernels = self._fused = self._partly_fused = 0
+            self._misses = self._kernels = self._fused = self._partly_fused = self._plain = 0
             if self.table is not None:
-                self.table.fused = 0
+                self.table.fused = self.table.plain = self.table.partly = 0
+                self.table.driver = None
 
 
 def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) -> tuple[list[np.ndarray], list[int]]:

@@ -38,7 +38,9 @@ def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[s
         if driver is not None:
             return _in_regions(name, refusal.diagnostic, driver)
         return f"{name} runs as ordinary Python for these arguments.\n\n{refusal.diagnostic.draw()}\n"
-    return _explanation(name, prepared.binder.names, arguments, specialization, plan, source)
+    faster = "It is answered by the original, which was faster when both were timed.\n\n"
+    note = faster if executor.prefers_plain(arguments) else ""
+    return note + _explanation(name, prepared.binder.names, arguments, specialization, plan, source)
 
 
 def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -54,8 +56,9 @@ def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any
 def _stages(
     executor: Executor, arguments: Sequence[Any], config: Config
 ) -> tuple[Specialization, LoopPlan, KernelSource]:
-    if executor.is_on_device(arguments):
-        specialization, geometry, cuda_source = executor.device_calls().stages(arguments)
+    device_calls = executor.on_device.calls(arguments)
+    if device_calls is not None:
+        specialization, geometry, cuda_source = device_calls.stages(arguments)
         return specialization, geometry.plan, cuda_source
     specialization = executor.specialization(arguments, config)
     inputs, extents = evaluate_inputs(specialization, arguments)
@@ -112,7 +115,7 @@ def _summary(executor: Executor, name: str) -> str:
         f"{name}: {info.fused_calls} fused calls,{partly} {info.fallback_calls} as ordinary Python,"
         f" {info.kernels} kernels."
     ]
-    lines += [f"  {code}: {count}" for code, count in sorted(executor.fallback.reasons().items())]
+    lines += [f"  {code}: {count}" for code, count in sorted(executor.reasons().items())]
     if executor.fallback.last is not None:
         lines += ["", "The last reason:", executor.fallback.last.draw()]
     for driver in executor.drivers.all():

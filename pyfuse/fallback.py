@@ -25,6 +25,7 @@ NUMPYS_OWN = frozenset(
         Code.HOST_ERROR,
         Code.FLOATING_POINT_REPORT,
         Code.DISABLED,
+        Code.SLOWER,
     }
 )
 

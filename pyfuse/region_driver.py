@@ -50,6 +50,8 @@ class RegionDriver:
         fused: the callables of the regions.
         text: the driver as Python.
         is_outgrown: regions have met further statements that cannot fuse: another driver would do without them.
+        on_outgrown: is called when that becomes true.
+        calls: that it has answered, as far as the executor knows.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class RegionDriver:
         self._refusals: dict[int, int] = {}
         self.blame: Blame = NO_BLAME
         self.is_outgrown = False
+        self.calls = 0
+        self.on_outgrown: Callable[[], None] = _nothing
         self.regions: tuple[Region, ...] = ()
         self.fused: list[FusedRegion] = []
         self.text = ""
@@ -110,6 +114,11 @@ class RegionDriver:
     def _by_identity(self) -> dict[Identity, FusedRegion]:
         return {_identity(region): fused for region, fused in zip(self.regions, self.fused, strict=True)}
 
+    @property
+    def function(self) -> FunctionType:
+        """The driver itself, for calls whose defaults are those of the original."""
+        return self._driver
+
     def lines_of(self, number: int) -> str:
         """Where a region stands in the user's file."""
         statements = self.regions[number].statements
@@ -128,6 +137,8 @@ class RegionDriver:
         """A region has met statements that do not fuse, or not together."""
         self._found = self._found | found
         self.is_outgrown = not self.blame.holds(self._found)
+        if self.is_outgrown:
+            self.on_outgrown()
 
     def give_up_soon(self, number: int, answered: int) -> None:
         """A region has refused a call and runs as Python; ``answered``: calls that it did better."""
@@ -145,6 +156,10 @@ class RegionDriver:
         made.__kwdefaults__ = own.__kwdefaults__
         made.__qualname__, made.__module__ = own.__qualname__, own.__module__
         return made
+
+
+def _nothing() -> None:
+    """Nobody needs to know."""
 
 
 def _identity(region: Region) -> Identity:

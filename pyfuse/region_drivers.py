@@ -65,17 +65,21 @@ class RegionDrivers:
         with mistakes_as_reasons():
             blamed = blame_in(prepared, reason)
             with self._lock:
-                if len(self._blamed) >= MOST_REASONS:
-                    self._blamed = {}
-                self._blamed[id(reason)] = (reason, blamed)
                 before = self._drivers.get(blamed)
                 if blamed in self._drivers and not (before is not None and before.is_outgrown):
+                    self._remember(reason, blamed)
                     return before
-                self._drivers[blamed] = None
-                driver = RegionDriver(prepared, blamed, self._scalars(args, kwargs), before)
-                if driver.regions:
-                    driver.link(lambda place: FusedRegion(place, self._executor.overrides))
-                    self._drivers[blamed] = driver
+                try:
+                    driver = RegionDriver(prepared, blamed, self._scalars(args, kwargs), before)
+                    if driver.regions:
+                        driver.link(lambda place: FusedRegion(place, self._executor.overrides))
+                        driver.on_outgrown = self._executor.stop_driving
+                    self._drivers[blamed] = driver if driver.regions else None
+                except Exception:
+                    self._drivers[blamed] = None
+                    raise
+                finally:  # only now: other threads look without the lock
+                    self._remember(reason, blamed)
         if not driver.regions:
             return None
         if self.region is not None:  # the function around it does without these statements from its next call on
@@ -83,6 +87,11 @@ class RegionDrivers:
         self._executor.fallback.say(reason, config)
         self._executor.dump_for(config)("driver", driver.text)
         return driver
+
+    def _remember(self, reason: Diagnostic, blamed: Blame) -> None:
+        if len(self._blamed) >= MOST_REASONS:
+            self._blamed = {}
+        self._blamed[id(reason)] = (reason, blamed)
 
     def preview(self, reason: Diagnostic, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RegionDriver | None:
         """The driver in use, or one that shows what would be done: it does not run."""

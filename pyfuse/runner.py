@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import field
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -18,6 +19,7 @@ from pyfuse.frontend.build_graph import OutputRecipe
 from pyfuse.host_values import Guard, HostCall, HostConstant, evaluation_of
 from pyfuse.launch import Launch, all_buffers, must_report
 from pyfuse.records import dataclass
+from pyfuse.trial import Trial
 
 Arguments = Sequence[Any]
 Run = Callable[[Arguments], tuple[Any, int]]
@@ -37,6 +39,7 @@ class Runner:
         launch: what runs; it owns the memory that ``run`` passes to the kernel. None where ``run`` only refuses.
         known: the same for the compiled dispatcher, where it can run such calls.
         reason: why such calls do not fuse; ``run`` is not called then.
+        trial: whether the original answers such calls faster.
     """
 
     holds: Check | None
@@ -45,6 +48,7 @@ class Runner:
     launch: Launch | None
     known: KnownLaunch | None = None
     reason: Diagnostic | None = None
+    trial: Trial | KnownLaunch = field(default_factory=Trial)
 
 
 def make_refusing_runner(diagnostic: Diagnostic, guards: Sequence[Guard]) -> Runner:

@@ -351,3 +351,12 @@ def test_stores_into_arguments_are_left_to_their_library(fake_device: FakeDevice
     with pytest.raises(pyfuse.FuseError, match="stores into arrays of the caller"):
         fused(FakeArray(random(100)), FakeArray(random(100)))
     assert not fake_device.loads
+
+
+def test_calls_on_a_device_are_not_tried_against_the_original(fake_device: FakeDevice) -> None:
+    fused = pyfuse.fuse(axpy)
+    x = random(10)
+    for _ in range(40):
+        assert same_bits(fused(2, FakeArray(x), FakeArray(x)).memory, axpy(2, x, x))
+    assert (fused.cache_info().fused_calls, fused.cache_info().fallback_calls) == (40, 0)
+    assert len(fake_device.starts) == 40

@@ -12,6 +12,9 @@ class Dispatcher:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 class KnownLaunch:
+    calls: int
+    is_tried: int
+    prefers_plain: int
     def __init__(
         self,
         *,
@@ -43,6 +46,9 @@ class KnownLaunch:
 
 class LaunchTable:
     fused: int
+    plain: int
+    partly: int
+    driver: FunctionType | None
     def __init__(self, function: FunctionType, /) -> None: ...
     def remember(self, known: KnownLaunch, /) -> None: ...
     def forget(self) -> None: ...

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
     KnownLaunch = LaunchTable = Any
 
-INTERFACE = 2  # of dispatcher.c; another one is of an older build, and is left alone
+INTERFACE = 3  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
 
 

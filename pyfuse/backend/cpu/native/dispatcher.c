@@ -11,12 +11,13 @@
 #include <Python.h>
 #include <stddef.h>
 #include <string.h>
+#include <structmember.h>
 
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 
-enum { INTERFACE = 2 };        /* dispatch.py refuses another: an old build may lie beside new sources */
+enum { INTERFACE = 3 };        /* dispatch.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32 };
 enum { MOST_OPERANDS = 64 };
 enum { MOST_OUTPUTS = 16 };
@@ -24,6 +25,10 @@ enum { MOST_SCALARS = 32 };
 enum { SCALAR_BYTES = 16 };
 /* Comparing with one form costs 3 ns where the first argument differs already, the Python way 3,000. */
 enum { MOST_REMEMBERED = 64 };
+/* So many calls of a form are answered before one goes the Python way, to be timed against the original. */
+enum { CALLS_BEFORE_TRIAL = 16 };
+/* One in so many calls that a driver answers goes the Python way: it may fuse as a whole, or settings have changed. */
+enum { DRIVEN_CALLS = 256 };
 /* Temporaries up to this size together lie on the stack: partial results of reductions do. */
 enum { STACK_BYTES = 1024, CACHE_LINE = 64 };
 
@@ -99,13 +104,17 @@ typedef struct {
     int array_count, extent_count;
     form *array_forms;
     Py_ssize_t *extents;
+    int calls, is_tried;
+    int prefers_plain; /* the original is faster for such calls */
 } KnownLaunch;
 
 typedef struct {
     PyObject_HEAD
     PyObject *function, *code, *names;
     Py_ssize_t positional_only;
-    long long fused;
+    PyObject *driver, *driver_code; /* answers calls of no known form; and the function's code that it was made of */
+    unsigned driven;
+    long long fused, partly, plain; /* calls answered by kernels, the driver, and the original because it is faster */
     unsigned long version; /* moves with every change of `known` */
     int count;
     KnownLaunch *known[MOST_REMEMBERED]; /* most recently used first */
@@ -346,6 +355,7 @@ static KnownLaunch *find(LaunchTable *table, PyObject *const *arguments, long nu
         KnownLaunch *known = table->known[place];
         if (known->thread_limit != num_threads || !has_known_form(known, arguments)) continue;
         Py_INCREF(known);
+        if (known->prefers_plain) return known; /* whatever is guarded: the original is right in any case */
         unsigned long version = table->version;
         int is_suitable = suits(known, arguments, computed);
         if (is_suitable > 0) {
@@ -664,7 +674,7 @@ static int must_report(const KnownLaunch *known, unsigned status)
     return is_reported;
 }
 
-typedef enum { DONE, PYTHON_WAY, PYTHON_REPORTS, PYTHON_REFUSES } answer;
+typedef enum { DONE, PLAIN, DRIVEN, PYTHON_WAY, PYTHON_REPORTS, PYTHON_REFUSES } answer;
 
 /* DONE: *returned is the call's result, or NULL with an exception. PYTHON_REFUSES: the exception is set. */
 static answer run_known(LaunchTable *table, const KnownLaunch *known, PyObject *const *arguments, PyObject *computed,
@@ -690,6 +700,15 @@ static answer run_known(LaunchTable *table, const KnownLaunch *known, PyObject *
     return end;
 }
 
+static int is_driven(LaunchTable *table)
+{
+    PyObject *function = table->function, *driver = table->driver;
+    return driver != NULL && PyFunction_GetCode(function) == table->driver_code
+           && PyFunction_GetDefaults(function) == PyFunction_GetDefaults(driver)
+           && PyFunction_GetKwDefaults(function) == PyFunction_GetKwDefaults(driver)
+           && ++table->driven % DRIVEN_CALLS != 0;
+}
+
 static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t count, PyObject *keywords,
                          PyObject *dictionary, PyObject **returned)
 {
@@ -699,7 +718,8 @@ static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t
     *returned = NULL;
     int is_plain = look_at_settings(&num_threads);
     if (is_plain <= 0) return is_plain < 0 ? DONE : PYTHON_WAY;
-    if (table->count == 0 || PyFunction_GetCode(table->function) != table->code) return PYTHON_WAY;
+    if (table->count == 0 || PyFunction_GetCode(table->function) != table->code)
+        return is_driven(table) ? DRIVEN : PYTHON_WAY;
     if (keywords != NULL || dictionary != NULL || count != PyTuple_GET_SIZE(table->names)) {
         if (!bind(table, values, count, keywords, dictionary, bound, &defaults)) return PYTHON_WAY;
         arguments = bound;
@@ -707,12 +727,20 @@ static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t
     answer end = PYTHON_WAY;
     PyObject *computed;
     KnownLaunch *known = find(table, arguments, num_threads, &computed);
-    if (known != NULL) {
+    if (known != NULL && known->prefers_plain) {
+        Py_DECREF(known);
+        end = PLAIN;
+    } else if (known != NULL && !known->is_tried && ++known->calls >= CALLS_BEFORE_TRIAL) {
+        Py_XDECREF(computed);
+        Py_DECREF(known);
+    } else if (known != NULL) {
         end = run_known(table, known, arguments, computed, returned);
         Py_XDECREF(computed);
         Py_DECREF(known);
     } else if (PyErr_Occurred()) {
         end = DONE;
+    } else if (is_driven(table)) {
+        end = DRIVEN;
     }
     Py_XDECREF(defaults);
     return end;
@@ -746,6 +774,14 @@ static PyObject *call_python(PyObject *self, answer end, PyObject *args, PyObjec
     return returned;
 }
 
+/* A new reference to the function that answers instead of a kernel; NULL where none does. */
+static PyObject *take_other(LaunchTable *table, answer end)
+{
+    if (end == PLAIN) return table->plain++, Py_NewRef(table->function);
+    if (end == DRIVEN) return table->partly++, Py_NewRef(table->driver);
+    return NULL;
+}
+
 static PyObject *dispatcher_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     LaunchTable *table = ((Dispatcher *)self)->table;
@@ -755,6 +791,12 @@ static PyObject *dispatcher_call(PyObject *self, PyObject *args, PyObject *kwarg
     if (table != NULL) {
         Py_INCREF(table); /* the attribute may be assigned meanwhile */
         end = call_known(table, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), NULL, dictionary, &returned);
+        PyObject *other = take_other(table, end);
+        if (other != NULL) {
+            returned = PyObject_Call(other, args, kwargs);
+            Py_DECREF(other);
+            end = DONE;
+        }
         Py_DECREF(table);
     }
     if (end == DONE) return returned;
@@ -774,6 +816,12 @@ static PyObject *dispatcher_vectorcall(PyObject *self, PyObject *const *values, 
     if (table != NULL) {
         Py_INCREF(table);
         end = call_known(table, values, count, keywords, NULL, &returned);
+        PyObject *other = take_other(table, end);
+        if (other != NULL) {
+            returned = PyObject_Vectorcall(other, values, flagged, keywords);
+            Py_DECREF(other);
+            end = DONE;
+        }
         Py_DECREF(table);
     }
     if (end == DONE) return returned;
@@ -1225,6 +1273,13 @@ static void known_dealloc(PyObject *object)
     Py_TYPE(object)->tp_free(object);
 }
 
+static PyMemberDef known_members[] = {
+    {"calls", T_INT, offsetof(KnownLaunch, calls), 0, "How many were answered here before the trial."},
+    {"is_tried", T_INT, offsetof(KnownLaunch, is_tried), 0, "Whether it has been timed against the original."},
+    {"prefers_plain", T_INT, offsetof(KnownLaunch, prefers_plain), 0, "Whether the original is to answer."},
+    {NULL, 0, 0, 0, NULL},
+};
+
 static PyTypeObject KnownLaunch_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "pyfuse.backend.cpu._dispatcher.KnownLaunch",
@@ -1232,6 +1287,7 @@ static PyTypeObject KnownLaunch_Type = {
     .tp_basicsize = sizeof(KnownLaunch),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_new = known_new,
+    .tp_members = known_members,
     .tp_traverse = known_traverse,
     .tp_clear = known_clear,
     .tp_dealloc = known_dealloc,
@@ -1306,6 +1362,25 @@ static int table_set_fused(PyObject *self, PyObject *value, void *unused)
     return 0;
 }
 
+static PyObject *table_get_driver(PyObject *self, void *unused)
+{
+    (void)unused;
+    PyObject *driver = ((LaunchTable *)self)->driver;
+    return Py_NewRef(driver != NULL ? driver : Py_None);
+}
+
+static int table_set_driver(PyObject *object, PyObject *value, void *unused)
+{
+    (void)unused;
+    LaunchTable *self = (LaunchTable *)object;
+    if (value == Py_None) value = NULL;
+    if (value != NULL && !PyFunction_Check(value)) return PyErr_SetString(PyExc_TypeError, "not a function"), -1;
+    Py_XSETREF(self->driver_code, Py_XNewRef(value != NULL ? PyFunction_GetCode(self->function) : NULL));
+    Py_XSETREF(self->driver, Py_XNewRef(value));
+    self->driven = 0;
+    return 0;
+}
+
 static Py_ssize_t table_length(PyObject *self) { return ((LaunchTable *)self)->count; }
 
 static int table_traverse(PyObject *object, visitproc visit, void *arg)
@@ -1314,6 +1389,8 @@ static int table_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->function);
     Py_VISIT(self->code);
     Py_VISIT(self->names);
+    Py_VISIT(self->driver);
+    Py_VISIT(self->driver_code);
     for (int place = 0; place < self->count; place++) Py_VISIT(self->known[place]);
     return 0;
 }
@@ -1322,6 +1399,7 @@ static int table_traverse(PyObject *object, visitproc visit, void *arg)
 static int table_clear(PyObject *self)
 {
     table_forget((LaunchTable *)self);
+    Py_CLEAR(((LaunchTable *)self)->driver);
     return 0;
 }
 
@@ -1330,6 +1408,8 @@ static void table_dealloc(PyObject *object)
     LaunchTable *self = (LaunchTable *)object;
     PyObject_GC_UnTrack(object);
     table_forget(self);
+    Py_XDECREF(self->driver);
+    Py_XDECREF(self->driver_code);
     Py_XDECREF(self->function);
     Py_XDECREF(self->code);
     Py_XDECREF(self->names);
@@ -1342,8 +1422,15 @@ static PyMethodDef table_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyMemberDef table_members[] = {
+    {"plain", T_LONGLONG, offsetof(LaunchTable, plain), 0, "How many calls the original answered here, being faster."},
+    {"partly", T_LONGLONG, offsetof(LaunchTable, partly), 0, "How many calls the driver answered here."},
+    {NULL, 0, 0, 0, NULL},
+};
+
 static PyGetSetDef table_attributes[] = {
     {"fused", table_get_fused, table_set_fused, "How many calls were answered here.", NULL},
+    {"driver", table_get_driver, table_set_driver, "A function that answers calls of no known form, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -1361,6 +1448,7 @@ static PyTypeObject LaunchTable_Type = {
     .tp_dealloc = table_dealloc,
     .tp_methods = table_methods,
     .tp_getset = table_attributes,
+    .tp_members = table_members,
     .tp_as_sequence = &table_as_sequence,
 };
 

@@ -1,0 +1,1 @@
+"""Programs as their users write them, with ``@pyfuse.fuse`` on their functions; ``python -m examples`` times them."""

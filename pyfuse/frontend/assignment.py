@@ -6,10 +6,12 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend import python_calls
-from pyfuse.frontend.stores import item_to_store, set_item, store_into
+from pyfuse.frontend.stores import is_mask, item_to_store, set_item, store_into, store_where
 from pyfuse.frontend.values import ArrayValue, Value, is_container
 
 if TYPE_CHECKING:
@@ -99,6 +101,10 @@ def _augmented_item(frame: Frame, statement: ast.AugAssign) -> None:
         if isinstance(container, ArrayValue):
             index = frame.evaluate(target.slice)
             frame.point_at(target)
+            if is_mask(frame.tracer, index):
+                assert isinstance(index, ArrayValue)
+                _store_masked(frame, container, index, type(statement.op).__name__, frame.evaluate(statement.value))
+                return
             part = item_to_store(frame.tracer, container, index)
             if frame.tracer.rank(part) or not frame.tracer.rank(container):
                 _store(frame, part, type(statement.op).__name__, frame.evaluate(statement.value))
@@ -121,6 +127,19 @@ def _store(frame: Frame, target: ArrayValue, class_name: str, value: Value) -> N
     result = python_calls.apply_operator(frame.tracer, class_name, [target, value])
     assert isinstance(result, ArrayValue)
     store_into(frame.tracer, target, result)
+
+
+def _store_masked(frame: Frame, target: ArrayValue, mask: ArrayValue, class_name: str, value: Value) -> None:
+    """``target[mask] += value`` with one value: elsewhere the operation is done and left out."""
+    if isinstance(value, ArrayValue) and frame.tracer.rank(value):
+        raise refuse(Code.UNSUPPORTED_OPERATION, "an array meets the elements of a mask", frame.tracer.span)
+    result = python_calls.apply_operator(frame.tracer, class_name, [target, value])
+    assert isinstance(result, ArrayValue)
+    if not np.can_cast(frame.tracer.dtype(result), frame.tracer.dtype(target), "same_kind"):
+        raise refuse(
+            Code.NUMPY_RAISES, "an in-place result cannot be cast: NumPy raises its own error", frame.tracer.span
+        )
+    store_where(frame.tracer, target, mask, result)
 
 
 def _store_refusal(frame: Frame, target: ast.expr) -> CannotFuse:

@@ -150,19 +150,54 @@ def set_item(tracer: Tracer, owner: ArrayValue, index: Value, value: Value) -> N
     Raises:
         CannotFuse: the index selects elements in another way than a slice, or the value is not fused.
     """
+    if is_mask(tracer, index):
+        assert isinstance(index, ArrayValue)
+        stored = _as_stored(tracer, value, tracer.dtype(owner))
+        if tracer.rank(stored):
+            raise refuse(Code.UNSUPPORTED_OPERATION, "an array is stored into the elements of a mask", tracer.span)
+        store_where(tracer, owner, index, stored)
+        return
     target = item_to_store(tracer, owner, index)
-    wanted = tracer.dtype(target)
+    store_into(tracer, target, _as_stored(tracer, value, tracer.dtype(target)), casting="unsafe")
+
+
+def store_where(tracer: Tracer, owner: ArrayValue, mask: ArrayValue, value: ArrayValue) -> None:
+    """``owner[mask] = value`` with one value, or with one for each element of the owner.
+
+    Raises:
+        CannotFuse: the mask is of another form, or the store is not fused.
+    """
+    dims, others = (tracer.draft.dims(tracer.current_node(array)) for array in (owner, mask))
+    if (
+        owner.is_scalar
+        or len(dims) != len(others)
+        or any((a == ONE) != (b == ONE) for a, b in zip(dims, others, strict=True))
+    ):
+        raise refuse(Code.UNSUPPORTED_OPERATION, "a mask of another shape than the array is not fused", tracer.span)
+    dtype = tracer.dtype(owner)
+    stored = tracer.draft.cast(tracer.node_of(value), dtype, tracer.origin(), is_implicit=True)
+    chosen = tracer.apply_raw("select", [tracer.node_of(mask), stored, tracer.node_of(owner)], dtype)
+    store_into(tracer, owner, chosen)
+
+
+def is_mask(tracer: Tracer, index: Value) -> bool:
+    """Whether an index is a boolean array."""
+    return isinstance(index, ArrayValue) and not index.is_scalar and tracer.dtype(index).kind == "b"
+
+
+def _as_stored(tracer: Tracer, value: Value, wanted: np.dtype) -> ArrayValue:
+    """A value as an assignment to elements takes it."""
     if isinstance(value, HostValue):
         kind = np.dtype(type(value.value)).kind if isinstance(value.value, np.generic) else ""
         allowed = _NUMBER_KINDS.get(type(value.value), "")
         if wanted.kind not in allowed and not (kind and np.can_cast(value.value.dtype, wanted, "same_kind")):
             raise refuse(Code.UNSUPPORTED_VALUE, "a value of another kind is stored into an array", tracer.span)
-        value = ArrayValue(node=tracer.operand(value, wanted))
+        return ArrayValue(node=tracer.operand(value, wanted))
     if not isinstance(value, ArrayValue):
         raise refuse(Code.UNSUPPORTED_VALUE, "a list or another object is stored into an array", tracer.span)
     if tracer.dtype(value).kind == "c" and wanted.kind != "c":
         raise refuse(Code.UNSUPPORTED_OPERATION, "a store drops imaginary parts: NumPy warns of it", tracer.span)
-    store_into(tracer, target, value, casting="unsafe")
+    return value
 
 
 def item_to_store(tracer: Tracer, owner: ArrayValue, index: Value) -> ArrayValue:

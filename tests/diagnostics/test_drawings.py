@@ -35,7 +35,7 @@ CASES = {
     "an unknown call": Refused("def f(x):\n    return x + np.bincount(x, x) * 2\n", "np.bincount(x, x)"),
     "an unknown attribute": Refused("def f(x):\n    return 2 * x.ctypes + x\n", "x.ctypes"),
     "an unknown name": Refused("def f(x):\n    return x + undefined_name\n", "undefined_name"),
-    "a store through a mask": Refused("def f(x):\n    x[x > 0] = 1.0\n    return x\n", "x[x > 0]"),
+    "a store through an index": Refused("def f(x):\n    x[[0, 1]] = 1.0\n    return x\n", "x[[0, 1]]"),
     "a dtype that stays with NumPy": Refused(
         "def f(x):\n    return x + 1\n", "def f(x):", (np.ones(4, np.longdouble),)
     ),

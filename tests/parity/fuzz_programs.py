@@ -175,7 +175,8 @@ class Writer:
         return [f"{self._array()} {self._chance.choice(('+=', '-=', '*='))} {self._operand()}"]
 
     def _store(self) -> list[str]:
-        target = self._array() + self._chance.choice((*SLICES, "[0]"))
+        mask = f"[{self._array()} {self._chance.choice(('> 0', '< 1', '== 2'))}]"
+        target = self._array() + self._chance.choice((*SLICES, "[0]", mask))
         operator = self._chance.choice(("=", "+=", "*="))
         value = self._chance.choice((self._operand(), self._array() + self._chance.choice(SLICES), "p"))
         return [f"{target} {operator} {value}"]

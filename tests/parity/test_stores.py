@@ -82,6 +82,11 @@ STORES = {
     "a copy taken before": "c = x.copy()\nx[1:-1] = c[2:] - c[:-2]\nreturn c",
     "a value read before and after": "a = x * 2\nx += 1\nreturn a, x * 2",
     "by a helper": "def add(a, b):\n    a += b\n    return a\nreturn add(x, y) * 2",
+    "through a mask": "x[y > 2] = 7",
+    "through a mask of itself": "x[x == 3] = y.max()",
+    "an operation through a mask": "x[y < 2] += 1",
+    "through a mask, and read": "x[y < 2] *= 2\nx[x == 4] = 0\nreturn x + y",
+    "through a mask into what is made": "c = x + y\nc[c > 5] = 1\nreturn c",
     "a reduction into a part": "x[:1] = y.sum(keepdims=True)",
 }
 
@@ -120,6 +125,30 @@ def test_arguments_that_share_memory(name: str, make: Arguments) -> None:
 def test_stores_into_tables(text: str) -> None:
     check(text, square)
     check(text, lambda: [np.asfortranarray(array) for array in square()])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x[y > 2] = y[y > 2]",
+        "x[y > 2] += y[y > 2]",
+        "x[y[:6] > 2] = 1",
+        "x[np.array([True])] = 1",
+        "x[x > 2] = [1, 2]",
+        "x[[0, 1]] = 5",
+        "x[y > 2, None] = 5",
+    ],
+)
+def test_other_masks_are_numpys(text: str) -> None:
+    fused = pyfuse.fuse(function_from(f"import numpy as np\ndef f(x, y):\n    {text}\n    return x"))
+    expected, actual = observe(fused.__wrapped__, pair()), observe(fused, pair())
+    assert actual.error == expected.error
+    assert_same(actual.arguments, expected.arguments, place="arguments")
+
+
+def test_a_mask_in_a_table() -> None:
+    check("x[y > 2] = 0", square)
+    check("x[x % 2 == 0] += 0.5\nreturn x.sum(axis=0)", square)
 
 
 def test_clipped_in_place() -> None:

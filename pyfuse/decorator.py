@@ -106,7 +106,12 @@ class FusedFunction(FusedCall, Generic[P, R]):
             TypeError: the arguments do not match the parameters.
         """
         try:
-            self._executor.make_launch(self._executor.arguments(args, kwargs), self._executor.config())
+            arguments = self._executor.arguments(args, kwargs)
+            device_calls = self._executor.on_device.calls(arguments)
+            if device_calls is not None:
+                device_calls.find(arguments)
+            else:
+                self._executor.make_launch(arguments, self._executor.config())
         except CannotFuse as error:
             raise FuseError(error.diagnostic) from error
 

@@ -38,6 +38,7 @@ class Code(enum.StrEnum):
     NO_COMPILER = "no-compiler"
     COMPILER_FAILED = "compiler-failed"
     LOAD_FAILED = "load-failed"
+    DEVICE = "device"
     INTERNAL_ERROR = "internal-error"
     DISABLED = "disabled"
 

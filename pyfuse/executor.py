@@ -27,6 +27,7 @@ from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.known_launch import known_launch
 from pyfuse.launch import Launch, make_launch, must_report
+from pyfuse.on_device import OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
@@ -72,6 +73,7 @@ class Executor:
         self._cache = KernelCache()
         self._runners: dict[Any, list[Runner]] = {}
         self._runner_count = 0
+        self.on_device = OnDevice(self)
         self.fallback = Fallback(function, strict=strict, is_quiet=region is not None)
         self.drivers = RegionDrivers(self, region)
         self._lock = threading.Lock()
@@ -126,7 +128,7 @@ class Executor:
                 self._fused += 1
                 if runner.known is not None:
                     self._remember_known(key, runner)
-                if config.verify:
+                if config.verify and runner.launch is not None:  # NumPy does not compute on a device's arrays
                     verify(result, self._function(*args, **kwargs))
                 return result
             reason = _REPORT
@@ -139,6 +141,8 @@ class Executor:
 
     def _try(self, runner: Runner, arguments: Sequence[Any], config: Config) -> None:
         """Time such calls once by kernel and by the original, if that may be worth it."""
+        from pyfuse.fused_call import probe_of
+
         runner.trial.is_tried = 1
         launch, prepared = runner.launch, self.prepared()
         assert launch is not None and prepared.binder is not None
@@ -149,19 +153,11 @@ class Executor:
         if given is None:
             return
         fused, counted = self._fused, self.table.fused if self.table is not None else 0
-        call = self._probe() if self.table is not None else lambda *again: self.call(again, {})
+        call = probe_of(self) if self.table is not None else lambda *again: self.call(again, {})
         runner.trial.prefers_plain = int(original_is_faster(call, self._function, given))
         self._fused = fused
         if self.table is not None:
             self.table.fused = counted
-
-    def _probe(self) -> Callable[..., Any]:
-        """A callable that goes the way of the function's own, through the extension."""
-        from pyfuse.fused_call import FusedCall
-
-        probe: Any = FusedCall.__new__(FusedCall)
-        probe._executor, probe._table = self, self.table
-        return probe  # type: ignore[no-any-return]
 
     def report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The original's result, where the extension has met floating-point errors that NumPy reports."""
@@ -277,6 +273,10 @@ class Executor:
     def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
         from pyfuse.backend.cpu.kernel import address_function
 
+        runner = self.on_device.runner(arguments)
+        if runner is not None:  # types are in the key: such calls never meet the CPU's runners
+            self._remember(key, runner)
+            return runner
         try:
             launch = self.make_launch(arguments, self.config())
         except CannotFuse:
@@ -326,7 +326,7 @@ class Executor:
         specializations = [entry for entry in self._cache.entries() if isinstance(entry, Specialization)]
         fused = self._fused_calls()
         regions = [region.info() for region in self.drivers.regions()]
-        return CacheInfo(
+        info = CacheInfo(
             hits=max(0, fused - self._kernels),
             misses=self._misses + sum(region.misses for region in regions),
             maxsize=self.config().max_kernels,
@@ -336,6 +336,7 @@ class Executor:
             partly_fused_calls=self._partly_fused + self._driven_calls(),
             fallback_calls=self.fallback.count + self._plain_calls(),
         )
+        return self.on_device.counted(info)
 
     def reasons(self) -> dict[str, int]:
         """How often each reason kept the whole function from being fused, or some of its statements; by code."""
@@ -368,6 +369,7 @@ class Executor:
         with self._lock:
             self._cache.clear()
             self._forget_runners()
+            self.on_device.clear()
             self.fallback.clear()
             self._prepared = None
             self.drivers.clear()

@@ -56,6 +56,10 @@ def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any
 def _stages(
     executor: Executor, arguments: Sequence[Any], config: Config
 ) -> tuple[Specialization, LoopPlan, KernelSource]:
+    device_calls = executor.on_device.calls(arguments)
+    if device_calls is not None:
+        specialization, geometry, cuda_source = device_calls.stages(arguments)
+        return specialization, geometry.plan, cuda_source
     specialization = executor.specialization(arguments, config)
     inputs, extents = evaluate_inputs(specialization, arguments)
     geometry = call_geometry(specialization, inputs, extents)

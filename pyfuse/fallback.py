@@ -74,6 +74,12 @@ def _place(error: Exception) -> str:
     return f"in {code.co_qualname}, {os.path.basename(code.co_filename)}:{traceback.tb_lineno}"
 
 
+def _add_reason(error: Exception, reason: Diagnostic, arguments: tuple[Any, ...]) -> None:
+    """Tell a user whose device arrays NumPy did not take why the call was not fused, which would have taken them."""
+    if any(hasattr(type(argument), "__cuda_array_interface__") for argument in arguments):
+        error.add_note(f"The function was not fused, and ran on the device arrays as it is.\n{reason.draw()}")
+
+
 class Fallback:
     """One function's fallbacks: how often each reason occurred, and the last diagnostic of each."""
 
@@ -94,7 +100,11 @@ class Fallback:
             FuseError: the settings or ``strict=True`` ask for an error, and the reason is a failure to fuse.
         """
         self.note(reason, config)
-        return self._function(*args, **kwargs)
+        try:
+            return self._function(*args, **kwargs)
+        except Exception as error:
+            _add_reason(error, reason, (*args, *kwargs.values()))
+            raise
 
     def note(self, reason: Diagnostic, config: Config) -> None:
         """Count a reason, and warn or raise as the settings ask. Raises as ``run``."""

@@ -236,7 +236,7 @@ def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequen
         arrays = [array[()] if output.is_scalar else array for array, output in zip(made, outputs, strict=True)]
         known: dict[int, Any] = {}
         try:
-            result = _built(recipe, arrays, arguments, known)
+            result = built_result(recipe, arrays, arguments, known)
             targets = [_evaluated(store.target, arguments, known) for store in stores]
             apart = [[_evaluated(array, arguments, known) for array in store.apart] for store in stores]
         except MemoryError:
@@ -300,7 +300,7 @@ def check_store(target: np.ndarray, others: Sequence[np.ndarray]) -> None:
         raise refuse(Code.HOST_ERROR, "an array is read after a store into its memory: the original does it in order")
 
 
-def _built(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], known: dict[int, Any]) -> Any:
+def built_result(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], known: dict[int, Any]) -> Any:
     """The object of a recipe; a recipe that stands in two places is one object in both."""
     if id(recipe) not in known:
         known[id(recipe)] = _build(recipe, arrays, arguments, known)
@@ -316,15 +316,15 @@ def _build(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], know
         case HostRecipe(expression=expression):
             return _evaluated(expression, arguments, known)
         case ViewRecipe(base=base, axes=axes, part=part):
-            return view_of(_built(base, arrays, arguments, known), axes, part)
+            return view_of(built_result(base, arrays, arguments, known), axes, part)
         case CutRecipe(base=base, axis=axis, start=start, extent=extent, step=step):
             first, count = (int(_evaluated(number, arguments, known)) for number in (start, extent))
-            return cut_of(_built(base, arrays, arguments, known), axis, first, count, step)
+            return cut_of(built_result(base, arrays, arguments, known), axis, first, count, step)
         case ReshapeRecipe(base=base, extents=extents):
             shape = [int(_evaluated(number, arguments, known)) for number in extents]
-            return _built(base, arrays, arguments, known).reshape(shape)
+            return built_result(base, arrays, arguments, known).reshape(shape)
         case ContainerRecipe(kind=kind, items=items, keys=keys):
-            values = [_built(item, arrays, arguments, known) for item in items]
+            values = [built_result(item, arrays, arguments, known) for item in items]
             return dict(zip(keys, values, strict=True)) if kind is dict else kind(values)
 
 

@@ -92,7 +92,7 @@ class Lifter:
     def _lift_container(self, expression: HostExpression, value: Any, *, is_guarded: bool, pin_numbers: bool) -> Value:
         if not is_guarded:
             shape: Any = tuple(value) if isinstance(value, dict) else len(value)
-            described = HostCall(function=_container_shape, operands=(expression,), text=f"shape of {expression.text}")
+            described = HostCall(function=container_shape, operands=(expression,), text=f"shape of {expression.text}")
             self.add_guard(value_guard(described, (type(value).__name__, shape)))
         keys = list(value) if isinstance(value, dict) else range(len(value))
         items = [
@@ -241,5 +241,6 @@ def _item(container: Any, key: Any) -> Any:
     return container[key]
 
 
-def _container_shape(container: Any) -> tuple[str, Any]:
+def container_shape(container: Any) -> tuple[str, Any]:
+    """The type of a container, and its length or keys."""
     return (type(container).__name__, tuple(container) if isinstance(container, dict) else len(container))

@@ -123,10 +123,10 @@ CASES: dict[Code, tuple[Callable[..., Any], tuple[Any, ...], str | None]] = {
     Code.NO_ARRAY_WORK: (hands_back, (A,), "def hands_back(a: Any) -> Any:"),
     Code.TOO_LARGE: (loops_far, (A, 10**6), "range(count)"),
 }
-# Reached in tests of their own, below.
+# Reached in tests of their own, below; the device's in tests/device.
 OTHERS = {
     Code.NO_SOURCE, Code.TOO_MANY_VARIANTS, Code.NO_COMPILER, Code.COMPILER_FAILED, Code.LOAD_FAILED, Code.DISABLED,
-    Code.INTERNAL_ERROR, Code.SLOWER,
+    Code.INTERNAL_ERROR, Code.SLOWER, Code.DEVICE,
 }  # fmt: skip
 
 

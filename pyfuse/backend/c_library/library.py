@@ -58,27 +58,42 @@ def functions() -> Mapping[str, CFunction]:
     Raises:
         AssertionError: two definitions share a name, or a line at column 0 is none that the format allows.
     """
+    return _Library(_all_definitions())
+
+
+def functions_with(text: str) -> Mapping[str, CFunction]:
+    """The library with the definitions of a text, in the same format, in place of those of the same names."""
+    return _Library({**_all_definitions(), **_definitions(text)})
+
+
+@cache
+def _all_definitions() -> dict[str, _Definition]:
     definitions: dict[str, _Definition] = {}
     for name in sorted(os.listdir(_FOLDER)):
         if name.endswith(".c") and name != PRELUDE_FILE:
             found = _definitions(_read(name))
             assert not definitions.keys() & found.keys(), f"{definitions.keys() & found.keys()} are defined twice"
             definitions.update(found)
-    return _Library(definitions)
+    return definitions
 
 
-def closure(names: Iterable[str]) -> tuple[CFunction, ...]:
+def closure(names: Iterable[str], library: Mapping[str, CFunction] | None = None) -> tuple[CFunction, ...]:
     """The named definitions and all they need, each after what it uses, in an order that depends on the names only.
+
+    Args:
+        names: of definitions.
+        library: as ``functions()``, which it is by default, or as ``functions_with()``.
 
     Raises:
         KeyError: a name is not in the library.
     """
+    known = library if library is not None else functions()
     ordered: dict[str, CFunction] = {}
 
     def visit(name: str) -> None:
         if name in ordered:
             return
-        function = functions()[name]
+        function = known[name]
         for needed in function.needs:
             visit(needed)
         ordered[name] = function

@@ -125,7 +125,7 @@ def find_toolchain(config: Config, store: ArtifactStore) -> Toolchain:
         try:
             toolchain = probe(command)
         except (ToolchainError, OSError) as error:
-            notes.append(f"{' '.join(command)}: {_first_lines(str(error), 3)}")
+            notes.append(f"{' '.join(command)}: {first_lines(str(error), 3)}")
             continue
         store.put(_memory_key(command), json.dumps(asdict(toolchain)).encode())
         return toolchain
@@ -177,7 +177,7 @@ def _working_flags(command: tuple[str, ...], folder: Path) -> tuple[str, ...]:
 def _version(command: tuple[str, ...]) -> str:
     """First line of what the compiler says of itself; empty where it does not say."""
     try:
-        lines = _run([*command, "--version"], PROBE_TIMEOUT_SECONDS).splitlines()
+        lines = run_program([*command, "--version"], PROBE_TIMEOUT_SECONDS).splitlines()
     except ToolchainError:
         return ""
     return lines[0][:_MOST_VERSION_CHARACTERS] if lines else ""
@@ -200,7 +200,7 @@ def compile_library(toolchain: Toolchain, text: str, extra_flags: tuple[str, ...
         raise refuse(
             Code.COMPILER_FAILED,
             "the C compiler could not build the kernel",
-            notes=(f"command: {' '.join(toolchain.command)}", *_first_lines(str(error), 12).splitlines()),
+            notes=(f"command: {' '.join(toolchain.command)}", *first_lines(str(error), 12).splitlines()),
             hints=("python -m pyfuse doctor checks the compiler",),
         ) from error
 
@@ -224,7 +224,7 @@ def _compile(command: tuple[str, ...], flags: tuple[str, ...], text: str, target
     source = target.with_suffix(".c")
     source.write_text(text, encoding="utf-8")
     libraries = () if "-S" in flags else LIBRARIES
-    _run([*command, *flags, str(source), "-o", str(target), *libraries], BUILD_TIMEOUT_SECONDS)
+    run_program([*command, *flags, str(source), "-o", str(target), *libraries], BUILD_TIMEOUT_SECONDS)
     if not target.exists():
         raise ToolchainError("the compiler reported success and wrote nothing")
 
@@ -232,10 +232,10 @@ def _compile(command: tuple[str, ...], flags: tuple[str, ...], text: str, target
 def _probe_flags(command: tuple[str, ...], flags: tuple[str, ...], target: Path) -> None:
     _compile(command, flags, _PROBE_TEXT, target)
     # Run it in a process of its own: a library that crashes when loaded must not take this one along.
-    _run([sys.executable, "-S", "-E", "-c", _PROBE_CHECK, str(target)], PROBE_TIMEOUT_SECONDS)
+    run_program([sys.executable, "-S", "-E", "-c", _PROBE_CHECK, str(target)], PROBE_TIMEOUT_SECONDS)
 
 
-def _run(words: list[str], timeout: int) -> str:
+def run_program(words: list[str], timeout: int) -> str:
     """What a program prints.
 
     Raises:
@@ -273,7 +273,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _first_lines(text: str, count: int) -> str:
+def first_lines(text: str, count: int) -> str:
+    """The beginning of what a program printed, its lines cut, for a reason's notes."""
     return "\n".join(line[:_MOST_VERSION_CHARACTERS] for line in text.splitlines()[:count])
 
 

@@ -1,0 +1,40 @@
+"""The steps of a nest as CUDA declarations: as in C, without what keeps C's floating-point flags."""
+
+from __future__ import annotations
+
+from pyfuse.array_layout import NestLayout
+from pyfuse.backend.c_text import HIDDEN_ZERO, literal
+from pyfuse.backend.cpu.step_text import StepText
+from pyfuse.graph.loop_plan import ConstantStep, Nest, ReductionNest
+
+_SCALARS = "((const char *)scalars.at + "
+
+
+class DeviceSteps(StepText):
+    """Writes the steps of one nest for a device.
+
+    A device has no floating-point flags, so its compiler may compute with constants.
+
+    Args:
+        nest, layout, input_count: as in ``StepText``.
+    """
+
+    def __init__(self, nest: Nest | ReductionNest, layout: NestLayout, input_count: int) -> None:
+        super().__init__(nest, layout, input_count)
+        for position, step in enumerate(nest.steps):
+            if isinstance(step.source, ConstantStep):
+                self.names[position] = literal(step.source.value, step.dtype)
+        self._opaque = set()
+
+    def declaration(self, position: int, element: str | None = None) -> list[str]:
+        """The declaration of a step's value, as in ``StepText``."""
+        lines = super().declaration(position, element)
+        return [line.replace(f" + {HIDDEN_ZERO}", "").replace("(scalars + ", _SCALARS) for line in lines]
+
+    def device_pointer(self, position: int, address: str) -> list[str]:
+        """Declarations of ``p<position>``, and of nothing else: see ``StepText.element``."""
+        const = "" if position < len(self._nest.stores) else "const "
+        if self.is_unit(position):
+            kind = f"{const}{self.element_type(position)} *"
+            return [f"{kind}__restrict__ p{position} = ({kind})({address});"]
+        return [f"{const}char *p{position} = {address};"]

@@ -1,0 +1,316 @@
+"""One call with device arrays: find or make its launch, allocate, start the kernel, hand out arrays of that kind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pyfuse.backend.cuda import kernel as devices
+from pyfuse.backend.cuda.array_kinds import CURRENT, ArrayKind, Facts, kind_of
+from pyfuse.backend.cuda.backend import load
+from pyfuse.backend.cuda.codegen import write
+from pyfuse.backend.cuda.kernel import CudaDevice
+from pyfuse.backend.cuda.launch_shape import CudaSource, needs_wide, nest_traits, temporary_sizes
+from pyfuse.backend.cuda.stand_ins import at_address, in_memory, owner_of
+from pyfuse.call_geometry import CallGeometry, call_geometry
+from pyfuse.call_signature import exact_key, signature_key
+from pyfuse.compiler import LoadedKernel, Specialization, specialize
+from pyfuse.config import Config
+from pyfuse.debug import Dump
+from pyfuse.device_arguments import DeviceArguments, DeviceArray, expressions_of, refuse_reads
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.errors import CannotFuse
+from pyfuse.fallback import mistakes_as_reasons
+from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe, Recipe
+from pyfuse.graph.reduction_forms import dense_strides
+from pyfuse.kernel_cache import KernelCache, Refusal
+from pyfuse.launch import Launch, NewArray, built_result, make_launch
+from pyfuse.prepared_function import PreparedFunction
+from pyfuse.quick_device_call import DEFAULT_STREAMS, QuickCall, quick_call, quick_form
+from pyfuse.records import dataclass
+from pyfuse.runner import Check, does_not_fit, make_runner
+
+MOST_FORMS = 1024  # remembered; then all are forgotten
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DeviceLaunch:
+    """A launch of one exact form on a device.
+
+    Attributes:
+        launch: addresses, scalars and kernel, as on the CPU.
+        holds: whether the guarded facts hold for another call of the form; None where nothing is guarded.
+        device: where the kernel is loaded.
+        buffers: shape and strides in bytes of everything that the launch writes: outputs, then temporaries. A number
+            stands for the output or temporary whose memory it shares.
+        is_plain: whether the result is made of outputs only.
+    """
+
+    launch: Launch
+    holds: Check | None
+    device: CudaDevice
+    buffers: tuple[Facts | int, ...]
+    is_plain: bool
+
+
+class DeviceCalls:
+    """The calls of one fused function with device arrays; may be used by many threads.
+
+    Attributes:
+        misses, kernels: counters, as in ``CacheInfo``.
+
+    Args:
+        prepared: the function.
+        config: the settings in force.
+        dump: what shows a compilation's stages.
+    """
+
+    def __init__(
+        self, prepared: PreparedFunction, config: Callable[[], Config], dump: Callable[[Config], Dump]
+    ) -> None:
+        self.misses = self.kernels = 0
+        self._prepared = prepared
+        self._config = config
+        self._dump = dump
+        self._cache = KernelCache()
+        self._launches: dict[Any, list[DeviceLaunch]] = {}
+        self._quick: dict[Any, QuickCall | None] = {}  # None: calls of a form that go the long way
+        self._lock = threading.Lock()
+
+    def run(self, arguments: Sequence[Any]) -> tuple[Any, int]:
+        """The result, and 0: a device reports no floating-point errors.
+
+        Raises:
+            CannotFuse: the call is not fused; the original runs.
+        """
+        form = quick_form(arguments)
+        quick = self._quick.get(form.key) if form is not None else None
+        if quick is not None and form is not None and (quick.holds is None or quick.holds(arguments)):
+            result = quick.run(arguments, form.addresses)
+            if result is not None:
+                return result, 0
+        found, call, given, stand_ins = self.find(arguments)
+        if form is not None and form.key not in self._quick:
+            self._remember_quick(form.key, found, arguments)
+        with found.device.active():
+            return _started(found, call, given, stand_ins), 0
+
+    def _remember_quick(self, key: Any, found: DeviceLaunch, arguments: Sequence[Any]) -> None:
+        made = quick_call(found.launch, found.device, found.holds, arguments, found.buffers, is_plain=found.is_plain)
+        if any(kind.context == CURRENT for kind in map(kind_of, arguments) if kind is not None):
+            made = None  # another context may be current at the next call
+        with self._lock:
+            if len(self._quick) >= MOST_FORMS:
+                self._quick = {}
+            self._quick[key] = made
+
+    def find(self, arguments: Sequence[Any]) -> tuple[DeviceLaunch, DeviceArguments, list[Any], list[np.ndarray]]:
+        """The launch of a call, made if there is none; the arguments, seen, and with stand-ins; the stand-ins.
+
+        Raises:
+            CannotFuse: the call is not fused.
+        """
+        call = DeviceArguments(arguments)
+        given, stand_ins = call.with_stand_ins(at_address)
+        device = devices.find_device(call.device, call.context)
+        key = (id(device), *[array.kind for array in call.arrays], *exact_key(given))
+        for found in self._launches.get(key, ()):
+            if found.holds is None or found.holds(given):
+                break
+        else:
+            found = self._make(call, device, given)
+            with self._lock:
+                if len(self._launches) >= MOST_FORMS:
+                    self._launches = {}
+                self._launches.setdefault(key, []).append(found)
+        return found, call, given, stand_ins
+
+    def entries(self) -> list[Specialization]:
+        """The specialisations made so far."""
+        return [entry for entry in self._cache.entries() if isinstance(entry, Specialization)]
+
+    def stages(self, arguments: Sequence[Any]) -> tuple[Specialization, CallGeometry, CudaSource]:
+        """What a call would run; nothing is built, and no device is needed.
+
+        Raises:
+            CannotFuse: the call is not fused.
+        """
+        readable, _ = DeviceArguments(arguments).with_stand_ins(in_memory)
+        specialization, geometry = self._specialized(readable)
+        return specialization, geometry, _source(geometry)
+
+    # --- what happens once for a form -----------------------------------------------------------------------------
+
+    def _make(self, call: DeviceArguments, device: CudaDevice, given: Sequence[Any]) -> DeviceLaunch:
+        config = self._config()
+        readable, _ = call.with_stand_ins(in_memory)
+        specialization, geometry = self._specialized(readable)
+        try:
+            with mistakes_as_reasons():
+                loaded = self._loaded(specialization, geometry, device, config)
+        except CannotFuse as refusal:
+            self._cache.replace(signature_key(readable), specialization, refusal.diagnostic)
+            raise
+        with mistakes_as_reasons():
+            launch = make_launch(specialization, loaded, geometry, 1)
+            return DeviceLaunch(
+                launch=launch,
+                holds=make_runner(launch, id, given).holds,
+                device=device,
+                buffers=tuple(map(_buffer, (*launch.outputs, *launch.own_arrays))),
+                is_plain=_is_plain(specialization.result),
+            )
+
+    def _specialized(self, readable: Sequence[Any]) -> tuple[Specialization, CallGeometry]:
+        config = self._config()
+
+        def make() -> Specialization:
+            with mistakes_as_reasons():
+                return specialize(self._prepared, readable, self._dump(config))
+
+        found = self._cache.find_or_make(signature_key(readable), readable, make, config.max_kernels)
+        with self._lock:
+            self.misses += found.is_new
+        if isinstance(found.entry, Refusal):
+            raise CannotFuse(found.entry.diagnostic)
+        specialization = found.entry
+        if specialization.stores:
+            raise refuse(Code.DEVICE, "stores into arrays of the caller are not fused on a device yet")
+        with mistakes_as_reasons():
+            guarded = [guard.expression for guard in specialization.guards]
+            own = [*specialization.inputs, *specialization.scalars, *specialization.extents]
+            refuse_reads([*own, *guarded, *expressions_of(specialization.result)], readable)
+            inputs = [expression.evaluate(readable) for expression in specialization.inputs]
+            extents = [int(expression.evaluate(readable)) for expression in specialization.extents]
+            geometry = call_geometry(specialization, inputs, extents)
+            sizes = temporary_sizes(geometry.temporaries, geometry.plan)
+            return specialization, replace(geometry, temporaries=sizes)
+
+    def _loaded(
+        self, specialization: Specialization, geometry: CallGeometry, device: CudaDevice, config: Config
+    ) -> LoadedKernel:
+        dump = self._dump(config)
+        source = _source(geometry)
+        key: Any = (geometry.forms, geometry.layouts, source.text, id(device))
+        with specialization.lock:
+            if key not in specialization.kernels:
+                dump("source", source.text)
+                with device.active():
+                    built, kernel = load(source, device, config)
+                specialization.kernels[key] = LoadedKernel(source=source, built=built, kernel=kernel)
+                with self._lock:
+                    self.kernels += 1
+            return specialization.kernels[key]
+
+
+def _source(geometry: CallGeometry) -> CudaSource:
+    traits = nest_traits(geometry.plan, geometry.nests)
+    return write(geometry.plan, geometry.layouts, is_wide=needs_wide(geometry.nests), traits=traits)
+
+
+def _buffer(made: NewArray | int) -> Facts | int:
+    if isinstance(made, int):
+        return made
+    strides = dense_strides(made.shape, made.order, made.dtype.itemsize)
+    return Facts(-1, 0, made.shape, tuple(strides), made.dtype)
+
+
+def _is_plain(recipe: Recipe) -> bool:
+    if isinstance(recipe, ContainerRecipe):
+        return all(map(_is_plain, recipe.items))
+    return isinstance(recipe, OutputRecipe)
+
+
+# --- what happens at each call ----------------------------------------------------------------------------------------
+
+
+def _started(found: DeviceLaunch, call: DeviceArguments, given: Sequence[Any], stand_ins: list[np.ndarray]) -> Any:
+    """Allocate, start the kernel and put the result together; the device's context is active."""
+    launch, first = found.launch, call.arrays[0]
+    made, addresses = _allocated(found, first.kind, first.array)
+    inputs = [expression.evaluate(given) for expression in launch.specialization.inputs]
+    input_addresses = [array.__array_interface__["data"][0] for array in inputs]
+    try:
+        scalars = launch.scalars(given) if launch.specialization.scalars else ()
+        packed = launch.pack(*input_addresses, *addresses, *scalars)
+    except MemoryError:
+        raise
+    except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
+        raise does_not_fit(error) from error
+    _launched(found, call, packed)
+    outputs = made[: len(launch.outputs)]
+    if found.is_plain:
+        return built_result(launch.specialization.result, outputs, given, {})
+    owners = [*call.arrays]
+    shown = []
+    for array, address, form in zip(outputs, addresses, found.buffers, strict=False):
+        assert isinstance(form, Facts)
+        facts = form._replace(address=address)
+        owners.append(DeviceArray(first.kind, array, facts))
+        shown.append(at_address(facts))
+    value = built_result(launch.specialization.result, shown, given, {})
+    return _returned(value, list(zip([*stand_ins, *shown], owners, strict=True)))
+
+
+def _allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[Any], list[int]]:
+    """Arrays for everything that a launch writes, and their addresses."""
+    made: list[Any] = []
+    addresses: list[int] = []
+    try:
+        for buffer in found.buffers:
+            if isinstance(buffer, int):
+                made.append(made[buffer])
+                addresses.append(addresses[buffer])
+                continue
+            array, address = kind.empty(buffer, like)
+            made.append(array)
+            addresses.append(address)
+    except kind.memory_errors as error:
+        raise refuse(Code.DEVICE, "the device has no memory left for the result", notes=(str(error),)) from error
+    return made, addresses
+
+
+def _launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes) -> None:
+    """Start the kernel on the stream of the arrays' library, or ordered against it."""
+    start: Any = found.launch.prepared.start
+    number = found.device.ordinal
+    kinds = {id(array.kind): array.kind for array in call.arrays}.values()
+    waiting = [kind for kind in kinds if kind.stream(number) not in DEFAULT_STREAMS]
+    try:
+        if not waiting:
+            start(packed)
+            return
+        stream = found.device.own_stream
+        with ExitStack() as stack:
+            for kind in waiting:
+                stack.enter_context(kind.ordered(number, stream.handle))
+            start(packed, stream)
+    except Exception as error:
+        refusal = found.device.launch_error(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _returned(value: Any, owners: Sequence[tuple[np.ndarray, DeviceArray]]) -> Any:
+    """A result with device arrays in place of their stand-ins, and views of them in place of views."""
+    if isinstance(value, tuple | list):
+        return type(value)([_returned(item, owners) for item in value])
+    if isinstance(value, dict):
+        return {key: _returned(item, owners) for key, item in value.items()}
+    if not isinstance(value, np.ndarray):
+        return value
+    for stand_in, owner in owners:
+        if value is stand_in:
+            return owner.array
+    base = owner_of(value)
+    for stand_in, owner in owners:
+        if stand_in.base is base:
+            offset = value.__array_interface__["data"][0] - owner.facts.address
+            return owner.kind.view(owner.array, offset, Facts(-1, 0, value.shape, value.strides, value.dtype))
+    raise AssertionError("a result is a view of no array of the call")

@@ -1,0 +1,3 @@
+"""The fake device, and what it needs."""
+
+from tests.fake_device import fake_device as fake_device

@@ -48,7 +48,6 @@ class RegionDriver:
         blame: what does not fuse, or not together.
         regions: what may be, in the order of the text.
         fused: the callables of the regions.
-        text: the driver as Python.
         is_outgrown: regions have met further statements that cannot fuse: another driver would do without them.
         on_outgrown: is called when that becomes true.
         calls: that it has answered, as far as the executor knows.
@@ -74,13 +73,13 @@ class RegionDriver:
         self.on_outgrown: Callable[[], None] = _nothing
         self.regions: tuple[Region, ...] = ()
         self.fused: list[FusedRegion] = []
-        self.text = ""
+        self._node: ast.FunctionDef | None = None
         node = self._source.node
         if isinstance(node, ast.FunctionDef):
             self.blame = blamed | self._found
             found = split(node, self.blame, scalars) if self.blame else None
             if found is not None:
-                self.regions, self._node, self.text = found.regions, found.driver, tree_text(found.driver)
+                self.regions, self._node = found.regions, found.driver
 
     def link(self, make: Callable[[RegionPlace], FusedRegion]) -> None:
         """Make the functions of the regions, and the driver that calls them."""
@@ -91,6 +90,7 @@ class RegionDriver:
                 known.move(self, number)
             self.fused.append(known or make(RegionPlace(self._prepared(number), self, number)))
         self._cells = {region.name: CellType(fused) for region, fused in zip(self.regions, self.fused, strict=True)}
+        assert self._node is not None
         self._driver = self._compiled(self._node, self._cells)
 
     def _region_function(self, region: Region) -> tuple[ast.FunctionDef, FunctionType]:
@@ -113,6 +113,11 @@ class RegionDriver:
 
     def _by_identity(self) -> dict[Identity, FusedRegion]:
         return {_identity(region): fused for region, fused in zip(self.regions, self.fused, strict=True)}
+
+    @property
+    def text(self) -> str:
+        """The driver as Python."""
+        return tree_text(self._node) if self._node is not None else ""
 
     @property
     def function(self) -> FunctionType:

@@ -85,7 +85,7 @@ class RegionDrivers:
         if self.region is not None:  # the function around it does without these statements from its next call on
             self.region.owner.outgrow(driver.blame)
         self._executor.fallback.say(reason, config)
-        self._executor.dump_for(config)("driver", driver.text)
+        self._executor.dump_for(config)("driver", lambda: driver.text)
         return driver
 
     def _remember(self, reason: Diagnostic, blamed: Blame) -> None:

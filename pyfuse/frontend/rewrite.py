@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 
 from pyfuse.source import FunctionSource
 
@@ -23,9 +24,11 @@ def tree_text(node: ast.AST) -> str:
 
 def _by_astor(node: ast.AST) -> str | None:
     try:
-        import astor
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # astor 0.8.1 asks for ast.Num and its kin, which Python 3.12 deprecates
+            import astor
 
-        text = str(astor.to_source(node))
+            text = str(astor.to_source(node))
         is_whole = _tree(text) == _tree(ast.unparse(node))
     except Exception:  # it raises whatever it stumbles over; the text is for reading only
         return None

@@ -21,7 +21,7 @@ LEAST_TURNS = 4  # elements that each accumulator takes at least: combining them
 
 def takes_any_order(fold: FoldText) -> bool:
     """Whether a result may be combined of parts, and gcc makes vectors of many side by side: it does not of complex."""
-    if fold.is_scan or fold.dtype.kind == "c":
+    if fold.is_scan or fold.dtype.kind == "c" or fold.accumulation.initial is not None:  # which comes in once
         return False
     return fold.finds_an_index or (fold.fold is Fold.ANY_ORDER and not fold.may_choose_a_zero)
 

@@ -757,16 +757,16 @@ def test_every_call_of_many_threads_is_counted() -> None:
 def test_other_threads_run_while_a_long_kernel_does() -> None:
     fused = pyfuse.fuse(lambda a: np.sin(a) + np.exp(a) * np.log(a + 9.0))
     big = np.linspace(0.0, 1.0, 5_000_000)
-    stamps: list[float] = []
-    stop = threading.Event()
 
-    def watch() -> None:
-        while not stop.wait(0.002):
-            stamps.append(time.perf_counter())
+    def stamps_in_a_call() -> int:
+        stamps: list[float] = []
+        stop = threading.Event()
 
-    thread = threading.Thread(target=watch)
-    with pyfuse.config.set(num_threads=1):
-        fused(big)
+        def watch() -> None:
+            while not stop.wait(0.002):
+                stamps.append(time.perf_counter())
+
+        thread = threading.Thread(target=watch)
         thread.start()
         try:
             begin = time.perf_counter()
@@ -775,7 +775,12 @@ def test_other_threads_run_while_a_long_kernel_does() -> None:
         finally:
             stop.set()
             thread.join()
-    assert sum(begin < stamp < end for stamp in stamps) > 2, "the GIL was kept"
+        return sum(begin < stamp < end for stamp in stamps)
+
+    with pyfuse.config.set(num_threads=1):
+        fused(big)
+        # On a busy machine the other thread may get no core for a while; with the GIL it gets none in any call.
+        assert any(stamps_in_a_call() > 2 for _ in range(5)), "the GIL was kept"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -83,6 +83,20 @@ def test_extremes_of_columns(result: str, case: str, dtype: str) -> None:
     assert_fused(fused, columns_with(case, dtype), modes={"all": "warn"}, calls=2)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("rows", [63, 64, 65, 130, 300])
+def test_extremes_of_long_columns_with_nan_anywhere(rows: int, dtype: str) -> None:
+    """NaN are looked for chunk by chunk: behind infinities that are none, in the first row, in several chunks."""
+    fused = pyfuse.fuse(function_from("def f(x):\n    return x.max(axis=0), x.min(axis=0), x.max(axis=(0, 1))"))
+    random = np.random.default_rng(rows)
+    cube = random.normal(size=(rows, 3, 200)).astype(dtype)
+    for specials in ([np.inf], [np.nan], [-np.inf, np.inf], [np.inf, np.nan, -np.nan]):
+        for special in specials:
+            cube[random.integers(0, rows, 150), random.integers(0, 3, 150), random.integers(0, 200, 150)] = special
+        assert_fused(fused, cube, modes={"all": "warn"})
+        assert_fused(fused, np.asfortranarray(cube), modes={"all": "warn"})
+
+
 @pytest.mark.parametrize("width", [1, 63, 64, 65, 1024, 1025, 3000])
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 1.0])
 def test_place_of_a_boolean(share: float, width: int) -> None:

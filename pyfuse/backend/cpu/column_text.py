@@ -6,35 +6,28 @@ order of the reduced axes, so that results can be taken in any order: here a str
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import c_type
-from pyfuse.backend.cpu import geometry_text, lane_text
+from pyfuse.backend.cpu import lane_text
+from pyfuse.backend.cpu.column_steps import ColumnSteps
 from pyfuse.backend.cpu.fold_text import FoldText
 from pyfuse.backend.cpu.step_text import (
-    StepText,
     block,
-    buffer_length,
     hidden_zero,
     nest_text,
     next_row,
     row_indices,
     without_unused,
 )
-from pyfuse.graph.loop_plan import EPILOGUE, ApplyStep, LoadStep, ReducedStep, ReductionNest, Store
-from pyfuse.graph.ops import Cost, Fold, by_name
+from pyfuse.graph.loop_plan import ReductionNest
+from pyfuse.graph.ops import Fold
 
-STRETCH = 512  # results taken together: 4 KiB of float64 for each accumulator
-# Elements more for each buffer, so that no two lie a multiple of 4 KiB apart: a processor takes a read of the one for a
-# read of what was just written to the other. argmax of 512 columns of float64: 16 us, not 28.
-PADDING = 8
-# Reduced elements taken between reading an accumulator and writing it, where an element has at most so many operations
-# and no dear ones: each would be built several times.
+# Reduced elements taken between reading an accumulator and writing it, where an element has few operations and no dear
+# ones: each would be built several times.
 # Sums of 1000 x 1000 float64 along the first axis: 68 us, not 97; of 20,000 x 4: 22 us, not 56.
 ROWS = 4
-MOST_OPERATIONS = 8
+CHUNK = 64  # reduced elements between two looks for NaN: of float64 256 KiB, read from the second-level cache again
 
 NestText = tuple[str, set[str]]
 
@@ -44,54 +37,8 @@ def write_columns(name: str, nest: ReductionNest, layout: NestLayout, input_coun
     return _ColumnText(nest, layout, input_count).text(name)
 
 
-class _ColumnText:
+class _ColumnText(ColumnSteps):
     """Writes the loops of one nest."""
-
-    def __init__(self, nest: ReductionNest, layout: NestLayout, input_count: int) -> None:
-        self._nest = nest
-        self._layout = layout
-        self._steps = StepText(nest, layout, input_count)
-        self._folds = [FoldText(number, value, self._steps) for number, value in enumerate(nest.accumulations)]
-        self._reduced_axes = frozenset(range(len(nest.kept), len(nest.dims)))
-        self._geometry = geometry_text.of_columns(self._steps, layout)
-        self._moves: set[int] = set()  # steps that change along the innermost loop
-        self._held: list[int] = []  # steps that move, but are the same for every reduced element, and worth keeping
-        for position, step in enumerate(nest.steps):
-            if self._moves_innermost(position):
-                self._moves.add(position)
-            if isinstance(step.source, ReducedStep):
-                self._steps.names[position] = f"result{step.source.accumulation}"
-        self._held = self._worth_holding()
-        held = [nest.steps[step].dtype.itemsize for step in self._held]
-        self._stretch = buffer_length([*held, *(fold.dtype.itemsize for fold in self._folds)], STRETCH)
-        self._has_lanes = not self._held and all(lane_text.takes_any_order(fold) for fold in self._folds)
-        self._lanes, self._turn = ("lanes", "sides") if self._has_lanes else ("width", "1")
-
-    def _moves_innermost(self, position: int) -> bool:
-        match self._nest.steps[position].source:
-            case LoadStep(load=load):
-                return not self._steps.is_still(self._steps.load_position(load))
-            case ApplyStep(operands=operands):
-                return any(operand in self._moves for operand in operands)
-            case source:
-                return isinstance(source, ReducedStep)
-
-    def _is_of_row(self, position: int) -> bool:
-        """Whether a step's value depends on the reduced element."""
-        return not self._reduced_axes.isdisjoint(self._nest.steps[position].varies_along)
-
-    def _worth_holding(self) -> list[int]:
-        """What is computed for each result once, not once more with each reduced element."""
-        values = self._steps.cone(self._values())
-        readers = [self._nest.steps[position].source for position in values if self._is_of_row(position)]
-        read = {operand for source in readers if isinstance(source, ApplyStep) for operand in source.operands}
-        return [
-            position
-            for position in sorted(read)
-            if position in self._moves
-            and not self._is_of_row(position)
-            and isinstance(self._nest.steps[position].source, ApplyStep)
-        ]
 
     # --- loops ----------------------------------------------------------------------------------------------------
 
@@ -123,64 +70,37 @@ class _ColumnText:
         is_careful = any(functions()[call].takes_careful for call in self._steps.calls)
         return nest_text(name, body, is_careful=is_careful), self._steps.calls
 
-    def _all_sinks(self) -> list[int]:
-        initial = [fold.accumulation.initial for fold in self._folds if fold.accumulation.initial is not None]
-        values = self._values()
-        return [*values, *initial, *(store.step for _, store in self._epilogue_stores())]
-
-    def _values(self) -> list[int]:
-        """Steps that are accumulated, and those that say which of them count."""
-        masks = [fold.accumulation.mask for fold in self._folds if fold.accumulation.mask is not None]
-        return [fold.accumulation.step for fold in self._folds] + masks
-
-    def _arrays(self, fold: FoldText) -> list[str]:
-        lines = [f"{c_type(fold.dtype)} {fold.acc}[{self._stretch + PADDING}];"]
-        if fold.finds_an_index:
-            lines.append(f"pf_i8 {fold.index}[{self._stretch + 2 * PADDING}];")
-        return lines
-
-    def _row_pointers(self) -> list[str]:
-        """``q<n>``: where each operand's row begins; ``d<n>``: its stride in the innermost loop."""
-        outer = self._layout.outer_rank
-        indices = ["outer"] if outer == 1 else [f"x{axis}" for axis in range(outer)]
-        lines = []
-        for position, (operand, _, is_stored) in enumerate(self._steps.operands()):
-            address = (
-                f"operands[{operand}]{self._geometry.offset(position, 0, indices)}{self._geometry.start(position)}"
-            )
-            lines.append(f"{'' if is_stored else 'const '}char *q{position} = {address};")
-            if not self._steps.is_unit(position) and not self._steps.is_still(position):
-                lines.append(f"const pf_i8 d{position} = {self._geometry.stride(position, outer)};")
-        return lines
-
-    def _still_values(self, sinks: Sequence[int]) -> list[str]:
-        """Declarations of what is the same for a whole row of results."""
-        lines = []
-        for position in self._steps.cone(sinks):
-            if position in self._moves or self._is_of_row(position) or self._steps.is_opaque(position):
-                continue
-            lines += self._declaration(position, "q")
-        return lines
-
-    def _declaration(self, position: int, pointer: str) -> list[str]:
-        source = self._nest.steps[position].source
-        if not isinstance(source, LoadStep) or position in self._moves:
-            return self._steps.declaration(position)
-        place = self._steps.load_position(source.load)
-        return self._steps.declaration(position, self._steps.element_at(place, f"{pointer}{place}"))
-
     def _accumulation(self) -> list[str]:
-        """All reduced elements taken in: in the hope that none is NaN, where that is cheaper, and again if one was."""
-        hopeful = [fold for fold in self._folds if fold.has_a_hopeful_form]
-        exactly = [*self._accumulators(), *self._row_loops(is_hopeful=False)]
-        if not hopeful or any(fold.is_scan for fold in self._folds) or not self._is_light():
-            return exactly
-        doubts = " | ".join(f"({fold.is_doubtful(f'{fold.acc}[i]')})" for fold in hopeful)
+        """All reduced elements taken in: in the hope that none is NaN, where that is cheaper.
+
+        NaN then counts as the infinity that wins. Where that turns up, the NaN is looked for among the elements of a
+        chunk, which are still in cache, and kept beside the accumulators until the end.
+        """
+        if not self._hopeful:
+            return [*self._accumulators(), *self._row_loops()]
+        nothing = [f"{fold.nan}[i] = 0;" for fold in self._hopeful]
+        found = [f"{fold.acc}[i] = {fold.first_nan(fold.acc + '[i]', fold.nan + '[i]')};" for fold in self._hopeful]
         return [
-            *block("", [*self._accumulators(), *self._row_loops(is_hopeful=True)]),
+            *self._accumulators(),
+            *block("for (pf_i8 i = 0; i < width; ++i)", nothing),
+            "int is_any_nan = 0;",
+            *self._row_loops(),
+            *block("if (is_any_nan)", block("for (pf_i8 i = 0; i < width; ++i)", found)),
+        ]
+
+    def _nan_search(self, index: str, end: str) -> list[str]:
+        """After a chunk of elements that ends before ``end``: the first NaN of each result that may have one."""
+        doubts = [
+            f"({fold.is_doubtful(f'{fold.acc}[i]')} & ({fold.nan}[i] == {fold.nan}[i]))" for fold in self._hopeful
+        ]
+        still, moving = self._element(is_first=False, number="number", takes_nan=True)
+        loop = ["#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", moving)]
+        rows = [*self._element_pointers("chunk"), *still, *loop]
+        return [
             "int is_doubtful = 0;",
-            f"for (pf_i8 i = 0; i < width; ++i) is_doubtful |= {doubts};",
-            *block("if (is_doubtful)", exactly),
+            f"for (pf_i8 i = 0; i < width; ++i) is_doubtful |= {' | '.join(doubts)};",
+            *block("if (is_doubtful)", ["is_any_nan = 1;", *block(f"for (; chunk < {end}; ++chunk)", rows)]),
+            f"chunk = {index};",
         ]
 
     def _accumulators(self) -> list[str]:
@@ -209,35 +129,42 @@ class _ColumnText:
             inner += [f"held{position}[i] = {self._steps.names[position]};" for position in self._held]
         return block("", [*lines, "#pragma GCC ivdep", *block("for (pf_i8 i = 0; i < width; ++i)", inner)])
 
-    def _pointer(self, place: int, offset: str) -> list[str]:
-        return self._steps.pointer(place, f"q{place}{offset}{self._column_offset(place)}")
-
-    def _row_loops(self, *, is_hopeful: bool) -> list[str]:
+    def _row_loops(self) -> list[str]:
         """The loops over reduced elements, in each one the loop over the stretch."""
         assert self._geometry.row > 0, "a reduction along no axis is not fused"
         last = self._geometry.row - 1
         index, extent = f"y{last}", self._geometry.row_extent(last)
         body = [f"pf_i8 {index} = 0;"]
         if any(fold.start_value() is None for fold in self._folds):
-            first = self._one_row(index, self._lanes, self._turn, is_first=True, is_hopeful=is_hopeful)
+            first = self._one_row(index, self._lanes, self._turn, is_first=True)
             body += block(f"if (is_first && {extent} > 0)", [*first, "is_first = 0;", f"{index} = {self._turn};"])
-        if self._takes_several_rows():
-            step = f"{ROWS} * sides" if self._has_lanes else str(ROWS)
-            rows = self._several_rows(index, is_hopeful=is_hopeful)
-            body += block(f"for (; {index} + {step} <= {extent}; {index} += {step})", rows)
-        if self._has_lanes:
-            one = self._one_row(index, "taken * width", "taken", is_first=False, is_hopeful=is_hopeful)
-            left = f"const pf_i8 taken = {extent} - {index} < sides ? {extent} - {index} : sides;"
-            body += block(f"for (; {index} < {extent}; {index} += sides)", [left, *one])
+        if self._hopeful:
+            end = f"const pf_i8 end = {extent} - chunk < {CHUNK} ? {extent} : chunk + {CHUNK};"
+            chunk = [end, *self._all_rows(index, "end"), *self._nan_search(index, "end")]
+            body = ["pf_i8 chunk = 0;", *body, *block(f"while (chunk < {extent})", chunk)]
         else:
-            one = self._one_row(index, "width", "1", is_first=False, is_hopeful=is_hopeful)
-            body += block(f"for (; {index} < {extent}; ++{index})", one)
+            body += self._all_rows(index, extent)
         for axis in reversed(range(last)):
             outer = self._geometry.row_extent(axis)
             body = block(f"for (pf_i8 y{axis} = 0; y{axis} < {outer}; ++y{axis})", body)
         if self._has_an_index():
             body = ["pf_i8 number = 0;", *body]
         return block("", body)
+
+    def _all_rows(self, index: str, end: str) -> list[str]:
+        """The loops over reduced elements from ``index`` on."""
+        body = []
+        if self._takes_several_rows():
+            step = f"{ROWS} * sides" if self._has_lanes else str(ROWS)
+            body += block(f"for (; {index} + {step} <= {end}; {index} += {step})", self._several_rows(index))
+        if self._has_lanes:
+            one = self._one_row(index, "taken * width", "taken", is_first=False)
+            left = f"const pf_i8 taken = {end} - {index} < sides ? {end} - {index} : sides;"
+            return [*body, *block(f"for (; {index} < {end}; {index} += sides)", [left, *one])]
+        return [
+            *body,
+            *block(f"for (; {index} < {end}; ++{index})", self._one_row(index, "width", "1", is_first=False)),
+        ]
 
     def _takes_several_rows(self) -> bool:
         """Whether it pays, and gcc vectorises several.
@@ -250,56 +177,22 @@ class _ColumnText:
             return False
         return self._is_light()
 
-    def _is_light(self) -> bool:
-        """Whether an element costs little more than reading and writing its accumulators."""
-        sources = [self._nest.steps[step].source for step in self._steps.cone(self._values())]
-        costs = [by_name(source.operation).cost for source in sources if isinstance(source, ApplyStep)]
-        return all(cost == Cost.SIMPLE for cost in costs) and len(costs) + len(self._folds) <= MOST_OPERATIONS
-
-    def _has_an_index(self) -> bool:
-        return any(fold.finds_an_index for fold in self._folds)
-
-    def _one_row(self, index: str, lanes: str, elements: str, *, is_first: bool, is_hopeful: bool) -> list[str]:
-        still, moving = self._element(is_first=is_first, is_hopeful=is_hopeful, number="number")
+    def _one_row(self, index: str, lanes: str, elements: str, *, is_first: bool) -> list[str]:
+        still, moving = self._element(is_first=is_first, number="number")
         loop = ["#pragma GCC ivdep", *block(f"for (pf_i8 i = 0; i < {lanes}; ++i)", moving)]
         count = [f"number += {elements};"] if self._has_an_index() else []
         return [*self._element_pointers(index), *still, *loop, *count]
 
-    def _several_rows(self, index: str, *, is_hopeful: bool) -> list[str]:
+    def _several_rows(self, index: str) -> list[str]:
         """``ROWS`` elements for each result: gcc unrolls the loop over them, and keeps accumulators in registers."""
         ahead = "k * sides" if self._has_lanes else "k"
-        still, moving = self._element(is_first=False, is_hopeful=is_hopeful, number=f"number + {ahead}")
+        still, moving = self._element(is_first=False, number=f"number + {ahead}")
         pointers = self._element_pointers(f"({index} + {ahead})")
         rows = block(f"for (int k = 0; k < {ROWS}; ++k)", [*pointers, *still, *moving])
         loop = ["#pragma GCC ivdep", *block(f"for (pf_i8 i = 0; i < {self._lanes}; ++i)", rows)]
         return [*loop, *([f"number += {ROWS} * {self._turn};"] if self._has_an_index() else [])]
 
-    def _loaded(self, sinks: Sequence[int], known: Sequence[int] = ()) -> set[int]:
-        return {
-            self._steps.load_position(source.load)
-            for position in self._steps.cone(sinks, known)
-            if isinstance(source := self._nest.steps[position].source, LoadStep)
-        }
-
-    def _element_pointers(self, index: str) -> list[str]:
-        """Pointers to the stretch of one reduced element; ``index``: its place along the innermost reduced axis."""
-        values = self._values()
-        scans = {fold.accumulation.scan_store for fold in self._folds if fold.accumulation.scan_store is not None}
-        indices = [*(f"y{axis}" for axis in range(self._geometry.row - 1)), index]
-        lines = []
-        for place in sorted(self._loaded(values, self._held) | scans):
-            offset = self._geometry.offset(place, self._geometry.kept, indices)
-            lines += self._steps.pointer(place, f"q{place}{offset}{self._column_offset(place)}")
-        return lines
-
-    def _column_offset(self, place: int) -> str:
-        if self._steps.is_still(place):
-            return ""
-        if self._steps.is_unit(place):
-            return f" + column * (pf_i8)sizeof({c_type(self._steps.operands()[place][1])})"
-        return f" + column * d{place}"
-
-    def _element(self, *, is_first: bool, is_hopeful: bool, number: str) -> tuple[list[str], list[str]]:
+    def _element(self, *, is_first: bool, number: str, takes_nan: bool = False) -> tuple[list[str], list[str]]:
         """One reduced element taken into the accumulators: what is the same for all results, and the rest."""
         values = self._values()
         still, moving = [], []
@@ -315,10 +208,14 @@ class _ColumnText:
                 elif self._is_of_row(position):
                     still += self._declaration(position, "p")
             for fold in self._folds:
-                moving += self._taken(fold, is_first=is_first, is_hopeful=is_hopeful, number=number)
+                if not takes_nan:
+                    moving += self._taken(fold, is_first=is_first, number=number)
+                elif fold in self._hopeful:
+                    value, nan = self._steps.names[fold.accumulation.step], f"{fold.nan}[i]"
+                    moving.append(f"{nan} = {fold.first_nan(value, nan)};")
         return still, moving
 
-    def _taken(self, fold: FoldText, *, is_first: bool, is_hopeful: bool, number: str) -> list[str]:
+    def _taken(self, fold: FoldText, *, is_first: bool, number: str) -> list[str]:
         value, acc = self._steps.names[fold.accumulation.step], f"{fold.acc}[i]"
         if fold.accumulation.mask is not None:
             value = fold.masked(value, self._steps.names[fold.accumulation.mask])
@@ -335,7 +232,7 @@ class _ColumnText:
                 f"{acc} = is_better{fold.acc} ? {value} : {acc};",
                 f"{fold.index}[i] = is_better{fold.acc} ? {number} : {fold.index}[i];",
             ]
-        if is_hopeful and fold.has_a_hopeful_form:
+        if fold in self._hopeful:
             return [f"{acc} = {fold.hoped(value, None if is_start else acc)};"]
         lines = [f"{acc} = {value};" if is_start else f"{acc} = {fold.combined(acc, value)};"]
         if fold.is_scan:
@@ -344,13 +241,6 @@ class _ColumnText:
         return lines
 
     # --- results --------------------------------------------------------------------------------------------------
-
-    def _epilogue_stores(self) -> list[tuple[int, Store]]:
-        return [
-            (position, store)
-            for position, (store, phase) in enumerate(zip(self._nest.stores, self._nest.store_phases, strict=True))
-            if phase == EPILOGUE
-        ]
 
     def _results(self) -> list[str]:
         """What is stored of every result of the stretch."""

@@ -41,6 +41,7 @@ class FoldText:
         self.is_tree = self.is_pairwise and accumulation.form.is_inner and not self.is_masked
         self.acc, self.index, self.sum = f"acc{number}", f"index{number}", f"sum{number}"
         self.tile, self.first, self.zeros = f"tile{number}", f"is_first{number}", f"zeros{number}"
+        self.nan = f"nan{number}"
         self.values, self.mask = f"values{number}", f"mask{number}"
         self._operation = accumulation.operation
         self._steps = steps
@@ -122,6 +123,11 @@ class FoldText:
         """Whether what ``hoped`` found may come of a NaN."""
         is_smallest = self._operation == "minimum"
         return f"{best} == {self._called(f'pf_infinity_{code_of(self.dtype)}')}({int(is_smallest)})"
+
+    def first_nan(self, value: str, nan: str) -> str:
+        """``nan`` where it is NaN, else the value."""
+        code = code_of(self.dtype)
+        return f"{self._called(f'pf_choose_{code}')}({self._called(f'pf_nan_mask_{code}')}({nan}), {nan}, {value})"
 
     def beats(self, value: str, best: str) -> str:
         """Whether a later value takes the place of the best one so far: the first NaN does, and stays."""

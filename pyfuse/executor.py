@@ -109,12 +109,7 @@ class Executor:
                     break
             else:
                 runner = self._find_runner(key, arguments)
-            trial = runner.trial
-            if not trial.is_tried:
-                trial.calls += 1
-                if trial.calls >= CALLS_BEFORE_TRIAL and runner.reason is None:
-                    self._try(runner, arguments, config)
-            if trial.prefers_plain:
+            if runner.trial.prefers_plain:
                 return self._run_plain(args, kwargs)
             outcome = runner.run(arguments) if runner.reason is None else None
         except CannotFuse as refusal:
@@ -128,6 +123,10 @@ class Executor:
                 self._fused += 1
                 if runner.known is not None:
                     self._remember_known(key, runner)
+                if not runner.trial.is_tried:
+                    runner.trial.calls += 1
+                    if runner.trial.calls >= CALLS_BEFORE_TRIAL:
+                        self._try(runner, arguments, config)
                 if config.verify and runner.launch is not None:  # NumPy does not compute on a device's arrays
                     verify(result, self._function(*args, **kwargs))
                 return result
@@ -149,7 +148,7 @@ class Executor:
         is_small = 0 < launch.work <= MOST_WORK and prepared.binder.plain_count == len(arguments)
         if not config.trials or not is_small or self.fallback.is_strict:
             return
-        given = copies_for_trial(arguments, are_stored_into=bool(launch.specialization.stores))
+        given = copies_for_trial(arguments, [store.target for store in launch.specialization.stores])
         if given is None:
             return
         fused, counted = self._fused, self.table.fused if self.table is not None else 0

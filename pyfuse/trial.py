@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pyfuse.host_values import HostArgument, HostCall, HostExpression
+
 CALLS_BEFORE_TRIAL = 16  # as in dispatcher.c: functions that are called now and then are not timed
 ROUNDS = 6
 # Estimated picoseconds of a kernel on one core from which on nothing is tried: what a call costs beside it is nothing.
@@ -33,30 +35,46 @@ class Trial:
         self.prefers_plain = 0
 
 
-def copies_for_trial(arguments: Sequence[Any], *, are_stored_into: bool) -> list[Any] | None:
+def copies_for_trial(arguments: Sequence[Any], targets: Sequence[HostExpression]) -> list[Any] | None:
     """Arguments for the calls that are timed: copies of the arrays where calls store into them.
 
+    Args:
+        arguments: of the call at hand.
+        targets: what calls store into.
+
     Returns:
-        None where other objects might be stored into.
+        None where calls store into anything but arrays among the arguments.
     """
-    if not are_stored_into:
+    if not targets:
         return list(arguments)
+    if not all(isinstance(_root(target), HostArgument) for target in targets):
+        return None
     if not all(type(argument) is np.ndarray or isinstance(argument, _PLAIN) for argument in arguments):
         return None
     return [argument.copy("K") if type(argument) is np.ndarray else argument for argument in arguments]
 
 
+def _root(expression: HostExpression) -> HostExpression:
+    """What a view is a view of."""
+    while isinstance(expression, HostCall):
+        expression = expression.operands[0]
+    return expression
+
+
 def original_is_faster(fused: Callable[..., Any], original: Callable[..., Any], arguments: Sequence[Any]) -> bool:
     """Whether the original answers a call in less time: the best of a few calls in turn.
 
-    Both do nothing but compute with arrays, so calling them again changes nothing but those.
+    Both only compute with arrays, so calling them again changes nothing but those. A call that raises ends the trial.
     """
     clock = time.perf_counter_ns
     best = [1 << 62, 1 << 62]
-    with np.errstate(all="ignore"):
-        for _ in range(ROUNDS):
-            for number, function in enumerate((fused, original)):
-                begin = clock()
-                function(*arguments)
-                best[number] = min(best[number], clock() - begin)
+    try:
+        with np.errstate(all="ignore"):
+            for _ in range(ROUNDS):
+                for number, function in enumerate((fused, original)):
+                    begin = clock()
+                    function(*arguments)
+                    best[number] = min(best[number], clock() - begin)
+    except Exception:  # of numbers that differ from call to call: nobody has asked for this one
+        return False
     return best[1] < MARGIN * best[0]

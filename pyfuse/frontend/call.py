@@ -181,9 +181,9 @@ class Caller:
         ]
         name = getattr(function, "__name__", "call")
         if not keywords:
-            return self._tracer.host_call(function, plain, name)
+            return self._tracer.pure_call(function, plain, name)
         call = functools.partial(_call_with_keywords, function, len(arguments), tuple(keywords))
-        return self._tracer.host_call(call, plain, name)
+        return self._tracer.pure_call(call, plain, name)
 
     def _scalar_type(self, kind: type[np.generic], argument: Value) -> Value:
         if not isinstance(argument, ArrayValue):

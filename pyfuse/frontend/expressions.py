@@ -42,7 +42,7 @@ def _unary(frame: Frame, node: ast.UnaryOp) -> Value:
     if isinstance(node.op, ast.Not):
         operand = frame.evaluate(node.operand)
         if isinstance(operand, HostValue):
-            return frame.tracer.host_call(operator.not_, [operand], "not")
+            return frame.tracer.pure_call(operator.not_, [operand], "not")
         return constant(not frame.tracer.truth(operand))
     operand = frame.evaluate(node.operand)
     frame.point_at(node)

@@ -198,11 +198,26 @@ class Lifter:
             return bool(value)
         if isinstance(value, Iteration):
             return value.is_spent_once or bool(value.items)  # an iterator is true, a view of an empty dict is not
-        if not isinstance(value, HostValue):
+        if not isinstance(value, HostValue) or not _has_a_truth(value.value):
             return True
         if value.is_constant:
-            return bool(self.host_call(bool, [value], "bool").value)
-        return bool(self.pin(self.host_call(bool, [value], "bool")))
+            return bool(self.pure_call(bool, [value], "bool").value)
+        return bool(self.pin(self.pure_call(bool, [value], "bool")))
+
+    def pure_call(
+        self, function: Callable[..., Any], operands: Sequence[HostValue], text: str | None = None
+    ) -> HostValue:
+        """``host_call`` of what may run methods of its operands: those of the user's objects may do anything.
+
+        Raises:
+            CannotFuse: an operand is such an object, or as ``host_call``.
+        """
+        for operand in operands:
+            if not _is_plain(operand.value):
+                raise refuse(
+                    Code.UNKNOWN_CALL, f"a method of a {type(operand.value).__name__} would be called", self.span
+                )
+        return self.host_call(function, operands, text)
 
     def host_call(
         self, function: Callable[..., Any], operands: Sequence[HostValue], text: str | None = None
@@ -226,6 +241,26 @@ class Lifter:
             return constant(value, shown)
         expression = HostCall(function=function, operands=tuple(operand.expression for operand in operands), text=shown)
         return HostValue(expression=expression, value=value)
+
+
+_PLAIN_OBJECTS = (
+    *PLAIN_TYPES, np.generic, np.dtype, np.ndarray, np.finfo, np.iinfo, str, bytes, type(None), type(Ellipsis), slice,
+    range, type,
+)  # fmt: skip
+
+
+def _is_plain(value: object) -> bool:
+    """Whether the methods of an object are Python's or NumPy's own, and change nothing."""
+    if isinstance(value, tuple | list | set | frozenset):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    return isinstance(value, _PLAIN_OBJECTS) or callable(value)
+
+
+def _has_a_truth(value: object) -> bool:
+    """Whether an object may count as false."""
+    return hasattr(type(value), "__bool__") or hasattr(type(value), "__len__")
 
 
 def item_of(expression: HostExpression, key: Any) -> HostExpression:

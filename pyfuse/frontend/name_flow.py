@@ -149,7 +149,8 @@ def _after_try(statement: ast.Try, known: Names, record: dict[int, Names]) -> Na
     final = _assign(statement.finalbody, kept, record)
     if not reached or final is None:
         return None
-    return frozenset.intersection(*reached) | final
+    deleted = NOTHING.union(*map(_deleted, statement.finalbody))
+    return (frozenset.intersection(*reached) | final) - deleted
 
 
 def _may_swallow(statement: ast.With | ast.AsyncWith) -> bool:
@@ -221,7 +222,7 @@ def _before(statement: ast.stmt, after: Names, exits: _Exits, flow: NameFlow) ->
         case ast.With() | ast.AsyncWith():  # it may swallow an exception
             inside = replace(exits, by_exception=exits.by_exception | after)
             body = _need(statement.body, after, inside, flow)
-            return body | use_of([item.context_expr for item in statement.items]).reads
+            return body | use_of(statement.items).reads
         case ast.Match():
             bodies = [_need(case.body, after, exits, flow) for case in statement.cases]
             tests = [case.guard for case in statement.cases if case.guard is not None]
@@ -238,18 +239,20 @@ def _before_loop(statement: ast.For | ast.AsyncFor | ast.While, after: Names, ex
     header = statement.test if isinstance(statement, ast.While) else statement.iter
     target = NOTHING if isinstance(statement, ast.While) else use_of(statement.target).writes
     ending = _need(statement.orelse, after, exits, flow) | after
-    head = ending | use_of(header).reads
+    reads = use_of(header if isinstance(statement, ast.While) else [header, statement.target]).reads
+    head = ending | reads
     while True:
         inside = replace(exits, by_break=after, by_continue=head)
         body = _need(statement.body, head, inside, flow)
         found = head | (body - target)
         if found == head:
-            return head | use_of(header).reads
+            return head | reads
         head = found
 
 
 def _before_try(statement: ast.Try, after: Names, exits: _Exits, flow: NameFlow) -> Names:
-    final = _need(statement.finalbody, after | exits.by_exception | exits.by_return, exits, flow)
+    left = after | exits.by_exception | exits.by_return | exits.by_break | exits.by_continue
+    final = _need(statement.finalbody, left, exits, flow)
     if statement.finalbody:  # whichever way the rest is left, it runs
         exits = _Exits(
             by_break=exits.by_break | final,
@@ -277,6 +280,10 @@ class _Collector(ast.NodeVisitor):
             self.reads.add(node.id)
         if not isinstance(node.ctx, ast.Load):
             self.writes.add(node.id)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None or not isinstance(node.target, ast.Name):  # 'x: int' alone does nothing
+            self.generic_visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):
@@ -319,6 +326,8 @@ class _Collector(ast.NodeVisitor):
         self.writes.add(node.name)
         for decorator in node.decorator_list:
             self.visit(decorator)
+        if node.returns is not None:
+            self.visit(node.returns)
         self._visit_inner(node.args, node.body)
 
     visit_FunctionDef = visit_AsyncFunctionDef = _visit_function
@@ -330,7 +339,8 @@ class _Collector(ast.NodeVisitor):
 
     def _visit_inner(self, parameters: ast.arguments, body: Sequence[ast.AST]) -> None:
         """A function inside: what it reads and does not bind. A name that it binds after reading it is its own too."""
-        for default in [*parameters.defaults, *parameters.kw_defaults]:
+        notes = [node.annotation for node in ast.walk(parameters) if isinstance(node, ast.arg)]
+        for default in [*parameters.defaults, *parameters.kw_defaults, *notes]:
             if default is not None:
                 self.visit(default)
         inner = use_of(body)

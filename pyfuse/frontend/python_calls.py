@@ -26,6 +26,45 @@ PURE_FUNCTIONS: frozenset[Any] = frozenset(
      issubclass, slice, type, callable, hasattr, np.dtype, np.finfo, np.iinfo, np.can_cast, np.promote_types,
      np.issubdtype, np.result_type, np.isscalar, np.broadcast_shapes]
 )  # fmt: skip
+_PURE_OPERATORS = frozenset(  # those that neither change an operand nor call a function that they are given
+    getattr(operator, name)
+    for name in [
+        "abs",
+        "add",
+        "and_",
+        "concat",
+        "contains",
+        "countOf",
+        "eq",
+        "floordiv",
+        "ge",
+        "getitem",
+        "gt",
+        "index",
+        "indexOf",
+        "inv",
+        "invert",
+        "is_",
+        "is_not",
+        "le",
+        "lshift",
+        "lt",
+        "matmul",
+        "mod",
+        "mul",
+        "ne",
+        "neg",
+        "not_",
+        "or_",
+        "pos",
+        "pow",
+        "rshift",
+        "sub",
+        "truediv",
+        "truth",
+        "xor",
+    ]
+)
 SAFE_METHOD_TYPES = (str, bytes, int, float, complex, np.generic, np.dtype, np.finfo, np.iinfo)
 
 _OPERATOR_FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -46,7 +85,7 @@ def apply_operator(tracer: Tracer, class_name: str, operands: Sequence[Value]) -
     """
     hosts = [operand for operand in operands if isinstance(operand, HostValue)]
     if len(hosts) == len(operands):
-        return tracer.host_call(_OPERATOR_FUNCTIONS[class_name], hosts, class_name.lower())
+        return tracer.pure_call(_OPERATOR_FUNCTIONS[class_name], hosts, class_name.lower())
     if any(is_container(operand) for operand in operands):
         return _container_operator(tracer, class_name, operands)
     operation = by_python_operator(class_name)
@@ -135,7 +174,7 @@ def is_pure(function: object) -> bool:
         return True
     if getattr(function, "__module__", None) == "math" or isinstance(function, np.ufunc):
         return True
-    return getattr(function, "__module__", None) == "_operator"
+    return function in _PURE_OPERATORS
 
 
 def _len(tracer: Tracer, value: Value) -> Value:
@@ -145,7 +184,7 @@ def _len(tracer: Tracer, value: Value) -> Value:
         return tracer.extent(value, 0)
     if is_container(value):
         return constant(len(value))
-    return tracer.host_call(len, [_host(tracer, value)], "len")
+    return tracer.pure_call(len, [_host(tracer, value)], "len")
 
 
 def _host(tracer: Tracer, value: Value) -> HostValue:
@@ -157,7 +196,7 @@ def _host(tracer: Tracer, value: Value) -> HostValue:
 def _sorted(tracer: Tracer, value: Value) -> Value:
     """``sorted`` of known values, such as the keys of a dict."""
     items = [_host(tracer, item) for item in iterate(tracer, value)]
-    ordered = tracer.host_call(sorted, [constant([tracer.pin(item) for item in items])], "sorted")
+    ordered = tracer.pure_call(sorted, [constant([tracer.pin(item) for item in items])], "sorted")
     return [constant(item) for item in ordered.value]
 
 
@@ -190,7 +229,7 @@ def _abs(tracer: Tracer, value: Value) -> Value:
         refuse_scalar_difference(tracer, "USub", [value])
         refuse_scalar_difference(tracer, "Abs", [value])
         return tracer.apply_named("absolute", value)
-    return tracer.host_call(abs, [_host(tracer, value)], "abs")
+    return tracer.pure_call(abs, [_host(tracer, value)], "abs")
 
 
 def _pow(tracer: Tracer, base: Value, exponent: Value) -> Value:

@@ -29,6 +29,9 @@ _MAYBE = frozenset({ast.Starred, ast.GeneratorExp, ast.Raise, ast.JoinedStr})
 _NEVER = tuple(kind for kind in UNSUPPORTED if kind not in _MAYBE)
 # These see or change all local names of the frame that calls them.
 _FRAME_READERS = frozenset({"locals", "vars", "eval", "exec", "dir", "super", "__class__"})
+_FRAME_READING_METHODS = frozenset(
+    {"locals", "eval", "exec", "query", "evaluate", "_getframe", "currentframe", "f_locals"}
+)
 _UNROLLED = frozenset({Code.TOO_LARGE, Code.TOO_MANY_VARIANTS})  # of loops that are better left to Python
 
 
@@ -131,7 +134,7 @@ def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str]) -> Spli
         None where no region is left, or the function may look at its own frame.
     """
     used = use_of(node.body)
-    if used.reads & _FRAME_READERS or any(_is_mangled(child) for child in ast.walk(node)):
+    if used.reads & _FRAME_READERS or any(_is_mangled(child) or _reads_frames(child) for child in ast.walk(node)):
         return None
     splitter = _Splitter(node, blame, frozenset(scalars), used.reads | used.writes)
     body = splitter.block(node.body)
@@ -151,6 +154,30 @@ def _declarations(body: Sequence[ast.stmt], names: Names) -> list[ast.stmt]:
     never = ast.If(test=ast.Constant(value=False), body=[], orelse=[])
     never.body = [ast.Assign(targets=[_names(lost, ast.Store())], value=ast.Constant(value=None))]
     return [_located(never, body[-1])]
+
+
+def _reads_frames(node: ast.AST) -> bool:
+    """Whether a method may look at the names of the frame that calls it, as ``numexpr.evaluate`` does."""
+    return isinstance(node, ast.Attribute) and node.attr in _FRAME_READING_METHODS
+
+
+def _changed_elsewhere(node: ast.FunctionDef) -> Names:
+    """Names that other functions may assign while this one runs: a region must not hold their values."""
+    declared = {
+        name for child in ast.walk(node) if isinstance(child, ast.Global | ast.Nonlocal) for name in child.names
+    }
+    generators = [child for child in ast.walk(node) if isinstance(child, ast.GeneratorExp)]
+    named = [child for generator in generators for child in ast.walk(generator) if isinstance(child, ast.NamedExpr)]
+    return frozenset(declared | {child.target.id for child in named})
+
+
+def _writes_last(statement: ast.stmt) -> bool:
+    """Whether a simple statement that raises has written nothing."""
+    if any(isinstance(child, ast.NamedExpr) for child in ast.walk(statement)):
+        return False
+    return not isinstance(statement, ast.Assign) or (
+        len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name)
+    )
 
 
 def _is_mangled(node: ast.AST) -> bool:
@@ -186,6 +213,7 @@ class _Splitter:
         self._blame = blame
         self._flow = name_flow(node)
         self._captured = captured_names(node)
+        self._changed = _changed_elsewhere(node)
         self.parameters = frozenset(argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg))
         self._locals = use_of(node.body).writes | self.parameters
         self._arrays = ArrayNames(node, self.parameters - scalars)
@@ -240,14 +268,17 @@ class _Splitter:
             return False
         if any(isinstance(child, _NEVER) or self._sees_the_frame(child) for child in ast.walk(statement)):
             return False
-        writes = use_of(statement).writes
-        if writes & self._captured or (len(inner) > 1 and writes & self._flow.exceptional[id(statement)]):
+        use = use_of(statement)
+        if use.writes & self._captured or use.reads & self._changed:
+            return False
+        is_whole = len(inner) == 1 and _writes_last(statement)
+        if not is_whole and use.writes & self._flow.exceptional[id(statement)]:
             return False
         return self._needs([statement]) <= self._flow.assigned[id(statement)]
 
     def _sees_the_frame(self, node: ast.AST) -> bool:
         """Whether a function is made that reads local names, as they are when it is called."""
-        return isinstance(node, ast.Lambda) and bool(use_of(node).reads & self._locals)
+        return isinstance(node, ast.Lambda | ast.GeneratorExp) and bool(use_of(node).reads & self._locals)
 
     def _needs(self, statements: Sequence[ast.stmt]) -> Names:
         results = use_of(statements).writes & self._flow.needed[id(statements[-1])]

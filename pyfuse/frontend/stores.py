@@ -83,6 +83,11 @@ def _given(tracer: Tracer, array: ArrayValue) -> tuple[HostExpression, np.ndarra
     )
 
 
+def is_apart(one: ArrayValue, other: ArrayValue) -> bool:
+    """Whether two arrays share no memory at hand, as far as that is known; those that a function makes do not."""
+    return one.example is None or other.example is None or not may_overlap(one.example, other.example)
+
+
 def check_read(tracer: Tracer, array: ArrayValue) -> None:
     """An array of the caller is read: not after a store that shares memory with it.
 

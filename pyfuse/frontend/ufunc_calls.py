@@ -10,7 +10,7 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.known_arguments import NONE, as_array, as_dtype, is_none, listed, only_defaults, static
 from pyfuse.frontend.scalar_arithmetic import is_complex_scalar
-from pyfuse.frontend.stores import store_into
+from pyfuse.frontend.stores import is_apart, store_into
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 from pyfuse.graph.infer import resolve
@@ -66,6 +66,10 @@ def _stored(
     if len(targets) != len(made) or not all(isinstance(target, ArrayValue) for target in targets):
         raise refuse(Code.UNSUPPORTED_OPERATION, "'out=' is given for some results only", tracer.span)
     arrays: list[ArrayValue] = [target for target in targets if isinstance(target, ArrayValue)]
+    if len(arrays) > 1 and not all(is_apart(one, other) for one in arrays for other in arrays if one is not other):
+        raise refuse(Code.UNSUPPORTED_OPERATION, "several results go into arrays that share memory", tracer.span)
+    if len({id(array) for array in arrays}) < len(arrays):
+        raise refuse(Code.UNSUPPORTED_OPERATION, "several results go into one array", tracer.span)
     for value, target in zip(made, arrays, strict=True):
         if not np.can_cast(tracer.dtype(value), tracer.dtype(target), casting):  # type: ignore[arg-type]
             raise refuse(

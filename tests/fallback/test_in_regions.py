@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import traceback
 import warnings
@@ -327,6 +328,61 @@ def test_explain_shows_the_driver_and_its_regions(capfd: pytest.CaptureFixture[s
     assert "z = opaque(x)" in capfd.readouterr().err
     assert ": 1 fused calls, 0 as ordinary Python" in fused.explain(A, B)
     assert "0 fused calls, 1 in part, 0 as ordinary Python" in fused.explain()
+
+
+SUBTLE = {
+    "finally before a break": "x = a\nfor i in range(3):\n    try:\n        opaque(i)\n        if i == 1: break\n"
+    "    finally: x = a * 2 + i\n    x = a\nreturn x",
+    "finally before a continue": "x = a\nfor i in range(3):\n    try:\n        opaque(i)\n        if i == 2: continue\n"
+    "    finally: x = a * 2 + i\n    x = a\nreturn x",
+    "an annotation alone": "opaque(a)\nx = a * 2 + 1\nopaque(a)\nx: float\nreturn x",
+    "a loop's target reads": "k = (a * 2).ndim + 3\nd = {}\nfor d[k] in opaque([7, 8]): pass\nreturn d",
+    "a parameter's annotation": "opaque(a)\nk = a * 2 + 1\ndef g(x: k): return x\nopaque(a)\n"
+    "return g(1), g.__annotations__",
+    "nonlocal": "opaque(a)\nx = 1.0\ndef g():\n    nonlocal x\n    x = 5.0\ny = a * 2 + 1\ng()\nreturn y * x",
+    "global": "global OFFSET\nOFFSET = 1.0\nopaque(a)\ny = a * 2 + 1\nopaque.set(5.0)\nreturn y * OFFSET",
+    "a generator": "x = a * 2 + 1\ny = [a + 1, x * 2]\ng = (v + x for v in y)\nx = x * 2 + 1\nopaque(a)\n"
+    "return list(g)",
+    "a walrus that raises": "y = None\ntry:\n    opaque(a)\n    z = (y := a * 2 + 1) + a[:3]\n"
+    "except ValueError: return y\nreturn z",
+    "two targets that raise": "y = None\ntry:\n    opaque(a)\n    y, a[1000] = a * 2 + 1, 4.0\n"
+    "except IndexError: return y\nreturn y",
+    "del in finally": "x = a * 2 + 1\ntry: opaque(a)\nfinally: del x\na += a * a * a + 1\nreturn x * a + 1",
+    "its own name": "opaque(a)\nx = a * 2 + n\nreturn f(x, n - 1) + x if n else x",
+    "a frame reader": "x = a * 2 + 1\nopaque.evaluate('x')\nreturn x * 2",
+    "an iterator": "it = iter([1.0, 2.0])\nopaque(a)\nreturn a * max(it) + a",
+    "a dict that is changed": "import operator\noperator.setitem(STATE, 'k', 2)\nreturn a * 2 + 1, dict(STATE)",
+}
+
+
+@pytest.mark.parametrize("name", SUBTLE)
+def test_what_a_driver_must_not_change(name: str) -> None:
+    from tests.parity.outcome import assert_same, observe
+    from tests.parity.text import function_from
+
+    class Setter(Opaque):
+        def set(self, value: Any) -> None:
+            namespace["OFFSET"] = value
+
+        def evaluate(self, text: str) -> Any:
+            return sys._getframe(1).f_locals[text]
+
+    lines = "".join(f"    {line}\n" for line in SUBTLE[name].splitlines())
+    state: dict[str, int] = {}
+    plain = function_from(f"def f(a, n=2):\n{lines}", opaque=Setter(), STATE=state)
+    namespace = plain.__globals__  # type: ignore[attr-defined]
+    fused = pyfuse.fuse(plain)
+    for _ in range(3):
+        outcomes = []
+        for function in (plain, fused):
+            state.clear()
+            namespace["f"] = function
+            outcomes.append(observe(function, (A.copy(),)))
+        expected, actual = outcomes
+        assert actual.error == expected.error
+        assert actual.warned == expected.warned
+        assert_same(actual.arguments, expected.arguments, place="arguments")
+        assert_same(actual.result, expected.result)
 
 
 def test_arrays_are_freed_as_by_the_original() -> None:

@@ -287,6 +287,15 @@ def test_one_complex_number_multiplied_in_place(shape: tuple[int, ...], product:
     assert fused.cache_info().fused_calls == (40 if 2 in shape else 0)
 
 
+@pytest.mark.parametrize("text", ["x / 1e-3 + -1", "x * (2.5 + 0j) - 1", "(x * x) + (-1 + 0j)", "1 - x * x"])
+def test_a_complex_product_and_a_number_are_rounded_twice(text: str) -> None:
+    """gcc 12.2 fuses a product with a subtraction in one part and an addition in the other."""
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    return {text}"))
+    numbers = (np.random.default_rng(0).standard_normal(4000) * 2e4).view("c16")
+    for dtype in ("c8", "c16"):
+        assert_fused(fused, numbers.astype(dtype))
+
+
 @pytest.mark.xfail(
     sys.platform == "linux",
     strict=True,

@@ -313,6 +313,9 @@ def _name(position: int, step: Step) -> str:
 
 # Operations on integers and booleans of which one operand may decide the result: x & 0, x | True, where(True, x, y).
 _ABSORBING = frozenset({"multiply", "bitwise_and", "bitwise_or", "logical_and", "logical_or", "select"})
+# gcc 12.2 makes a product and the addition of (-1, 0) to it, which it writes as a subtraction and an addition, into one
+# fused instruction even under -ffp-contract=off (see complex.c).
+_ADDING = frozenset({"add", "subtract"})
 # The compiler knows which numbers a boolean or a short integer can be, and so what some comparisons give: True == 0.5.
 _COMPARING = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 _CHOOSING = frozenset({"select", "heaviside"})  # a result of few values: gcc computes on with each
@@ -335,6 +338,8 @@ def _opaque_constants(steps: Sequence[Step]) -> set[int]:
                 if is_constant or (operation in _CHOOSING and step.dtype.kind in "fc"):
                     opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
                 opaque |= {operand for operand in operands if _decides_alone(operation, steps[operand].source)}
+                if operation in _ADDING and step.dtype.kind == "c":
+                    opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
                 if operation in _COMPARING and any(_is_of_few_values(steps, operand) for operand in operands):
                     opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
     return opaque

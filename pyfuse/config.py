@@ -29,7 +29,8 @@ class Config:
         fallback: what a fallback does beside calling the original: ``quiet``, ``warn``, ``raise``.
         cache_dir: folder of built kernels (``PYFUSE_CACHE_DIR``); None: the user's cache folder.
         num_threads: most threads a kernel may use, the caller's included (``PYFUSE_NUM_THREADS``).
-        verify: run the original too and raise if the results differ (``PYFUSE_VERIFY``).
+        verify: run the original too and raise if the results differ (``PYFUSE_VERIFY``); not where calls store into
+            arrays of the caller, or compute on a device.
         cc: the C compiler command (``PYFUSE_CC``), or None to search for one.
         max_kernels: most specialisations that one fused function keeps in memory (``PYFUSE_MAX_KERNELS``).
         trials: time kernels for small arrays against the original once, and run what is faster (``PYFUSE_TRIALS``).

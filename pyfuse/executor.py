@@ -32,7 +32,7 @@ from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.trial import CALLS_BEFORE_TRIAL, MOST_WORK, copies_for_trial, original_is_faster
-from pyfuse.verification import verify
+from pyfuse.verification import is_verifiable, verify
 
 if TYPE_CHECKING:
     from pyfuse.region_driver import RegionDriver
@@ -127,7 +127,7 @@ class Executor:
                     runner.trial.calls += 1
                     if runner.trial.calls >= CALLS_BEFORE_TRIAL:
                         self._try(runner, arguments, config)
-                if config.verify and runner.launch is not None:  # NumPy does not compute on a device's arrays
+                if config.verify and is_verifiable(runner.launch):
                     verify(result, self._function(*args, **kwargs))
                 return result
             reason = _REPORT

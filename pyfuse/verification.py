@@ -8,9 +8,15 @@ import numpy as np
 
 from pyfuse.errors import VerificationError
 from pyfuse.host_values import freeze
+from pyfuse.launch import Launch
 
 _ROUNDING = 1e4  # units of the dtype's epsilon: what a transcendental function's own rounding may grow to
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
+
+
+def is_verifiable(launch: Launch | None) -> bool:
+    """Whether the original may compute a call again: not on a device's arrays, nor where it would store twice."""
+    return launch is not None and not launch.specialization.stores
 
 
 def verify(result: Any, expected: Any) -> None:

@@ -151,6 +151,11 @@ def test_a_mask_in_a_table() -> None:
     check("x[x % 2 == 0] += 0.5\nreturn x.sum(axis=0)", square)
 
 
+def test_verification_does_not_store_again() -> None:
+    with pyfuse.config.set(verify=True):
+        check("x += y * 2", pair)
+
+
 def test_clipped_in_place() -> None:
     check("np.clip(x, 2, 5, out=x)", pair)
 

@@ -31,7 +31,7 @@ from pyfuse.on_device import OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
-from pyfuse.trial import CALLS_BEFORE_TRIAL, MOST_WORK, copies_for_trial, original_is_faster
+from pyfuse.trial import copies_for_trial, is_due, original_is_faster
 from pyfuse.verification import is_verifiable, verify
 
 if TYPE_CHECKING:
@@ -125,8 +125,7 @@ class Executor:
                     self._remember_known(key, runner)
                 if not runner.trial.is_tried:
                     runner.trial.calls += 1
-                    if runner.trial.calls >= CALLS_BEFORE_TRIAL:
-                        self._try(runner, arguments, config)
+                    self._try(runner, arguments, config)
                 if config.verify and is_verifiable(runner.launch):
                     verify(result, self._function(*args, **kwargs))
                 return result
@@ -142,11 +141,11 @@ class Executor:
         """Time such calls once by kernel and by the original, if that may be worth it."""
         from pyfuse.fused_call import probe_of
 
-        runner.trial.is_tried = 1
         launch, prepared = runner.launch, self.prepared()
         assert launch is not None and prepared.binder is not None
-        is_small = 0 < launch.work <= MOST_WORK and prepared.binder.plain_count == len(arguments)
-        if not config.trials or not is_small or self.fallback.is_strict:
+        if not is_due(runner.trial, launch.work) or prepared.binder.plain_count != len(arguments):
+            return
+        if not config.trials or self.fallback.is_strict:
             return
         given = copies_for_trial(arguments, [store.target for store in launch.specialization.stores])
         if given is None:

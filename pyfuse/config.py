@@ -34,6 +34,7 @@ class Config:
         cc: the C compiler command (``PYFUSE_CC``), or None to search for one.
         max_kernels: most specialisations that one fused function keeps in memory (``PYFUSE_MAX_KERNELS``).
         trials: time kernels for small arrays against the original once, and run what is faster (``PYFUSE_TRIALS``).
+        wait: have the first call wait for its kernel (``PYFUSE_WAIT``); else the original answers meanwhile.
         pool_limit: most bytes of dead outputs kept for the next ones (``PYFUSE_POOL_LIMIT``); 0: none.
     """
 
@@ -47,6 +48,7 @@ class Config:
     cc: str | None = None
     max_kernels: int = 256
     trials: bool = True
+    wait: bool = False
     pool_limit: int = 0
 
 
@@ -136,6 +138,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "cc": str,
     "max_kernels": int,
     "trials": _read_flag,
+    "wait": _read_flag,
     "pool_limit": int,
 }
 
@@ -149,7 +152,7 @@ def _checked(config: Config) -> Config:
         raise ValueError(f"unknown debug topic {unknown[0]!r}; the topics are {', '.join(DEBUG_TOPICS)}")
     if config.fallback not in FALLBACK_MODES:
         raise ValueError(f"fallback is one of {', '.join(FALLBACK_MODES)}")
-    for name in ("disable", "verify", "trials"):
+    for name in ("disable", "verify", "trials", "wait"):
         if not isinstance(getattr(config, name), bool):
             raise ValueError(f"{name} is True or False")
     for name in ("num_threads", "max_kernels"):

@@ -35,6 +35,7 @@ class Code(enum.StrEnum):
     SLOWER = "slower-than-numpy"
     TOO_MANY_VARIANTS = "too-many-variants"
     TOO_LARGE = "too-large"
+    BUILDING = "building"
     NO_COMPILER = "no-compiler"
     COMPILER_FAILED = "compiler-failed"
     LOAD_FAILED = "load-failed"

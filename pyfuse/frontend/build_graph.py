@@ -12,6 +12,7 @@ from pyfuse.diagnostics import Code, refuse, with_span
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.interpret import Frame
 from pyfuse.frontend.names import Scope
+from pyfuse.frontend.split_statements import part_to_blame
 from pyfuse.frontend.stores import GivenStore, check_gain
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value
@@ -155,7 +156,11 @@ def build_graph(
     except CannotFuse as error:
         span = tracer.span or source.span(source.node)
         diagnostic = with_span(error.diagnostic, span) if span else error.diagnostic
-        diagnostic = replace(diagnostic, statements=_statements_to_blame(source, frame, parameter))
+        diagnostic = replace(
+            diagnostic,
+            statements=_statements_to_blame(source, frame, parameter),
+            part=part_to_blame(frame.expressions) if frame.statement is not None else None,
+        )
         raise CannotFuse(diagnostic, tuple(tracer.guards)) from error
     return TracedFunction(
         graph=tracer.finish(writer.outputs),

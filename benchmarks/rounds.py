@@ -18,6 +18,7 @@ from pyfuse.demo.interleaved import timer_cost
 BATCH_SECONDS = 1e-4  # calls that are shorter are timed many at a time: a thousand times the resolution of the clock
 MOST_CALLS = 1_000  # of a batch
 SHORT_SECONDS = 2e-3  # before a call that is shorter an untimed one wakes the system's threads and warms its caches
+LONG_SECONDS = 0.05  # so long that one look is enough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,9 @@ class _Batch:
         self.name = contender.name
         self._single = Timer(f"result = {call}", timer=perf_counter_ns, globals=scope)
         self._many = Timer(call, timer=perf_counter_ns, globals=scope)
-        seconds = min(self._single.timeit(1) for _ in range(3)) / 1e9
+        seconds = self._single.timeit(1) / 1e9
+        if seconds < LONG_SECONDS:
+            seconds = min(seconds, *(self._single.timeit(1) / 1e9 for _ in range(2)))
         self._calls = min(MOST_CALLS, max(1, math.ceil(BATCH_SECONDS / max(seconds, 1e-9))))
         self._is_short = seconds < SHORT_SECONDS
 

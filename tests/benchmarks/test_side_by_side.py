@@ -96,11 +96,14 @@ def test_the_best_peer_is_the_fastest_that_was_timed() -> None:
 
 
 def test_the_page_has_means_losses_and_reasons() -> None:
-    page = draw_report(report(comparison(4.0, 1.0, fast=2.0), comparison(1.0, 2.0, fast=1.0)))
+    page = draw_report(report(comparison(0.8, 0.2, fast=0.4), comparison(1.0, 2.0, fast=1.0)))
     assert geometric_mean([4.0, 0.5]) == pytest.approx(2**0.5)
     assert "| all | 2 | 1.41 | **0.50** | 1 | 1.00 | **0.50** | 1 |" in page
     assert "* multiply_add, float64, 10: 0.50 × fast" in page
-    assert "1.000 us (wanted: 0.25 us, **missed**)" in page
+    assert "* geometric mean 1.00 × the best peer (wanted: 1.7 ×): **missed**" in page
+    assert "* behind NumPy in 1 of 2 cases, in 1 by more than 10% (wanted: none): **missed**" in page
+    assert "* a call with three arrays of ten elements: 0.200 us (wanted: 0.25 us): met" in page
+    assert "at 1,000,000" not in page, "nothing was measured there"
     assert "* liar, multiply_add, float64 (10; 10) wrong: AssertionError: one" in page
     assert "* absent took no part: ModuleNotFoundError: No module named 'absent'." in page
     assert "Unfinished" not in page
@@ -112,6 +115,7 @@ def test_a_share_of_the_bandwidth_below_the_target_is_bold() -> None:
     page = draw_report(report(*cases))
     assert "| 95% [86%, 104%] |" in page
     assert "| **50%** [45%, 55%] |" in page
+    assert "* 1 of 2 cases in which the memory decides reach 90% of streaming (wanted: all): **missed**" in page
 
 
 def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -158,11 +159,12 @@ def _try_peer(
 ) -> Contender | Outcome:
     """The peer, compiled and found right; or what is wrong with it."""
     try:
-        function = peer.function_for(case)
-        if function is None:
-            return Outcome(system=peer.name, state=NO_WORDS)
-        prepared = tuple(map(peer.prepare, own_arguments(case.workload, arguments)))
-        answer = function(*prepared)
+        with warnings.catch_warnings(action="ignore"):  # of compilers, about what they could not do better
+            function = peer.function_for(case)
+            if function is None:
+                return Outcome(system=peer.name, state=NO_WORDS)
+            prepared = tuple(map(peer.prepare, own_arguments(case.workload, arguments)))
+            answer = function(*prepared)
     except Exception as reason:  # compilers of other projects: they may raise anything
         return Outcome(system=peer.name, state=FAILED, reason=describe_failure(reason))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from benchmarks.workloads import Case
 
 SYSTEMS = ("numexpr", "numba", "jax", "torch", "blosc2", "pythran", "dace")
 MODULES = {system: f"benchmarks.systems.{system}_peers" for system in SYSTEMS}
+_FOLDERS = re.compile(r"(?<![\w.])(?:[A-Z]:)?[/\\](?:[^\s/\\:'\"]+[/\\])+")  # of an absolute path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,7 @@ def find_peers(threads: int, systems: Iterable[str] = SYSTEMS) -> Peers:
 
 
 def describe_failure(reason: BaseException) -> str:
-    """The kind and the first two lines of an exception, at most 200 characters."""
+    """The kind and the first two lines of an exception, at most 200 characters; of paths only the names of files."""
     lines = [" ".join(line.split()) for line in str(reason).splitlines() if line.strip()]
-    text = f"{type(reason).__name__}: {' '.join(lines[:2]) or 'no message'}"
+    text = _FOLDERS.sub("", f"{type(reason).__name__}: {' '.join(lines[:2]) or 'no message'}")
     return text if len(text) <= 200 else f"{text[:197]}..."

@@ -46,8 +46,20 @@ class Report:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write the record as JSON; the file is replaced as a whole, or not at all."""
-    write_text(path, json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n")
+    """Write the record as JSON, with five digits of each number; the file is replaced as a whole, or not at all."""
+    write_text(path, json.dumps(_rounded(asdict(report)), indent=1, ensure_ascii=False) + "\n")
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return float(f"{value:.5g}")
+        case dict():
+            return {name: _rounded(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_rounded(part) for part in value]
+        case _:
+            return value
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 # Threads of OpenMP must sleep between calls: by default they spin for more than 5 ms, on the core that the next system
@@ -29,6 +30,11 @@ LOOPS: dict[str, Callable[..., Any]] = {
     **{loop.__name__: loop for loop in (*numba_loops.ELEMENTWISE_LOOPS, *REDUCTION_LOOPS)},
     "black_scholes_erf": numba_loops.black_scholes_with_erf,
 }
+
+# The workloads' own formulas on numbers: numba's ``where`` would make arrays without dimensions of them.
+_OF_NUMBERS = ModuleType("numpy_of_numbers")
+_OF_NUMBERS.__dict__.update(vars(np))
+_OF_NUMBERS.__dict__["where"] = numba.njit(lambda condition, first, second: first if condition else second)
 _SINGLE = frozenset(("float32", "complex64"))
 
 
@@ -71,10 +77,11 @@ class _Compiled:
     ) -> Callable[..., Any]:
         key = (function, case.dtype, parallel, fastmath)
         if key not in self._kept:
-            is_single = case.dtype in _SINGLE and function is not case.workload.function
+            is_loop = function is not case.workload.function
+            is_single = is_loop and case.dtype in _SINGLE
             copy = rebind(
                 function,
-                {"special": math},
+                {"special": math, "np": _OF_NUMBERS} if is_loop else {},
                 finish_helper=numba.njit(fastmath=fastmath, error_model="numpy"),
                 finish_float=np.float32 if is_single else float,
             )

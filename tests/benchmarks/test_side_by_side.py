@@ -119,7 +119,7 @@ def test_a_share_of_the_bandwidth_below_the_target_is_bold() -> None:
 
 
 def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    written = report(replace(comparison(4.0, 1.0, fast=2.0), bandwidth_share=spread(0.9)), planned=3)
+    written = report(replace(comparison(4.0, 1.0, fast=2.0), bandwidth_share=spread(0.5)), planned=3)
     write_report(tmp_path / "record.json", written)
     assert read_report(tmp_path / "record.json") == written
     assert list(tmp_path.iterdir()) == [tmp_path / "record.json"]
@@ -274,6 +274,8 @@ def test_a_failure_is_told_in_a_few_words() -> None:
     assert describe_failure(ValueError("")) == "ValueError: no message"
     assert describe_failure(ValueError("first\n\n second\nthird")) == "ValueError: first second"
     assert len(describe_failure(ValueError("word " * 100))) == 200
+    told = describe_failure(ValueError("in /opt/some folder/x and /opt/some/file.py, line 3: a/b is and/or"))
+    assert told == "ValueError: in some folder/x and file.py, line 3: a/b is and/or"
 
 
 def test_tuples_of_other_lengths_are_wrong() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import pyfuse
+from pyfuse import background
 from pyfuse.backend.cpu import backend
 from pyfuse.background import Builders
 from pyfuse.diagnostics import Code, refuse
@@ -284,7 +285,8 @@ def test_builders_take_turns_and_end():
     assert not builders._running
 
 
-def test_builders_begin_nothing_at_the_end():
+def test_builders_begin_nothing_at_the_end(monkeypatch):
+    monkeypatch.setattr(background, "MOST_BUILDERS", 1)
     builders, gate, built = Builders(), threading.Event(), []
     builders.start(lambda: gate.wait(20))
     waiting = [builders.start(lambda: built.append(1)) for _ in range(8)]

@@ -170,7 +170,7 @@ def _made(
     """
     result = tracer.host_call(function, operands, shown.partition("(")[0]).value
     expression = HostCall(function=function, operands=tuple(operand.expression for operand in operands), text=shown)
-    key = (identity or function, *[_key(operand.expression) for operand in operands])
+    key = (identity or function, *[expression_key(operand.expression) for operand in operands])
     if isinstance(result, np.ndarray):
         return tracer.lift_view(expression, result, key)
     if not isinstance(result, tuple | list):
@@ -181,14 +181,14 @@ def _made(
     return type(result)(views)
 
 
-def _key(expression: HostExpression) -> Hashable:
+def expression_key(expression: HostExpression) -> Hashable:
     """Equal for expressions that have equal values whenever they are evaluated in one call."""
     match expression:
         case HostConstant(value=value):
             frozen: Hashable = freeze(value)
             return frozen
         case HostCall(function=function, operands=operands) if function in _TRANSPARENT:
-            return (function, *[_key(operand) for operand in operands])
+            return (function, *[expression_key(operand) for operand in operands])
         case _:
             return id(expression)
 

@@ -214,6 +214,10 @@ def item_to_store(tracer: Tracer, owner: ArrayValue, index: Value) -> ArrayValue
     from pyfuse.frontend import array_methods
 
     items: Sequence[Value] = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(item, ArrayValue) for item in items):
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, "a store into elements that an index array chooses is not fused", tracer.span
+        )
     if not any(isinstance(item, HostValue) and item.value is Ellipsis for item in items):
         items = (*items, constant(Ellipsis))
     held, tracer.stores = tracer.stores, []  # nothing is read: the view may show what was stored before

@@ -6,7 +6,7 @@ of each operand that has one.
 
 from __future__ import annotations
 
-from pyfuse.array_layout import BROADCAST, NestLayout
+from pyfuse.array_layout import NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu.step_text import (
     StepText,
@@ -16,15 +16,16 @@ from pyfuse.backend.cpu.step_text import (
     next_row,
     row_indices,
 )
-from pyfuse.graph.loop_plan import ApplyStep, LoadStep, Nest, Step
+from pyfuse.graph.loop_plan import Nest
 
 
 def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tuple[str, set[str]]:
     """The text of a nest's functions, and the library functions that it calls."""
     steps = StepText(nest, layout, input_count)
-    hoisted, inner = _bodies(nest, layout, steps)
+    hoisted, inner = _bodies(nest, steps)
     body = [
         *hidden_zero([*hoisted, *inner]),
+        *steps.gathered_axes(),
         *row_indices(layout.outer_rank),
         "for (pf_i8 outer = outer_begin; outer < outer_end; ++outer) {",
         *indented(1, _pointers(layout, steps)),
@@ -50,20 +51,20 @@ def _pointers(layout: NestLayout, steps: StepText) -> list[str]:
         index = ["outer"] if rank == 1 else [f"x{axis}" for axis in range(rank)]
         offset = "".join(f" + {name} * geometry[{first + axis}]" for axis, name in enumerate(index[:rank]))
         if position in starts:
-            offset += f" + geometry[{rank + len(operands) * (rank + 1) + starts[position]}]"
+            offset += f" + geometry[{steps.first_start() + starts[position]}]"
         lines += steps.pointer(position, f"operands[{operand}]{offset}")
         if not steps.is_unit(position) and not steps.is_still(position):
             lines.append(f"const pf_i8 d{position} = geometry[{first + rank}];")
     return lines
 
 
-def _bodies(nest: Nest, layout: NestLayout, steps: StepText) -> tuple[list[str], list[str]]:
+def _bodies(nest: Nest, steps: StepText) -> tuple[list[str], list[str]]:
     """Declarations before the inner loop, and the inner loop's body."""
     hoisted: list[str] = []
     inner: list[str] = []
     varying: set[int] = set()
-    for position, step in enumerate(nest.steps):
-        if _varies(step, varying, layout, len(nest.stores)):
+    for position in range(len(nest.steps)):
+        if steps.moves(position, varying):
             varying.add(position)
         if steps.is_opaque(position):
             hoisted += steps.opaque_constant(position)
@@ -73,14 +74,3 @@ def _bodies(nest: Nest, layout: NestLayout, steps: StepText) -> tuple[list[str],
     for position, store in enumerate(nest.stores):
         inner.append(f"{steps.element(position)} = {steps.names[store.step]};")
     return hoisted, inner
-
-
-def _varies(step: Step, varying: set[int], layout: NestLayout, store_count: int) -> bool:
-    """Whether a step's value changes along the inner loop, given how the operands lie."""
-    match step.source:
-        case LoadStep(load=load):
-            return not layout.operands[store_count + load].startswith(BROADCAST)
-        case ApplyStep(operands=operands):
-            return any(operand in varying for operand in operands)
-        case _:
-            return False

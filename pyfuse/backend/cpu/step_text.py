@@ -10,12 +10,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from pyfuse.array_layout import BROADCAST, UNALIGNED, UNIT, NestLayout
+from pyfuse.array_layout import BROADCAST, GATHERED_UNIT, UNALIGNED, UNIT, NestLayout
+from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import HIDDEN_ZERO, Expression, application, c_type, literal
 from pyfuse.graph.infer import resolve
 from pyfuse.graph.loop_plan import (
     ApplyStep,
     ConstantStep,
+    GatherStep,
     Load,
     LoadStep,
     Nest,
@@ -24,6 +26,8 @@ from pyfuse.graph.loop_plan import (
     ScalarStep,
     Step,
     Store,
+    Style,
+    operands_of_step,
 )
 from pyfuse.graph.ops import by_name
 
@@ -81,9 +85,33 @@ class StepText:
         name = c_type(self.operands()[position][1])
         return f"{name}_unaligned" if self._layout.operands[position].endswith(UNALIGNED) else name
 
+    def is_gathered(self, position: int) -> bool:
+        """Whether an operand is read at computed places."""
+        first = len(self._nest.stores)
+        return position >= first and bool(self._nest.loads[position - first].gathered)
+
+    def first_start(self) -> int:
+        """Where in ``geometry`` the starts of operands begin: behind extents and strides."""
+        count, outer = len(self.operands()), self._layout.outer_rank
+        if isinstance(self._nest, Nest):
+            return outer + count * (outer + 1)
+        inner = self._layout.row_rank + (1 if self._nest.style is Style.COLUMNS else self._layout.lead_rank)
+        return (outer + inner) * (1 + count)
+
+    def gathered_axes(self) -> list[str]:
+        """``g<n>_<k>`` and ``e<n>_<k>``: stride and extent of the axes along which computed places choose."""
+        at = self.first_start() + len(self.start_indices())
+        lines = []
+        for place, load in enumerate(self._nest.loads, len(self._nest.stores)):
+            for number in range(len(load.gathered)):
+                lines.append(f"const pf_i8 g{place}_{number} = geometry[{at}];")
+                lines.append(f"const pf_i8 e{place}_{number} = geometry[{at + 1}];")
+                at += 2
+        return lines
+
     def is_unit(self, position: int) -> bool:
-        """Whether the innermost loop walks an operand element by element."""
-        return self._layout.operands[position].startswith(UNIT)
+        """Whether the innermost loop walks an operand element by element, and no computed places are added."""
+        return self._layout.operands[position].startswith(UNIT) and not self.is_gathered(position)
 
     def is_still(self, position: int) -> bool:
         """Whether the innermost loop does not move in an operand."""
@@ -121,9 +149,7 @@ class StepText:
             if position in found or position in known:
                 continue
             found.add(position)
-            source = self._nest.steps[position].source
-            if isinstance(source, ApplyStep):
-                pending += source.operands
+            pending += operands_of_step(self._nest.steps[position])
         return sorted(found)
 
     @contextmanager
@@ -166,6 +192,8 @@ class StepText:
                 text = element if element is not None else self.element(self.load_position(load))
                 if dtype.kind == "b":  # an array made by view() may hold any byte; NumPy's loops read "not zero"
                     text = f"{text} != 0"
+            case GatherStep():
+                return self._gather(position, step.source)
             case ScalarStep(slot=slot):
                 text = f"*(const {c_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
             case ConstantStep() | ReducedStep():
@@ -173,6 +201,47 @@ class StepText:
             case ApplyStep():
                 return self._application(position, step.source, dtype)
         return [f"const {c_type(dtype)} {name} = {text};"]
+
+    def _gather(self, position: int, source: GatherStep, pointer: str = "p") -> list[str]:
+        """The declarations of the places, and of the element that is there."""
+        place, dtype = self.load_position(source.load), self._nest.steps[position].dtype
+        check = f"pf_place_{source.mode}"
+        self.calls.add(check)
+        status = ", &status" if functions()[check].takes_status else ""
+        lines, offset = [], ""
+        for number, operand in enumerate(source.operands):
+            index = f"(pf_i8){self.names[operand]}"
+            lines.append(f"const pf_i8 k{position}_{number} = {check}({index}, e{place}_{number}{status});")
+            is_last = number == len(source.operands) - 1
+            is_counted = is_last and GATHERED_UNIT in self._layout.operands[place]
+            stride = f"(pf_i8)sizeof({c_type(dtype)})" if is_counted else f"g{place}_{number}"
+            offset += f" + k{position}_{number} * {stride}"
+        text = self.element_at(place, f"{pointer}{place}{offset}")
+        if pointer == "p" and self._layout.operands[place].startswith(UNIT):
+            text = f"((const {self.element_type(place)} *)(p{place}{offset}))[i]"
+        elif pointer == "p" and not self.is_still(place):
+            text = self.element_at(place, f"p{place} + i * d{place}{offset}")
+        if dtype.kind == "b":
+            text = f"{text} != 0"
+        return [*lines, f"const {c_type(dtype)} {self.names[position]} = {text};"]
+
+    def still_value(self, position: int, pointer: str) -> list[str]:
+        """The declaration of a value that does not change in the innermost loop; loads read at ``<pointer><n>``."""
+        source = self._nest.steps[position].source
+        if isinstance(source, GatherStep):
+            return self._gather(position, source, pointer)
+        if not isinstance(source, LoadStep):
+            return self.declaration(position)
+        place = self.load_position(source.load)
+        return self.declaration(position, self.element_at(place, f"{pointer}{place}"))
+
+    def moves(self, position: int, moving: Collection[int]) -> bool:
+        """Whether a load or a step changes in the innermost loop, where ``moving`` are the earlier ones that do."""
+        step = self._nest.steps[position]
+        is_walked = isinstance(step.source, LoadStep | GatherStep) and not self.is_still(
+            self.load_position(step.source.load)
+        )
+        return is_walked or any(operand in moving for operand in operands_of_step(step))
 
     def applied(self, operation: str, operands: Sequence[str], dtype: np.dtype) -> str:
         """An operation on values of one dtype that gives that dtype, as a reduction combines them."""

@@ -20,3 +20,21 @@ static inline pf_i8 pf_place_wrap(pf_i8 index, pf_i8 extent)
     const pf_i8 rest = index % extent;
     return rest < 0 ? rest + extent : rest;
 }
+
+/* The same, in loops that are better not made into vectors: the empty statement keeps gcc from it. A table of uint8 read by a uint8
+   image takes 0.26 ns an element so, and 2.0 as vectors; one of float64 0.29 and 0.34 (AVX2: 0.25 and 0.46). */
+static inline pf_i8 pf_place_raise_singly(pf_i8 index, pf_i8 extent, unsigned *status)
+{
+    const pf_i8 place = index + (extent & -(pf_i8)(index < 0));
+    if (__builtin_expect((pf_u8)place < (pf_u8)extent, 1)) return place;
+    __asm__("");
+    *status |= PF_REPLAY;
+    return 0;
+}
+static inline pf_i8 pf_place_clip_singly(pf_i8 index, pf_i8 extent)
+{
+    if (__builtin_expect((pf_u8)index < (pf_u8)extent, 1)) return index;
+    __asm__("");
+    return index < 0 ? 0 : extent - 1;
+}
+static inline pf_i8 pf_place_wrap_singly(pf_i8 index, pf_i8 extent) { return pf_place_wrap(index, extent); }

@@ -41,7 +41,7 @@ class ColumnSteps:
         self._moves: set[int] = set()  # steps that change along the innermost loop
         self._held: list[int] = []  # steps that move, but are the same for every reduced element, and worth keeping
         for position, step in enumerate(nest.steps):
-            if isinstance(step.source, ReducedStep) or self._steps.moves(position, self._moves):
+            if self._steps.moves(position):
                 self._moves.add(position)
             if isinstance(step.source, ReducedStep):
                 self._steps.names[position] = f"result{step.source.accumulation}"

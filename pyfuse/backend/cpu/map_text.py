@@ -64,7 +64,7 @@ def _bodies(nest: Nest, steps: StepText) -> tuple[list[str], list[str]]:
     inner: list[str] = []
     varying: set[int] = set()
     for position in range(len(nest.steps)):
-        if steps.moves(position, varying):
+        if steps.moves(position):
             varying.add(position)
         if steps.is_opaque(position):
             hoisted += steps.opaque_constant(position)

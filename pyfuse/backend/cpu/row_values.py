@@ -32,7 +32,7 @@ class RowValues:
         self.kept: set[int] = set()
         self.computed: dict[int, int] = {}
         for position in range(len(nest.steps)):
-            if self.is_of_row(position) and steps.moves(position, self.moves):
+            if self.is_of_row(position) and steps.moves(position):
                 self.moves.add(position)
         self._plan_kept()
 

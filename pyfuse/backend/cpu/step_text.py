@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cmath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -10,9 +9,10 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from pyfuse.array_layout import BROADCAST, GATHERED_UNIT, UNALIGNED, UNIT, NestLayout
-from pyfuse.backend.c_library.library import functions
+from pyfuse.array_layout import BROADCAST, UNALIGNED, UNIT, NestLayout
 from pyfuse.backend.c_text import HIDDEN_ZERO, Expression, application, c_type, literal
+from pyfuse.backend.cpu import gather_text
+from pyfuse.backend.cpu.opaque_constants import opaque_constants
 from pyfuse.graph.infer import resolve
 from pyfuse.graph.loop_plan import (
     ApplyStep,
@@ -57,7 +57,9 @@ class StepText:
         self._layout = layout
         self._input_count = input_count
         self._seconds: dict[tuple[str, tuple[int, ...]], tuple[str, str]] = {}
-        self._opaque = _opaque_constants(nest.steps)
+        self._opaque = opaque_constants(nest.steps)
+        self._moving: set[int] = set()
+        self._reads_singly = gather_text.reads_singly(nest.steps)
         for position, step in enumerate(nest.steps):
             self.names[position] = _name(position, step)
             if isinstance(step.source, ConstantStep) and position not in self._opaque:
@@ -75,6 +77,14 @@ class StepText:
         operands: list[Store | Load] = [*self._nest.stores, *self._nest.loads]
         moved = [place for place, operand in enumerate(operands) if operand.offsets]
         return {place: number for number, place in enumerate(moved)}
+
+    def step(self, position: int) -> Step:
+        """One of the steps."""
+        return self._nest.steps[position]
+
+    def layout_of(self, position: int) -> str:
+        """How an operand lies, as ``NestLayout`` has it."""
+        return self._layout.operands[position]
 
     def load_position(self, load: int) -> int:
         """The operand of a load, in the layout's order."""
@@ -99,15 +109,9 @@ class StepText:
         return (outer + inner) * (1 + count)
 
     def gathered_axes(self) -> list[str]:
-        """``g<n>_<k>`` and ``e<n>_<k>``: stride and extent of the axes along which computed places choose."""
-        at = self.first_start() + len(self.start_indices())
-        lines = []
-        for place, load in enumerate(self._nest.loads, len(self._nest.stores)):
-            for number in range(len(load.gathered)):
-                lines.append(f"const pf_i8 g{place}_{number} = geometry[{at}];")
-                lines.append(f"const pf_i8 e{place}_{number} = geometry[{at + 1}];")
-                at += 2
-        return lines
+        """Declarations of the axes along which computed places choose."""
+        first = self.first_start() + len(self.start_indices())
+        return gather_text.gathered_axes(self._nest.loads, len(self._nest.stores), first)
 
     def is_unit(self, position: int) -> bool:
         """Whether the innermost loop walks an operand element by element, and no computed places are added."""
@@ -193,7 +197,7 @@ class StepText:
                 if dtype.kind == "b":  # an array made by view() may hold any byte; NumPy's loops read "not zero"
                     text = f"{text} != 0"
             case GatherStep():
-                return self._gather(position, step.source)
+                return gather_text.gathered(self, position, self._indices(step.source), "p")
             case ScalarStep(slot=slot):
                 text = f"*(const {c_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
             case ConstantStep() | ReducedStep():
@@ -202,46 +206,29 @@ class StepText:
                 return self._application(position, step.source, dtype)
         return [f"const {c_type(dtype)} {name} = {text};"]
 
-    def _gather(self, position: int, source: GatherStep, pointer: str = "p") -> list[str]:
-        """The declarations of the places, and of the element that is there."""
-        place, dtype = self.load_position(source.load), self._nest.steps[position].dtype
-        check = f"pf_place_{source.mode}"
-        self.calls.add(check)
-        status = ", &status" if functions()[check].takes_status else ""
-        lines, offset = [], ""
-        for number, operand in enumerate(source.operands):
-            index = f"(pf_i8){self.names[operand]}"
-            lines.append(f"const pf_i8 k{position}_{number} = {check}({index}, e{place}_{number}{status});")
-            is_last = number == len(source.operands) - 1
-            is_counted = is_last and GATHERED_UNIT in self._layout.operands[place]
-            stride = f"(pf_i8)sizeof({c_type(dtype)})" if is_counted else f"g{place}_{number}"
-            offset += f" + k{position}_{number} * {stride}"
-        text = self.element_at(place, f"{pointer}{place}{offset}")
-        if pointer == "p" and self._layout.operands[place].startswith(UNIT):
-            text = f"((const {self.element_type(place)} *)(p{place}{offset}))[i]"
-        elif pointer == "p" and not self.is_still(place):
-            text = self.element_at(place, f"p{place} + i * d{place}{offset}")
-        if dtype.kind == "b":
-            text = f"{text} != 0"
-        return [*lines, f"const {c_type(dtype)} {self.names[position]} = {text};"]
-
     def still_value(self, position: int, pointer: str) -> list[str]:
         """The declaration of a value that does not change in the innermost loop; loads read at ``<pointer><n>``."""
         source = self._nest.steps[position].source
         if isinstance(source, GatherStep):
-            return self._gather(position, source, pointer)
+            return gather_text.gathered(self, position, self._indices(source), pointer)
         if not isinstance(source, LoadStep):
             return self.declaration(position)
         place = self.load_position(source.load)
         return self.declaration(position, self.element_at(place, f"{pointer}{place}"))
 
-    def moves(self, position: int, moving: Collection[int]) -> bool:
-        """Whether a load or a step changes in the innermost loop, where ``moving`` are the earlier ones that do."""
+    def _indices(self, source: GatherStep) -> list[tuple[str, bool]]:
+        return [(self.names[index], self._reads_singly and index in self._moving) for index in source.operands]
+
+    def moves(self, position: int) -> bool:
+        """Whether a step changes in the innermost loop, given how the operands lie; earlier ones are asked first."""
         step = self._nest.steps[position]
         is_walked = isinstance(step.source, LoadStep | GatherStep) and not self.is_still(
             self.load_position(step.source.load)
         )
-        return is_walked or any(operand in moving for operand in operands_of_step(step))
+        is_result = isinstance(step.source, ReducedStep) and getattr(self._nest, "style", None) is Style.COLUMNS
+        if is_walked or is_result or any(operand in self._moving for operand in operands_of_step(step)):
+            self._moving.add(position)
+        return position in self._moving
 
     def applied(self, operation: str, operands: Sequence[str], dtype: np.dtype) -> str:
         """An operation on values of one dtype that gives that dtype, as a reduction combines them."""
@@ -378,54 +365,3 @@ def _entry(name: str, *, is_careful: bool) -> str:
 def _name(position: int, step: Step) -> str:
     word = re.sub(r"[^A-Za-z0-9_]", "", step.name)
     return f"{word}_{position}" if word and not word[0].isdigit() else f"t_{position}"
-
-
-# Operations on integers and booleans of which one operand may decide the result: x & 0, x | True, where(True, x, y).
-_ABSORBING = frozenset({"multiply", "bitwise_and", "bitwise_or", "logical_and", "logical_or", "select"})
-# gcc 12.2 makes a product and the addition of (-1, 0) to it, which it writes as a subtraction and an addition, into one
-# fused instruction even under -ffp-contract=off (see complex.c).
-_ADDING = frozenset({"add", "subtract"})
-# The compiler knows which numbers a boolean or a short integer can be, and so what some comparisons give: True == 0.5.
-_COMPARING = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
-_CHOOSING = frozenset({"select", "heaviside"})  # a result of few values: gcc computes on with each
-
-
-def _opaque_constants(steps: Sequence[Step]) -> set[int]:
-    """Constants that the compiler could compute with: infinities, choices, and all that an operation's operands are."""
-    constant: set[int] = set()
-    opaque: set[int] = set()
-    for position, step in enumerate(steps):
-        match step.source:
-            case ConstantStep(value=value):
-                constant.add(position)
-                if isinstance(value, float | complex) and not cmath.isfinite(value):
-                    opaque.add(position)
-            case ApplyStep(operation=operation, operands=operands):
-                is_constant = all(operand in constant for operand in operands)
-                if is_constant:
-                    constant.add(position)
-                if is_constant or (operation in _CHOOSING and step.dtype.kind in "fc"):
-                    opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
-                opaque |= {operand for operand in operands if _decides_alone(operation, steps[operand].source)}
-                if operation in _ADDING and step.dtype.kind == "c":
-                    opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
-                if operation in _COMPARING and any(_is_of_few_values(steps, operand) for operand in operands):
-                    opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
-    return opaque
-
-
-def _is_of_few_values(steps: Sequence[Step], position: int) -> bool:
-    source = steps[position].source
-    return (
-        isinstance(source, ApplyStep) and source.operation == "cast" and steps[source.operands[0]].dtype.kind in "biu"
-    )
-
-
-def _decides_alone(operation: str, source: object) -> bool:
-    """Whether an operand is a constant that gives the result whatever the other operand is.
-
-    The compiler would leave the other one out, and with it what NumPy reports of it.
-    """
-    if not isinstance(source, ConstantStep) or operation not in _ABSORBING:
-        return False
-    return source.value in (0, -1) or isinstance(source.value, bool)

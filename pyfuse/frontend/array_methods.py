@@ -17,6 +17,7 @@ from pyfuse.frontend.choosing import clip_between
 from pyfuse.frontend.gathers import gathered, is_gather, take
 from pyfuse.frontend.input_views import METHODS, flatten, selected, view_method
 from pyfuse.frontend.known_arguments import as_dtype, axis_number, static, whole_number
+from pyfuse.frontend.masks import shape_from_values
 from pyfuse.frontend.rounding import round_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
@@ -175,6 +176,8 @@ _METHODS: dict[str, Callable[..., Value]] = {
     "dot": products.product("dot"),
     "trace": products.trace,
     "take": take,
+    "nonzero": shape_from_values(".nonzero()"),
+    "compress": shape_from_values(".compress()"),
 }
 
 

@@ -10,17 +10,19 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend import input_views
 from pyfuse.frontend.known_arguments import NONE, as_array, axis_number, is_none, static
+from pyfuse.frontend.masks import of_unknown_shape
 from pyfuse.frontend.stores import given_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 from pyfuse.graph.nodes import ALONG, INDEX, TAKE, Input
+from pyfuse.host_values import HostCall
 
 WHOLE = slice(None)
 
 
 def is_gather(items: Sequence[Value]) -> bool:
-    """Whether an index has arrays among its items."""
-    return any(isinstance(item, ArrayValue) for item in items)
+    """Whether an index has arrays or lists among its items."""
+    return any(isinstance(item, ArrayValue | list | tuple) for item in items)
 
 
 def gathered(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> ArrayValue:
@@ -36,6 +38,7 @@ def gathered(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> Array
 
     Source: NumPy user guide, "Advanced indexing", "Combining advanced and basic indexing".
     """
+    items = [_listed(tracer, item) if isinstance(item, list | tuple) else item for item in items]
     kinds = [_checked(tracer, item) for item in items]
     places = [place for place, kind in enumerate(kinds) if kind is Ellipsis]
     rest = tracer.rank(array) - sum(kind is not Ellipsis and kind is not None for kind in kinds)
@@ -122,6 +125,16 @@ def _basic_part(tracer: Tracer, array: ArrayValue, basic: Sequence[Value]) -> Ar
     return as_array(tracer, input_views.selected(tracer, array, basic))
 
 
+def _listed(tracer: Tracer, items: list[Value] | tuple[Value, ...]) -> ArrayValue:
+    """A list of numbers as NumPy has it when it is an index: an array that is made at each call."""
+    given = input_views.as_host(tracer, "an index", items)
+    array = np.array(given.value)
+    if array.dtype.kind != "i":
+        raise refuse(Code.UNSUPPORTED_VALUE, "a list that is an index has other items than numbers", tracer.span)
+    expression = HostCall(function=np.array, operands=(given.expression,), text=given.expression.text)
+    return tracer.lift_view(expression, array, (np.array, input_views.expression_key(given.expression)))
+
+
 def _index_node(tracer: Tracer, item: Value) -> int:
     return tracer.node_of(item) if isinstance(item, ArrayValue) else tracer.operand(item, np.dtype("i8"))
 
@@ -152,13 +165,9 @@ def _checked(tracer: Tracer, item: Value) -> Any:
 def _check_integers(tracer: Tracer, index: ArrayValue, kinds: str) -> None:
     kind = tracer.dtype(index).kind
     if kind == "b" and "b" not in kinds:
-        raise refuse(
-            Code.UNSUPPORTED_OPERATION,
-            "how many elements a mask selects depends on its values",
-            tracer.span,
-            label="the shape is known only when this has run",
-            hints=("np.where chooses element by element, and reductions take where=",),
-        )
+        raise of_unknown_shape(tracer, "how many elements a mask selects depends on its values")
+    if index.weak:
+        raise refuse(Code.UNSUPPORTED_OPERATION, "a number that NumPy has counted is an index", tracer.span)
     if kind not in kinds:
         raise refuse(Code.NUMPY_RAISES, "an index array has no whole numbers: NumPy raises its own error", tracer.span)
 

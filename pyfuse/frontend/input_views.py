@@ -126,7 +126,7 @@ def _is_computed(tracer: Tracer, value: Value) -> bool:
 def _view_call(
     tracer: Tracer, function: Callable[..., Any], name: str, arguments: Sequence[Value], keywords: dict[str, Value]
 ) -> Value:
-    operands = [_host(tracer, name, value) for value in (*arguments, *keywords.values())]
+    operands = [as_host(tracer, name, value) for value in (*arguments, *keywords.values())]
     parts = [operand.expression.text for operand in operands[: len(arguments)]]
     parts += [
         f"{key}={operand.expression.text}" for key, operand in zip(keywords, operands[len(arguments) :], strict=True)
@@ -135,7 +135,7 @@ def _view_call(
     return _made(tracer, call, operands, f"{name.removesuffix('()')}({', '.join(parts)})", (function, tuple(keywords)))
 
 
-def _host(tracer: Tracer, name: str, value: Value) -> HostValue:
+def as_host(tracer: Tracer, name: str, value: Value) -> HostValue:
     """An argument as a value that Python has before the kernel runs."""
     if isinstance(value, ArrayValue):
         given = given_array(tracer, value)
@@ -143,7 +143,7 @@ def _host(tracer: Tracer, name: str, value: Value) -> HostValue:
             raise refuse_computed(tracer, name)
         return HostValue(expression=given[0], value=given[1])
     if isinstance(value, tuple | list):
-        items = [_host(tracer, name, item) for item in value]
+        items = [as_host(tracer, name, item) for item in value]
         made = type(value)(item.value for item in items)
         if all(item.is_constant for item in items) and not has_array(list(value)):
             return constant(made)

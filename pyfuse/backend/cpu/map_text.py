@@ -15,6 +15,7 @@ from pyfuse.backend.cpu.step_text import (
     nest_text,
     next_row,
     row_indices,
+    without_unused,
 )
 from pyfuse.graph.loop_plan import Nest
 
@@ -37,6 +38,8 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tu
         "}",
         "return status;",
     ]
+    if any(load.gathered for load in nest.loads):
+        body = without_unused(body)
     is_careful = any(functions()[call].takes_careful for call in steps.calls)
     return nest_text(name, body, is_careful=is_careful), steps.calls
 

@@ -173,6 +173,6 @@ PROGRAMS: dict[str, Program] = {
         Program(cast_sum_in_pieces, (_array("f4", 3, 9000),)),
         Program(lookup_table, (_array("f4", 256), _array("u1", 3, 5))),
         Program(chosen_rows, (_array("f8", 7, 50), _array("i4", 5), _array("f8", 50))),
-        Program(chosen_pixels, (_array("f4", 3, 5), _array("i8", 4), _array("i8", 6))),
+        Program(chosen_pixels, (_array("f8", 3, 5), _array("i8", 4), _array("i8", 6))),
     )
 }

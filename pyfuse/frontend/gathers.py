@@ -18,6 +18,7 @@ from pyfuse.graph.nodes import ALONG, INDEX, TAKE, Input
 from pyfuse.host_values import HostCall
 
 WHOLE = slice(None)
+OF_A_MASK = "how many elements a mask selects depends on its values"
 
 
 def is_gather(items: Sequence[Value]) -> bool:
@@ -129,6 +130,8 @@ def _listed(tracer: Tracer, items: list[Value] | tuple[Value, ...]) -> ArrayValu
     """A list of numbers as NumPy has it when it is an index: an array that is made at each call."""
     given = input_views.as_host(tracer, "an index", items)
     array = np.array(given.value)
+    if array.dtype.kind == "b":
+        raise of_unknown_shape(tracer, OF_A_MASK)
     if array.dtype.kind != "i":
         raise refuse(Code.UNSUPPORTED_VALUE, "a list that is an index has other items than numbers", tracer.span)
     expression = HostCall(function=np.array, operands=(given.expression,), text=given.expression.text)
@@ -165,7 +168,7 @@ def _checked(tracer: Tracer, item: Value) -> Any:
 def _check_integers(tracer: Tracer, index: ArrayValue, kinds: str) -> None:
     kind = tracer.dtype(index).kind
     if kind == "b" and "b" not in kinds:
-        raise of_unknown_shape(tracer, "how many elements a mask selects depends on its values")
+        raise of_unknown_shape(tracer, OF_A_MASK)
     if index.weak:
         raise refuse(Code.UNSUPPORTED_OPERATION, "a number that NumPy has counted is an index", tracer.span)
     if kind not in kinds:

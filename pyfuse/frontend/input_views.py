@@ -62,11 +62,8 @@ def selected(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> Value
     if len(hosts) != len(items):
         raise refuse(
             Code.UNSUPPORTED_OPERATION,
-            "indexing that selects elements is not fused yet",
+            "an index that is no number, slice or array of whole numbers is not fused",
             tracer.span,
-            hints=(
-                "numbers and slices select from arrays that the function is given; an index array or a mask does not",
-            ),
         )
     given = given_array(tracer, array)
     if given is None:

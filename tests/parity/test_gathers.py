@@ -179,6 +179,9 @@ def test_large_arrays_are_shared_among_threads() -> None:
 # --- what is out of range ---------------------------------------------------------------------------------------------
 
 OUT_OF_RANGE = {
+    "a lookup table": "return a[0, 0][i] * 2",
+    "a lookup table beside much else": "return np.sqrt(np.abs(np.floor(a[0, 0][i]) * 3 + 1) / 7)",
+    "an index inside of an index": "return a[j[i]]",
     "one": "return a[i] * 2",
     "the second of two": "return a[j, i] + 1",
     "an axis in the middle": "return a[:, i].sum(axis=1)",
@@ -395,6 +398,7 @@ def test_an_index_that_numpy_sorts_is_read_by_in_the_kernel() -> None:
     fused = fused_of("order = np.argsort(a)\nreturn a[order] * 2 + 1")
     assert_same_outcome(observe(fused, (ROW, FIRST, SECOND)), observe(fused.__wrapped__, (ROW, FIRST, SECOND)))
     assert fused.cache_info().partly_fused_calls == 1
+    assert "region_0, line 3: 1 fused calls, 0 as ordinary Python" in str(fused.explain(ROW, FIRST, SECOND))
 
 
 # --- gaps -------------------------------------------------------------------------------------------------------------

@@ -65,7 +65,8 @@ def take(
     how = static(tracer, mode)
     if how not in ("raise", "wrap", "clip") or not is_none(out):
         raise refuse(Code.UNSUPPORTED_OPERATION, "np.take with 'out=' or such a mode is not fused", tracer.span)
-    array, index = _array(tracer, a, "np.take"), _array(tracer, indices, "np.take")
+    array = _array(tracer, a, "np.take")
+    index = _listed(tracer, indices) if isinstance(indices, list | tuple) else _array(tracer, indices, "np.take")
     _check_integers(tracer, index, "biu")
     if is_none(axis) and tracer.rank(array) != 1:
         array = _flat(tracer, array)

@@ -66,6 +66,7 @@ FUSED: dict[str, tuple[str, tuple[Any, ...]]] = {
     "take of a table of indices": ("return np.take(a, i, axis=1), a.take(i, axis=2) + 1", (CUBE, BLOCK)),
     "take that clips": ("return np.take(a, i * 3, mode='clip'), a.take(j * 7, 0, mode='clip') + 1", (TABLE,)),
     "take that wraps": ("return np.take(a, i * 9, mode='wrap'), a.take(j * 17, 1, mode='wrap') + 1", (TABLE,)),
+    "take of a list": ("return np.take(a, [0, 2, -1], axis=-1) * 2, a.take([[0], [1]], 0)", (CUBE,)),
     "take by a mask": ("return np.take(a, a > 0)", (ROW,)),
     "take_along_axis": (
         "return np.take_along_axis(a, i, 0), np.take_along_axis(a, i[:, :1], 1) * 2, np.take_along_axis(a, j, None)",
@@ -377,6 +378,19 @@ def test_a_read_of_the_callers_array_sees_what_was_stored_into_it() -> None:
         assert_same_outcome(observe(fused, (given, FIRST, SECOND)), observe(fused.__wrapped__, (plain, FIRST, SECOND)))
         assert given.tobytes() == plain.tobytes()
     assert fused.cache_info().fused_calls == 2
+
+
+def test_what_is_read_may_be_stored_into_the_callers_arrays() -> None:
+    fused = fused_of("y = np.sqrt(np.abs(a[i])) * 3 + a[j]\nout[:] = y + y[j]\nreturn y", "a, i, j, out")
+    for index in (FIRST, FIRST, np.array([0, 1, 2, 3, 4, 55])):
+        given, plain = np.zeros(6), np.zeros(6)
+        actual, expected = (
+            observe(fused, (ROW, index, SECOND, given)),
+            observe(fused.__wrapped__, (ROW, index, SECOND, plain)),
+        )
+        assert_same_outcome(actual, expected)
+        assert given.tobytes() == plain.tobytes()
+    assert (fused.cache_info().fused_calls, fused.cache_info().fallback_calls) == (2, 1)
 
 
 def test_the_values_of_an_index_are_read_at_every_call() -> None:

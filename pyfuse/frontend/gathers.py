@@ -110,7 +110,7 @@ def _source(tracer: Tracer, array: ArrayValue) -> int:
 
 
 def _array(tracer: Tracer, value: Value, name: str) -> ArrayValue:
-    """An argument that must be an array, of rank one at least where it is read."""
+    """An argument that must be an array: of numbers and lists NumPy makes one first."""
     if not isinstance(value, ArrayValue) or value.weak:
         raise refuse(Code.UNSUPPORTED_VALUE, f"{name} of what is no array is not fused", tracer.span)
     return value

@@ -66,6 +66,14 @@ FUSED: dict[str, tuple[str, tuple[Any, ...]]] = {
     "take of a table of indices": ("return np.take(a, i, axis=1), a.take(i, axis=2) + 1", (CUBE, BLOCK)),
     "take that clips": ("return np.take(a, i * 3, mode='clip'), a.take(j * 7, 0, mode='clip') + 1", (TABLE,)),
     "take that wraps": ("return np.take(a, i * 9, mode='wrap'), a.take(j * 17, 1, mode='wrap') + 1", (TABLE,)),
+    "the same places in every row": (
+        "return np.take(a, i, 2) * 2, np.take(a[:, :4], j, 1), np.take(a, i[j] + 1, -1), np.take(a[::2], j[i], 2) * 3",
+        (CUBE, np.array([0, 1, -2, 1, 0]), np.array([0, 1, 2, -3, 1])),
+    ),
+    "long rows of the same places": (
+        "return np.take(a, i, 1), np.take(a, i, 1)[::-1] + i, np.take(a, i + j, -1, mode='wrap')",
+        (TABLE, np.arange(1300) % 8 - 4, np.arange(1300)),
+    ),
     "take of a list": ("return np.take(a, [0, 2, -1], axis=-1) * 2, a.take([[0], [1]], 0)", (CUBE,)),
     "take by a mask": ("return np.take(a, a > 0)", (ROW,)),
     "take_along_axis": (
@@ -181,6 +189,7 @@ def test_large_arrays_are_shared_among_threads() -> None:
 
 OUT_OF_RANGE = {
     "a lookup table": "return a[0, 0][i] * 2",
+    "the same place in every row": "return np.take(a, i, axis=2)",
     "a lookup table beside much else": "return np.sqrt(np.abs(np.floor(a[0, 0][i]) * 3 + 1) / 7)",
     "an index inside of an index": "return a[j[i]]",
     "one": "return a[i] * 2",

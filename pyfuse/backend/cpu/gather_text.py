@@ -47,32 +47,47 @@ def gathered_axes(loads: Sequence[Load], first_place: int, first_number: int) ->
     return [f"const pf_i8 {name} = geometry[{at}];" for at, name in enumerate(names, first_number)]
 
 
-def gathered(steps: StepText, position: int, indices: Sequence[tuple[str, bool]], pointer: str) -> list[str]:
-    """The declarations of places, and of the element that is there.
+def gathered(steps: StepText, position: int, pointer: str) -> list[str]:
+    """The declarations of places, and of the element that is there; ``pointer`` as in ``element_there``."""
+    lines, offset = places(steps, position)
+    return [*lines, *element_there(steps, position, offset, pointer)]
+
+
+def places(steps: StepText, position: int) -> tuple[list[str], str]:
+    """Declarations of where the indices of a step point to, and their offsets in bytes, each with a plus before it."""
+    step = steps.step(position)
+    assert isinstance(step.source, GatherStep)
+    place = steps.load_position(step.source.load)
+    lines, offset = [], ""
+    for number, index in enumerate(step.source.operands):
+        check = f"pf_place_{step.source.mode}{'_singly' if steps.is_single(index) else ''}"
+        steps.calls.add(check)
+        status = ", &status" if functions()[check].takes_status else ""
+        name = f"k{position}_{number}"
+        lines.append(f"const pf_i8 {name} = {check}((pf_i8){steps.names[index]}, e{place}_{number}{status});")
+        is_counted = number == len(step.source.operands) - 1 and GATHERED_UNIT in steps.layout_of(place)
+        stride = f"(pf_i8)sizeof({c_type(step.dtype)})" if is_counted else f"g{place}_{number}"
+        offset += f" + {name} * {stride}"
+    return lines, offset
+
+
+def element_there(steps: StepText, position: int, offset: str, pointer: str) -> list[str]:
+    """The declaration of the element that a step reads.
 
     Args:
         steps: of the nest.
         position: of the step.
-        indices: the name of each index, and whether its place is looked up element by element.
+        offset: in bytes, with a plus before it.
         pointer: the letter of the pointer that is added to: ``p`` that of the innermost loop, which walks the operand.
     """
     step = steps.step(position)
     assert isinstance(step.source, GatherStep)
-    place, layout = steps.load_position(step.source.load), steps.layout_of(steps.load_position(step.source.load))
-    lines, offset = [], ""
-    for number, (name, is_single) in enumerate(indices):
-        check = f"pf_place_{step.source.mode}{'_singly' if is_single else ''}"
-        steps.calls.add(check)
-        status = ", &status" if functions()[check].takes_status else ""
-        lines.append(f"const pf_i8 k{position}_{number} = {check}((pf_i8){name}, e{place}_{number}{status});")
-        is_counted = number == len(indices) - 1 and GATHERED_UNIT in layout
-        stride = f"(pf_i8)sizeof({c_type(step.dtype)})" if is_counted else f"g{place}_{number}"
-        offset += f" + k{position}_{number} * {stride}"
+    place = steps.load_position(step.source.load)
     text = steps.element_at(place, f"{pointer}{place}{offset}")
-    if pointer == "p" and layout.startswith(UNIT):
+    if pointer == "p" and steps.layout_of(place).startswith(UNIT):
         text = f"((const {steps.element_type(place)} *)(p{place}{offset}))[i]"
     elif pointer == "p" and not steps.is_still(place):
         text = steps.element_at(place, f"p{place} + i * d{place}{offset}")
     if step.dtype.kind == "b":
         text = f"{text} != 0"
-    return [*lines, f"const {c_type(step.dtype)} {steps.names[position]} = {text};"]
+    return [f"const {c_type(step.dtype)} {steps.names[position]} = {text};"]

@@ -6,8 +6,11 @@ of each operand that has one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.c_library.library import functions
+from pyfuse.backend.cpu import held_places
 from pyfuse.backend.cpu.step_text import (
     StepText,
     hidden_zero,
@@ -23,21 +26,24 @@ from pyfuse.graph.loop_plan import Nest
 def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tuple[str, set[str]]:
     """The text of a nest's functions, and the library functions that it calls."""
     steps = StepText(nest, layout, input_count)
-    hoisted, inner = _bodies(nest, steps)
-    body = [
-        *hidden_zero([*hoisted, *inner]),
-        *steps.gathered_axes(),
+    moving = {position for position in range(len(nest.steps)) if steps.moves(position)}
+    held = held_places.held_gathers(nest, layout, steps)
+    hoisted, inner = _bodies(nest, steps, moving, held)
+    pointers = _pointers(layout, steps)
+    begin, end = ("first", "last") if held else ("inner_begin", "inner_end")
+    rows = [
         *row_indices(layout.outer_rank),
         "for (pf_i8 outer = outer_begin; outer < outer_end; ++outer) {",
-        *indented(1, _pointers(layout, steps)),
+        *indented(1, pointers),
         *indented(1, hoisted),
-        *indented(1, ["#pragma GCC ivdep", "for (pf_i8 i = inner_begin; i < inner_end; ++i) {"]),
+        *indented(1, ["#pragma GCC ivdep", f"for (pf_i8 i = {begin}; i < {end}; ++i) {{"]),
         *indented(2, inner),
         *indented(1, ["}"]),
         *indented(1, next_row(layout.outer_rank)),
         "}",
-        "return status;",
     ]
+    loops = held_places.by_stretches(nest, layout, steps, held, pointers, rows) if held else rows
+    body = [*hidden_zero(loops), *steps.gathered_axes(), *loops, "return status;"]
     if any(load.gathered for load in nest.loads):
         body = without_unused(body)
     is_careful = any(functions()[call].takes_careful for call in steps.calls)
@@ -61,19 +67,17 @@ def _pointers(layout: NestLayout, steps: StepText) -> list[str]:
     return lines
 
 
-def _bodies(nest: Nest, steps: StepText) -> tuple[list[str], list[str]]:
-    """Declarations before the inner loop, and the inner loop's body."""
+def _bodies(nest: Nest, steps: StepText, moving: Collection[int], held: Collection[int]) -> tuple[list[str], list[str]]:
+    """Declarations before the inner loop, and the inner loop's body; places of ``held`` gathers are known."""
     hoisted: list[str] = []
     inner: list[str] = []
-    varying: set[int] = set()
-    for position in range(len(nest.steps)):
-        if steps.moves(position):
-            varying.add(position)
+    needed = held_places.needed_steps(nest, held) if held else range(len(nest.steps))
+    for position in sorted(needed):
         if steps.is_opaque(position):
             hoisted += steps.opaque_constant(position)
             continue
-        target = inner if position in varying else hoisted
-        target += steps.declaration(position)
+        target = inner if position in moving else hoisted
+        target += held_places.element(steps, position) if position in held else steps.declaration(position)
     for position, store in enumerate(nest.stores):
         inner.append(f"{steps.element(position)} = {steps.names[store.step]};")
     return hoisted, inner

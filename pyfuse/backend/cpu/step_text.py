@@ -197,7 +197,7 @@ class StepText:
                 if dtype.kind == "b":  # an array made by view() may hold any byte; NumPy's loops read "not zero"
                     text = f"{text} != 0"
             case GatherStep():
-                return gather_text.gathered(self, position, self._indices(step.source), "p")
+                return gather_text.gathered(self, position, "p")
             case ScalarStep(slot=slot):
                 text = f"*(const {c_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
             case ConstantStep() | ReducedStep():
@@ -210,14 +210,19 @@ class StepText:
         """The declaration of a value that does not change in the innermost loop; loads read at ``<pointer><n>``."""
         source = self._nest.steps[position].source
         if isinstance(source, GatherStep):
-            return gather_text.gathered(self, position, self._indices(source), pointer)
+            return gather_text.gathered(self, position, pointer)
         if not isinstance(source, LoadStep):
             return self.declaration(position)
         place = self.load_position(source.load)
         return self.declaration(position, self.element_at(place, f"{pointer}{place}"))
 
-    def _indices(self, source: GatherStep) -> list[tuple[str, bool]]:
-        return [(self.names[index], self._reads_singly and index in self._moving) for index in source.operands]
+    def is_moving(self, position: int) -> bool:
+        """Whether a step changes in the innermost loop, as ``moves`` has found."""
+        return position in self._moving
+
+    def is_single(self, index: int) -> bool:
+        """Whether what an index points to is read element by element."""
+        return self._reads_singly and index in self._moving
 
     def moves(self, position: int) -> bool:
         """Whether a step changes in the innermost loop, given how the operands lie; earlier ones are asked first."""

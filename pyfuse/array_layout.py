@@ -9,6 +9,7 @@ from pyfuse.records import dataclass
 UNIT = "u"  # the innermost stride is one element
 BROADCAST = "b"  # the innermost stride is zero
 STRIDED = "s"  # any other stride
+GATHERED_UNIT = "e"  # suffix: computed places count single elements (along the last axis that indices choose from)
 UNALIGNED = "n"  # suffix: addresses need not be multiples of the element's alignment
 
 
@@ -19,7 +20,8 @@ class NestLayout:
     Attributes:
         outer_rank: number of merged dimensions around the innermost one; of a nest with reductions, of the
             dimensions that its results have (those that are walked innermost not counted).
-        operands: for each operand one of ``UNIT``, ``BROADCAST``, ``STRIDED``, with ``UNALIGNED`` appended where true.
+        operands: for each operand one of ``UNIT``, ``BROADCAST``, ``STRIDED``, with ``GATHERED_UNIT`` and ``UNALIGNED``
+            appended where true.
         lead_rank, row_rank: of a nest with reductions, number of merged dimensions around a row, and of a row.
     """
 
@@ -41,7 +43,8 @@ class NestGeometry:
         layout: what the kernel was written for.
         extents: merged extents, outermost first; the last is the inner loop's. At least one.
         strides: for each operand one stride in bytes for each extent.
-        starts: for each operand that does not start at its first element, the bytes to where it does.
+        starts: for each operand that does not start at its first element, the bytes to where it does; then for each
+            axis along which computed indices choose, its stride in bytes and its extent.
         parameters: of a nest with reductions: length of NumPy's pieces for each accumulation that has them; of a row in
             parts, then their number, that of pieces in a row, and the depth in the tree at which they lie.
     """

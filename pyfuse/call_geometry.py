@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pyfuse.array_layout import NestGeometry, NestLayout, merge_dims, merge_reduction_dims
+from pyfuse.array_layout import GATHERED_UNIT, NestGeometry, NestLayout, merge_dims, merge_reduction_dims
 from pyfuse.call_signature import exact_key
 from pyfuse.compiler import Specialization, plan_for
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.drop_unused_values import may_report
 from pyfuse.graph.evaluate import number_at
 from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, Offset, ReductionNest, Store, Style
-from pyfuse.graph.nodes import ONE, Apply, Graph, Input, InputExtent, Reduce, Reshape, Scan, Slice, View
+from pyfuse.graph.nodes import ONE, Apply, Gather, Graph, Input, InputExtent, Reduce, Reshape, Scan, Slice, View
 from pyfuse.graph.ops import Fold, by_name
 from pyfuse.graph.output_layouts import AxisOrder, miniatures, node_orders
 from pyfuse.graph.reduction_forms import ReductionForm, base_of, dense_strides, form_of, reductions_of, walk_of
@@ -147,6 +148,8 @@ def _orders(
 
 def _refuse_empty(graph: Graph, dims: Sequence[int]) -> None:
     """Empty arrays whose results NumPy computes or reports in ways that loops over nothing do not."""
+    if any(isinstance(node, Gather) for node in graph.nodes):
+        raise refuse(Code.UNSUPPORTED_ARRAY, "an array is empty: NumPy has rules of its own for indices then")
     if reductions_of(graph):
         raise refuse(Code.EMPTY_REDUCTION, "an array that is reduced is empty: NumPy has rules of its own for that")
     if any(may_report(graph, node) and all(dim == ONE or dims[dim] != 0 for dim in node.dims) for node in graph.nodes):
@@ -255,9 +258,16 @@ class _Nests:
             for operand in operands
             if operand.offsets
         )
+        starts += tuple(
+            number
+            for load in nest.loads
+            for axis, extent in zip(load.gathered, _shape(load.gathered_dims, self._dims), strict=True)
+            for number in (self._strides(load)[axis], extent)
+        )
         if isinstance(nest, Nest):
             merged = merge_dims(loop_extents, strides, itemsizes, is_aligned)
-            return NestGeometry(layout=merged.layout, extents=merged.extents, strides=merged.strides, starts=starts)
+            layout = self._with_gathers(nest, merged.layout)
+            return NestGeometry(layout=layout, extents=merged.extents, strides=merged.strides, starts=starts)
         merged = merge_reduction_dims(
             (len(nest.kept), len(nest.lead), len(nest.row)),
             loop_extents,
@@ -267,7 +277,7 @@ class _Nests:
             is_row_innermost=nest.style is not Style.COLUMNS,
         )
         return NestGeometry(
-            layout=merged.layout,
+            layout=self._with_gathers(nest, merged.layout),
             extents=merged.extents,
             strides=merged.strides,
             starts=starts,
@@ -280,6 +290,14 @@ class _Nests:
         if operand.index < self._plan.input_count:
             return self._inputs[operand.index].strides
         return self._buffers[operand.index - self._plan.input_count]
+
+    def _with_gathers(self, nest: Nest | ReductionNest, layout: NestLayout) -> NestLayout:
+        """The layout, with what computed places count."""
+        operands = list(layout.operands)
+        for place, load in enumerate(nest.loads, len(nest.stores)):
+            if load.gathered and self._strides(load)[load.gathered[-1]] == load.dtype.itemsize:
+                operands[place] = operands[place][:1] + GATHERED_UNIT + operands[place][1:]
+        return replace(layout, operands=tuple(operands))
 
     def _is_aligned(self, operand: Store | Load) -> bool:
         is_buffer = isinstance(operand, Store) or operand.index >= self._plan.input_count

@@ -233,7 +233,7 @@ def _goes_past_caches(nest: Nest, laid: NestGeometry) -> bool:
     There must be no room for it beside what is read: then a line would be read from memory only to be overwritten. What
     fits would still be there for whoever reads the result (docs/decisions/0016).
     """
-    if laid.extents[-1] < LEAST_STREAMED or not can_stream(laid.layout, len(nest.stores)):
+    if laid.extents[-1] < LEAST_STREAMED or not can_stream(nest, laid.layout):
         return False
     itemsizes = [store.dtype.itemsize for store in nest.stores] + [load.dtype.itemsize for load in nest.loads]
     touched: int = sum(

@@ -125,8 +125,28 @@ def cast_sum_in_pieces(x: Array) -> Any:
     return x.sum(axis=1, dtype=np.float64)
 
 
+def lookup_table(table: Array, image: Array) -> Any:
+    return table[image] * 2
+
+
+def chosen_rows(table: Array, index: Array, weights: Array) -> Any:
+    return (table[index] * weights).sum(axis=1)
+
+
+def chosen_pixels(image: Array, rows: Array, columns: Array) -> Any:
+    return np.exp(image[rows[:, None], np.clip(columns, 0, 4)])
+
+
+def turned_channels(image: Array, order: Array) -> Any:
+    return np.take(image, order, axis=-1)
+
+
 def _array(dtype: str, *shape: int) -> Array:
     return np.ones(shape, dtype)
+
+
+# What the CUDA backend has no text for.
+NOT_WRITTEN_FOR_CUDA = frozenset({"running_sum", "lookup_table", "chosen_rows", "chosen_pixels", "turned_channels"})
 
 
 PROGRAMS: dict[str, Program] = {
@@ -155,5 +175,9 @@ PROGRAMS: dict[str, Program] = {
         Program(joined_pieces, (_array("f8", 5), _array("f8", 7))),
         Program(short_row_distances, (_array("f8", 5, 3), _array("f8", 7, 3))),
         Program(cast_sum_in_pieces, (_array("f4", 3, 9000),)),
+        Program(lookup_table, (_array("f4", 256), _array("u1", 3, 5))),
+        Program(chosen_rows, (_array("f8", 7, 50), _array("i4", 5), _array("f8", 50))),
+        Program(turned_channels, (_array("u1", 4, 5, 3)[:, :4], np.zeros(3, "i8"))),
+        Program(chosen_pixels, (_array("f8", 3, 5), _array("i8", 4), _array("i8", 6))),
     )
 }

@@ -14,8 +14,10 @@ from pyfuse.frontend import products, reductions, repeating, scans, statistics
 from pyfuse.frontend.array_makers import copy_array
 from pyfuse.frontend.axis_calls import permuted, squeeze
 from pyfuse.frontend.choosing import clip_between
+from pyfuse.frontend.gathers import gathered, is_gather, take
 from pyfuse.frontend.input_views import METHODS, flatten, selected, view_method
 from pyfuse.frontend.known_arguments import as_dtype, axis_number, static, whole_number
+from pyfuse.frontend.masks import shape_from_values
 from pyfuse.frontend.rounding import round_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
@@ -173,6 +175,9 @@ _METHODS: dict[str, Callable[..., Value]] = {
     "repeat": repeating.repeat,
     "dot": products.product("dot"),
     "trace": products.trace,
+    "take": take,
+    "nonzero": shape_from_values(".nonzero()"),
+    "compress": shape_from_values(".compress()"),
 }
 
 
@@ -187,6 +192,8 @@ def subscript(tracer: Tracer, array: ArrayValue, index: Value) -> Value:
     items = list(index) if isinstance(index, tuple) else [index]
     if not items and not tracer.rank(array):
         return ArrayValue(node=tracer.node_of(array), is_scalar=True)  # x[()] of a 0-d array is a NumPy scalar
+    if is_gather(items):
+        return gathered(tracer, array, items)
     entries: list[Any] = [
         entry.value if isinstance(entry, HostValue) and entry.is_constant else Ellipsis for entry in items
     ]

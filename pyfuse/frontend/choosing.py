@@ -9,6 +9,7 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.array_makers import copy_array
 from pyfuse.frontend.known_arguments import NONE, as_array, is_none, listed, static
+from pyfuse.frontend.masks import of_unknown_shape
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.ufunc_calls import call_ufunc
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
@@ -23,9 +24,7 @@ _BOOL = np.dtype(bool)
 def where(tracer: Tracer, condition: Value, *choices: Value) -> Value:
     """``np.where`` with three arguments."""
     if len(choices) != 2:
-        raise refuse(
-            Code.UNSUPPORTED_OPERATION, "np.where with one argument gives indices, which are not fused", tracer.span
-        )
+        raise of_unknown_shape(tracer, "how many indices np.where with one argument gives depends on values")
     if all(isinstance(value, HostValue) for value in (condition, *choices)):
         raise refuse(Code.NO_ARRAY_WORK, "np.where of numbers alone", tracer.span)
     dtype = result_type([tracer.operand_type(choice) for choice in choices])

@@ -62,11 +62,8 @@ def selected(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> Value
     if len(hosts) != len(items):
         raise refuse(
             Code.UNSUPPORTED_OPERATION,
-            "indexing that selects elements is not fused yet",
+            "an index that is no number, slice or array of whole numbers is not fused",
             tracer.span,
-            hints=(
-                "numbers and slices select from arrays that the function is given; an index array or a mask does not",
-            ),
         )
     given = given_array(tracer, array)
     if given is None:
@@ -126,7 +123,7 @@ def _is_computed(tracer: Tracer, value: Value) -> bool:
 def _view_call(
     tracer: Tracer, function: Callable[..., Any], name: str, arguments: Sequence[Value], keywords: dict[str, Value]
 ) -> Value:
-    operands = [_host(tracer, name, value) for value in (*arguments, *keywords.values())]
+    operands = [as_host(tracer, name, value) for value in (*arguments, *keywords.values())]
     parts = [operand.expression.text for operand in operands[: len(arguments)]]
     parts += [
         f"{key}={operand.expression.text}" for key, operand in zip(keywords, operands[len(arguments) :], strict=True)
@@ -135,7 +132,7 @@ def _view_call(
     return _made(tracer, call, operands, f"{name.removesuffix('()')}({', '.join(parts)})", (function, tuple(keywords)))
 
 
-def _host(tracer: Tracer, name: str, value: Value) -> HostValue:
+def as_host(tracer: Tracer, name: str, value: Value) -> HostValue:
     """An argument as a value that Python has before the kernel runs."""
     if isinstance(value, ArrayValue):
         given = given_array(tracer, value)
@@ -143,7 +140,7 @@ def _host(tracer: Tracer, name: str, value: Value) -> HostValue:
             raise refuse_computed(tracer, name)
         return HostValue(expression=given[0], value=given[1])
     if isinstance(value, tuple | list):
-        items = [_host(tracer, name, item) for item in value]
+        items = [as_host(tracer, name, item) for item in value]
         made = type(value)(item.value for item in items)
         if all(item.is_constant for item in items) and not has_array(list(value)):
             return constant(made)
@@ -170,7 +167,7 @@ def _made(
     """
     result = tracer.host_call(function, operands, shown.partition("(")[0]).value
     expression = HostCall(function=function, operands=tuple(operand.expression for operand in operands), text=shown)
-    key = (identity or function, *[_key(operand.expression) for operand in operands])
+    key = (identity or function, *[expression_key(operand.expression) for operand in operands])
     if isinstance(result, np.ndarray):
         return tracer.lift_view(expression, result, key)
     if not isinstance(result, tuple | list):
@@ -181,14 +178,14 @@ def _made(
     return type(result)(views)
 
 
-def _key(expression: HostExpression) -> Hashable:
+def expression_key(expression: HostExpression) -> Hashable:
     """Equal for expressions that have equal values whenever they are evaluated in one call."""
     match expression:
         case HostConstant(value=value):
             frozen: Hashable = freeze(value)
             return frozen
         case HostCall(function=function, operands=operands) if function in _TRANSPARENT:
-            return (function, *[_key(operand) for operand in operands])
+            return (function, *[expression_key(operand) for operand in operands])
         case _:
             return id(expression)
 

@@ -13,8 +13,10 @@ from pyfuse.frontend import (
     axis_calls,
     choosing,
     differences,
+    gathers,
     input_views,
     joining,
+    masks,
     nan_reductions,
     norms,
     padding,
@@ -39,6 +41,8 @@ def handler_of(function: object) -> Handler | None:
     except TypeError:  # unhashable callable
         return None
 
+
+_OF_UNKNOWN_SHAPE = (np.nonzero, np.flatnonzero, np.argwhere, np.compress, np.extract)
 
 _HANDLERS: dict[Any, Handler] = {
     np.where: choosing.where,
@@ -128,6 +132,11 @@ _HANDLERS: dict[Any, Handler] = {
     np.vsplit: splitting.splitting(np.vsplit, 2, 0),
     np.dsplit: splitting.splitting(np.dsplit, 3, 2),
     np.unstack: splitting.unstack,
+    np.putmask: masks.putmask,
+    np.place: masks.place,
+    **{function: masks.shape_from_values(f"np.{function.__name__}") for function in _OF_UNKNOWN_SHAPE},
+    np.take: gathers.take,
+    np.take_along_axis: gathers.take_along_axis,
     np.dot: products.product("dot"),
     np.matmul: products.product("matmul"),
     np.inner: products.product("inner"),

@@ -157,13 +157,13 @@ def set_item(tracer: Tracer, owner: ArrayValue, index: Value, value: Value) -> N
     """
     if is_mask(tracer, index):
         assert isinstance(index, ArrayValue)
-        stored = _as_stored(tracer, value, tracer.dtype(owner))
+        stored = as_stored(tracer, value, tracer.dtype(owner))
         if tracer.rank(stored):
             raise refuse(Code.UNSUPPORTED_OPERATION, "an array is stored into the elements of a mask", tracer.span)
         store_where(tracer, owner, index, stored)
         return
     target = item_to_store(tracer, owner, index)
-    store_into(tracer, target, _as_stored(tracer, value, tracer.dtype(target)), casting="unsafe")
+    store_into(tracer, target, as_stored(tracer, value, tracer.dtype(target)), casting="unsafe")
 
 
 def store_where(tracer: Tracer, owner: ArrayValue, mask: ArrayValue, value: ArrayValue) -> None:
@@ -190,7 +190,7 @@ def is_mask(tracer: Tracer, index: Value) -> bool:
     return isinstance(index, ArrayValue) and not index.is_scalar and tracer.dtype(index).kind == "b"
 
 
-def _as_stored(tracer: Tracer, value: Value, wanted: np.dtype) -> ArrayValue:
+def as_stored(tracer: Tracer, value: Value, wanted: np.dtype) -> ArrayValue:
     """A value as an assignment to elements takes it."""
     if isinstance(value, HostValue):
         kind = np.dtype(type(value.value)).kind if isinstance(value.value, np.generic) else ""
@@ -214,6 +214,10 @@ def item_to_store(tracer: Tracer, owner: ArrayValue, index: Value) -> ArrayValue
     from pyfuse.frontend import array_methods
 
     items: Sequence[Value] = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(item, ArrayValue | list | tuple) for item in items):
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, "a store into elements that an index array chooses is not fused", tracer.span
+        )
     if not any(isinstance(item, HostValue) and item.value is Ellipsis for item in items):
         items = (*items, constant(Ellipsis))
     held, tracer.stores = tracer.stores, []  # nothing is read: the view may show what was stored before

@@ -9,12 +9,14 @@ import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.nodes import (
+    ALONG,
     ONE,
     Apply,
     Assemble,
     Constant,
     Dims,
     Extent,
+    Gather,
     Graph,
     HostExtent,
     Input,
@@ -261,6 +263,37 @@ class GraphDraft:
             starts=tuple(starts),
             step=step,
             layout=layout,
+            origin=origin,
+        )
+        return self._append(node)
+
+    def gather(
+        self,
+        operand: int,
+        indices: Sequence[int],
+        axes: Sequence[int],
+        place: int,
+        kind: str,
+        origin: Origin,
+        mode: str = "raise",
+    ) -> int:
+        """The elements of a node that integer nodes choose (see ``Gather``)."""
+        dims = self.dims(operand)
+        chosen = self.broadcast([self.dims(index) for index in indices])
+        rest = tuple(dim for axis, dim in enumerate(dims) if axis not in axes)
+        if kind == ALONG:
+            shape = self.broadcast([tuple(ONE if axis in axes else dim for axis, dim in enumerate(dims)), chosen])
+        else:
+            shape = (*rest[:place], *chosen, *rest[place:])
+        node = Gather(
+            dtype=self._nodes[operand].dtype,
+            dims=shape,
+            operand=operand,
+            indices=tuple(indices),
+            axes=tuple(axes),
+            place=place,
+            kind=kind,
+            mode=mode,
             origin=origin,
         )
         return self._append(node)

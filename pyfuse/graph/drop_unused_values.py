@@ -8,6 +8,7 @@ import numpy as np
 
 from pyfuse.graph.nodes import (
     Apply,
+    Gather,
     Graph,
     Input,
     Node,
@@ -101,10 +102,12 @@ _REPORTING_INTEGER_OPERATIONS = frozenset(
 def may_report(graph: Graph, node: Node) -> bool:
     """Whether computing the node can set a flag.
 
-    Floating or complex arithmetic, an integer division, and a cast that may not fit can.
+    Floating or complex arithmetic, an integer division, a cast that may not fit, and a read by index arrays can.
     """
     if isinstance(node, Reduce | Scan):
         return by_name(node.operation).may_raise_flags and graph.nodes[node.operand].dtype.kind in "fc"
+    if isinstance(node, Gather):
+        return node.mode == "raise"  # an index may be out of range
     if not isinstance(node, Apply):
         return False
     kinds = {graph.nodes[operand].dtype.kind for operand in node.operands}

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from pyfuse.graph.nodes import (
+    ALONG,
     CONCATENATED,
     ONE,
+    TAKE,
     Apply,
     Assemble,
     Constant,
+    Gather,
     Graph,
     HostExtent,
     Input,
@@ -106,6 +109,9 @@ def _value(
         case Assemble():
             result = _empty_assembly(node, values, _shape(graph, node, inputs, extents))
             return result if is_miniature else _assemble(node, values, result, extents)
+        case Gather():
+            indices = [values[index] for index in node.indices]
+            return _gather(node, values[node.operand], [_zeros_like(i) for i in indices] if is_miniature else indices)
         case _:
             raise AssertionError(f"unknown node {node!r}")
 
@@ -190,6 +196,22 @@ def _assemble(node: Assemble, values: list[Any], result: Any, extents: Sequence[
         count = values[piece].shape[node.axis]
         result[(slice(None),) * node.axis + (slice(start, start + count * node.step, node.step),)] = values[piece]
     return result
+
+
+def _gather(node: Gather, operand: Any, indices: list[Any]) -> Any:
+    if node.kind == TAKE:
+        return np.take(operand, indices[0], node.axes[0], mode=node.mode)  # type: ignore[call-overload]
+    if node.kind == ALONG:
+        return np.take_along_axis(operand, indices[0], node.axes[0])
+    entries: list[Any] = [slice(None)] * operand.ndim
+    for axis, index in zip(node.axes, indices, strict=True):
+        entries[axis] = index
+    return operand[tuple(entries)]
+
+
+def _zeros_like(index: Any) -> Any:
+    """An index of the same form that is inside of every miniature."""
+    return _with_strides_of(index) if isinstance(index, np.ndarray) else type(index)(0)
 
 
 def number_at(number: int | HostExtent, extents: Sequence[int]) -> int:

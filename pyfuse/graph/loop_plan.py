@@ -38,12 +38,16 @@ class Load:
         dtype: of its elements.
         axes: for each loop axis the array's axis, or None (broadcast).
         offsets: of array axes that are not simply walked from their first element.
+        gathered: array axes along which computed indices choose: see ``GatherStep``.
+        gathered_dims: the dimension of each of them.
     """
 
     index: int
     dtype: np.dtype
     axes: tuple[int | None, ...]
     offsets: tuple[Offset, ...] = ()
+    gathered: tuple[int, ...] = ()
+    gathered_dims: Dims = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +76,14 @@ class Step:
         dtype: of the value.
         varies_along: loop axes on which the value depends.
         name: the user's name for it, or an empty string.
-        source: what it is: a load, a scalar slot, a constant, an operation, or the result of a reduction.
+        source: what it is: a load, one at computed places, a scalar slot, a constant, an operation, or the result of a
+            reduction.
     """
 
     dtype: np.dtype
     varies_along: frozenset[int]
     name: str
-    source: LoadStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep
+    source: LoadStep | GatherStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +91,21 @@ class LoadStep:
     """Read the nest's load number ``load``."""
 
     load: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatherStep:
+    """Read the nest's load number ``load`` where earlier steps say: an index for each of its ``gathered`` axes.
+
+    Attributes:
+        load: which.
+        operands: the steps of the indices.
+        mode: as in ``nodes.Gather``.
+    """
+
+    load: int
+    operands: tuple[int, ...]
+    mode: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +184,11 @@ class Accumulation:
     counts: bool = False
     mask: int | None = None
     scan_store: int | None = None
+
+
+def operands_of_step(step: Step) -> tuple[int, ...]:
+    """The earlier steps whose values a step needs."""
+    return step.source.operands if isinstance(step.source, ApplyStep | GatherStep) else ()
 
 
 class Style(enum.Enum):
@@ -277,6 +302,11 @@ def _step_text(position: int, step: Step, nest: Nest | ReductionNest, plan: Loop
             text = (
                 f"load {_operand_text(operand.index, plan)}{_axes_text(operand.axes)}{_offsets_text(operand.offsets)}"
             )
+        case GatherStep(load=load, operands=indices, mode=mode):
+            operand = nest.loads[load]
+            chosen = ", ".join(f"t{i} on axis {axis}" for i, axis in zip(indices, operand.gathered, strict=True))
+            text = f"gather {_operand_text(operand.index, plan)}{_axes_text(operand.axes)} by {chosen}"
+            text += f"{_offsets_text(operand.offsets)}{'' if mode == 'raise' else f' {mode}'}"
         case ScalarStep(slot=slot):
             text = f"scalar s{slot}"
         case ConstantStep(value=value):

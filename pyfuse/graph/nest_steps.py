@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pyfuse.graph.loop_plan import (
     ApplyStep,
     ConstantStep,
+    GatherStep,
     Load,
     LoadStep,
     Offset,
@@ -17,10 +18,12 @@ from pyfuse.graph.loop_plan import (
     Sum,
 )
 from pyfuse.graph.nodes import (
+    ALONG,
     ONE,
     Apply,
     Assemble,
     Constant,
+    Gather,
     Graph,
     Input,
     Node,
@@ -42,11 +45,21 @@ class AxisUse(NamedTuple):
         loop: the loop axis, or None where the index does not change.
         start: the index at loop index 0.
         step: how far neighbours lie apart.
+        chosen: what says which index it is, where that is computed.
     """
 
     loop: int | None
     start: Sum = ()
     step: int = 1
+    chosen: Chosen | None = None
+
+
+class Chosen(NamedTuple):
+    """The index along an axis as the value of another node: which, how it is walked, and the mode of the gather."""
+
+    node: int
+    axes: tuple[AxisUse, ...]
+    mode: str
 
 
 # One use for each axis of a value.
@@ -56,17 +69,23 @@ STILL = AxisUse(None)
 
 # A value that costs more than this many picoseconds is not computed again for every row of a larger array.
 HELD_ABOVE = int(Cost.DIVISION)
+# A read at a computed place, mostly from cache: 0.4 to 2 ns.
+GATHER_COST = 500
 
 
 def anchors_of(graph: Graph) -> frozenset[int]:
     """The values that loops of their own compute, and that everything else reads from memory.
 
-    Results of reductions and scans, arrays that are put together or reshaped, and values that are dear and would be
-    computed for every row of a larger array that they are broadcast to. (What is constant along the last axis is
-    computed once a row, and not held.)
+    Results of reductions and scans, arrays that are put together or reshaped, what is computed and read by indices, and
+    values that are dear and would be computed for every row of a larger array that they are broadcast to. (What is
+    constant along the last axis is computed once a row, and not held.)
     """
     held = set()
+    read_by_indices = set()
     for node in graph.nodes:
+        if isinstance(node, Gather):
+            held |= {_without_views(graph, index) for index in node.indices if _is_repeated(graph, index, node)}
+            read_by_indices.add(node.operand)
         if not isinstance(node, Apply) or not node.dims or node.dims[-1] == ONE:
             continue
         for operand in node.operands:
@@ -75,8 +94,15 @@ def anchors_of(graph: Graph) -> frozenset[int]:
             if dims and dims[-1] != ONE and is_broadcast:
                 held.add(_without_views(graph, operand))
     always = {index for index, node in enumerate(graph.nodes) if isinstance(node, Reduce | Scan | Assemble | Reshape)}
-    dear = {index for index in held if isinstance(graph.nodes[index], Apply) and _is_dear(graph, index)}
+    always |= {index for index in read_by_indices if not isinstance(graph.nodes[index], Input)}
+    dear = {index for index in held if isinstance(graph.nodes[index], Apply | Gather) and _is_dear(graph, index)}
     return frozenset(always | dear)
+
+
+def _is_repeated(graph: Graph, index: int, node: Gather) -> bool:
+    """Whether an index is needed for every row of what is read by it."""
+    dims = graph.nodes[index].dims
+    return bool(dims) and dims[-1] != ONE and len(dims) < len(node.dims)
 
 
 def _without_views(graph: Graph, index: int) -> int:
@@ -92,6 +118,8 @@ def _is_dear(graph: Graph, root: int) -> bool:
         node = graph.nodes[pending.pop()]
         if isinstance(node, Apply):
             cost += int(by_name(node.operation).cost)
+        if isinstance(node, Gather):
+            cost += GATHER_COST
         if isinstance(node, Apply | View | Slice):
             for operand in operands_of(node):
                 if operand not in seen:
@@ -124,8 +152,33 @@ def operand_maps(graph: Graph, node: Node, axes: AxisMap) -> list[tuple[int, Axi
                 (operand, _normal(graph, operand, axes[len(axes) - len(graph.nodes[operand].dims) :]))
                 for operand in node.operands
             ]
+        case Gather():
+            return [(node.operand, _gathered(graph, node, axes))]
         case _:
             return []
+
+
+def _gathered(graph: Graph, node: Gather, axes: AxisMap) -> AxisMap:
+    """How the operand of a gather is walked: along some axes by the values of its indices."""
+    dims = graph.nodes[node.operand].dims
+    count = len(axes) if node.kind == ALONG else len(axes) - (len(dims) - len(node.axes))
+    by_indices = axes[node.place : node.place + count]
+    rest = axes[: node.place] + axes[node.place + count :]
+    if node.kind == ALONG:
+        rest = tuple(use for axis, use in enumerate(axes) if axis not in node.axes)
+    chosen = {
+        axis: AxisUse(None, chosen=Chosen(index, _normal(graph, index, by_indices[count - rank :]), node.mode))
+        for axis, index in zip(node.axes, node.indices, strict=True)
+        for rank in [len(graph.nodes[index].dims)]
+    }
+    others = iter(rest)
+    uses = [chosen[axis] if axis in chosen else next(others) for axis in range(len(dims))]
+    return tuple(STILL if dim == ONE and use.chosen is None else use for dim, use in zip(dims, uses, strict=True))
+
+
+def places_needed(axes: AxisMap) -> list[tuple[int, AxisMap]]:
+    """The values that say at which index an axis is read, where they are computed."""
+    return [(use.chosen.node, use.chosen.axes) for use in axes if use.chosen is not None]
 
 
 def mask_map(graph: Graph, node: Reduce, operand_axes: AxisMap) -> tuple[int, AxisMap] | None:
@@ -157,11 +210,17 @@ def anchors_read(
         index, axes = pending.pop()
         if index in anchors:
             yield index, axes
-            continue
-        for need in operand_maps(graph, graph.nodes[index], axes):
+        for need in needs_of(graph, index, axes, anchors):
             if need not in seen:
                 seen.add(need)
                 pending.append(need)
+
+
+def needs_of(graph: Graph, index: int, axes: AxisMap, anchors: Collection[int]) -> list[tuple[int, AxisMap]]:
+    """What a value is computed from, when it is itself walked by ``axes``; of one in memory, where it is read."""
+    if index in anchors or isinstance(graph.nodes[index], Input):
+        return places_needed(axes)
+    return operand_maps(graph, graph.nodes[index], axes)
 
 
 class StepWriter:
@@ -200,8 +259,7 @@ class StepWriter:
             if (index, axes) in self._known:
                 pending.pop()
                 continue
-            is_read = index in self._anchors
-            needed = [] if is_read else operand_maps(self._graph, self._graph.nodes[index], axes)
+            needed = needs_of(self._graph, index, axes, self._anchors)
             missing = [need for need in needed if need not in self._known]
             if missing:
                 pending += reversed(missing)
@@ -226,15 +284,15 @@ class StepWriter:
         varies = frozenset(axis for operand in operands for axis in self.steps[operand].varies_along)
         if index in self._anchors:
             if self._own.get(index, (None, 0))[0] != axes:
-                return self._add_load(node, self._buffer_of(index), axes)
+                return self._add_load(node, self._buffer_of(index), axes, operands)
             varies = frozenset(use.loop for use in axes if use.loop is not None)
             reduced = ReducedStep(accumulation=self._own[index][1])
             return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=reduced))
         match node:
-            case View() | Slice():
+            case View() | Slice() | Gather():
                 return operands[0]
             case Input():
-                return self._add_load(node, node.index, axes)
+                return self._add_load(node, node.index, axes, operands)
             case Scalar():
                 source = ScalarStep(slot=node.slot)
             case Constant():
@@ -245,11 +303,25 @@ class StepWriter:
                 raise AssertionError(f"unknown node {node!r}")
         return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=source))
 
-    def _add_load(self, node: Node, operand: int, axes: AxisMap) -> int:
+    def _add_load(self, node: Node, operand: int, axes: AxisMap, places: Sequence[int]) -> int:
         by_loop, offsets = self.by_loop_axis(axes)
-        self.loads.append(Load(index=operand, dtype=node.dtype, axes=by_loop, offsets=offsets))
+        gathered = {axis: use.chosen.mode for axis, use in enumerate(axes) if use.chosen is not None}
+        self.loads.append(
+            Load(
+                index=operand,
+                dtype=node.dtype,
+                axes=by_loop,
+                offsets=offsets,
+                gathered=tuple(gathered),
+                gathered_dims=tuple(node.dims[axis] for axis in gathered),
+            )
+        )
         varies = frozenset(use.loop for use in axes if use.loop is not None)
-        source = LoadStep(load=len(self.loads) - 1)
+        varies |= {axis for place in places for axis in self.steps[place].varies_along}
+        source: LoadStep | GatherStep = LoadStep(load=len(self.loads) - 1)
+        if gathered:
+            (mode,) = set(gathered.values())
+            source = GatherStep(load=len(self.loads) - 1, operands=tuple(places), mode=mode)
         return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=source))
 
     def _append(self, step: Step) -> int:
@@ -273,6 +345,10 @@ def element_cost(writer: StepWriter, itemsizes: Sequence[int], last_axis: int | 
 
 
 def _step_cost(step: Step, last_axis: int | None) -> int:
-    if not isinstance(step.source, ApplyStep) or (last_axis is not None and last_axis not in step.varies_along):
+    if not isinstance(step.source, ApplyStep | GatherStep) or (
+        last_axis is not None and last_axis not in step.varies_along
+    ):
         return 0
+    if isinstance(step.source, GatherStep):
+        return GATHER_COST
     return int(by_name(step.source.operation).cost) * (4 if step.dtype.kind == "c" else 1)

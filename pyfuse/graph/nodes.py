@@ -183,6 +183,32 @@ CONCATENATED = "concatenated"  # a layout of ``Assemble``: that which ``np.conca
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gather(Node):
+    """Elements of an earlier node that arrays of whole numbers choose: NumPy's integer array indexing, or ``np.take``.
+
+    Attributes:
+        operand: index of the node that is read.
+        indices: indices of integer nodes, broadcast together; negative ones count from the end.
+        axes: of the operand: for each of ``indices`` the axis along which it chooses, ascending.
+        place: which axis of the result is the first that ``indices`` walk; the operand's other axes keep their order
+            around them. Of ``ALONG``, the one index has all axes of the result, and those of the operand are the same.
+        kind: which of NumPy's functions it is: ``INDEX``, ``TAKE`` or ``ALONG``.
+        mode: what becomes of an index outside of the axis: ``raise``, ``wrap`` or ``clip``, as in ``np.take``.
+    """
+
+    operand: int
+    indices: tuple[int, ...]
+    axes: tuple[int, ...]
+    place: int
+    kind: str
+    mode: str = "raise"
+
+
+# Kinds of ``Gather``: ``a[i, j]``, ``np.take(a, i, axis)``, ``np.take_along_axis(a, i, axis)``.
+INDEX, TAKE, ALONG = "index", "take", "along"
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputExtent:
     """A dimension's extent: axis ``axis`` of input ``index``."""
 
@@ -247,6 +273,8 @@ def operands_of(node: Node) -> tuple[int, ...]:
             return (operand, *(index for index in (initial, where) if index is not None))
         case Assemble(pieces=pieces):
             return pieces
+        case Gather(operand=operand, indices=indices):
+            return (operand, *indices)
         case _:
             return ()
 
@@ -276,6 +304,8 @@ def renumbered(node: Node, number: Mapping[int, int] | Sequence[int]) -> Node:
         case Assemble(layout=layout):
             pieces = tuple(number[index] for index in node.pieces)
             return replace(node, pieces=pieces, layout=number[layout] if isinstance(layout, int) else layout)
+        case Gather(operand=operand, indices=indices):
+            return replace(node, operand=number[operand], indices=tuple(number[index] for index in indices))
         case _:
             return node
 

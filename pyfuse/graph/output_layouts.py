@@ -14,7 +14,7 @@ import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.evaluate import evaluate_nodes
-from pyfuse.graph.nodes import Graph, Input, View
+from pyfuse.graph.nodes import Gather, Graph, Input, View
 
 MAX_MINIATURE_RANK = 12  # 2**12 elements
 _GAP = 3  # miniature strides are powers of it: no two axes then merge or touch by accident
@@ -102,5 +102,8 @@ def _is_c_contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 
 def _moves_axes(graph: Graph) -> bool:
-    """Whether an operand is seen with its axes moved: then C-ordered inputs need not give C-ordered outputs."""
-    return any(isinstance(node, View) for node in graph.nodes)
+    """Whether an operand is seen with its axes moved: then C-ordered inputs need not give C-ordered outputs.
+
+    ``a[:, index]`` is one whose axes that the index walks lie outermost in memory.
+    """
+    return any(isinstance(node, View | Gather) for node in graph.nodes)

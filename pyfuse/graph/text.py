@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pyfuse.graph.nodes import (
+    INDEX,
     ONE,
     Apply,
     Assemble,
     Constant,
     Dims,
     Extent,
+    Gather,
     Graph,
     HostExtent,
     Input,
@@ -72,6 +74,8 @@ def node_text(node: Node) -> str:
             return f"reshape %{operand}"
         case Assemble():
             return _assemble_text(node)
+        case Gather():
+            return _gather_text(node)
         case _:
             raise AssertionError(f"unknown node {node!r}")
 
@@ -100,6 +104,13 @@ def _assemble_text(node: Assemble) -> str:
     step = "" if node.step == 1 else f" step {node.step}"
     layout = f"like %{node.layout}" if isinstance(node.layout, int) else str(node.layout)
     return f"assemble {pieces} axis {node.axis}{step} {layout}"
+
+
+def _gather_text(node: Gather) -> str:
+    chosen = ", ".join(f"%{index} on axis {axis}" for index, axis in zip(node.indices, node.axes, strict=True))
+    place = f" at {node.place}" if node.kind == INDEX else ""
+    mode = "" if node.mode == "raise" else f" {node.mode}"
+    return f"gather {node.kind} %{node.operand} by {chosen}{place}{mode}"
 
 
 def _extent_text(extent: Extent) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pyfuse.graph.infer import is_fused_dtype
 from pyfuse.graph.nodes import (
+    ALONG,
     ONE,
     Apply,
     Assemble,
     Dims,
+    Gather,
     Graph,
     Input,
     Reduce,
@@ -58,6 +60,8 @@ def verify(graph: Graph) -> None:
                 assert len(node.starts) == len(pieces) > 0, where
                 assert {piece.dtype for piece in pieces} == {node.dtype}, where
                 assert {_without(piece.dims, node.axis) for piece in pieces} == {_without(node.dims, node.axis)}, where
+            case Gather():
+                _verify_gather(graph, node, where)
     for output in graph.outputs:
         assert 0 <= output.node < len(graph.nodes), output
         assert not output.is_scalar or not graph.nodes[output.node].dims, output
@@ -78,6 +82,24 @@ def _verify_reduce(graph: Graph, node: Reduce, where: str) -> None:
     assert node.dims == tuple(dim for axis, dim in enumerate(operand.dims) if axis not in node.axes), where
     assert node.initial is None or graph.nodes[node.initial].dims == (), where
     assert node.where is None or len(graph.nodes[node.where].dims) <= len(operand.dims), where
+
+
+def _verify_gather(graph: Graph, node: Gather, where: str) -> None:
+    operand, indices = graph.nodes[node.operand], [graph.nodes[index] for index in node.indices]
+    assert node.dtype == operand.dtype and all(index.dtype.kind in "biu" for index in indices), where
+    assert len(indices) == len(node.axes) > 0 and node.mode in ("raise", "wrap", "clip"), where
+    assert list(node.axes) == sorted(set(node.axes)) and all(axis < len(operand.dims) for axis in node.axes), where
+    if node.kind == ALONG:
+        assert len(indices[0].dims) == len(operand.dims) == len(node.dims) and len(indices) == 1, where
+        return
+    rest = tuple(dim for axis, dim in enumerate(operand.dims) if axis not in node.axes)
+    count = max(len(index.dims) for index in indices)
+    chosen = node.dims[node.place : node.place + count]
+    assert node.dims[: node.place] + node.dims[node.place + count :] == rest, where
+    for index in indices:
+        assert all(dim in (ONE, own) for dim, own in zip(index.dims, chosen[count - len(index.dims) :], strict=True)), (
+            where
+        )
 
 
 def _without(dims: Dims, axis: int) -> Dims:

@@ -23,12 +23,12 @@ from pyfuse.graph.infer import FUSED_CODES, resolve
 from pyfuse.graph.ops import OPERATIONS, Operation
 from tests.cuda_compiler import NVCC, nvcc
 from tests.cuda_texts import COMPILER, cuda_source, kernels_text, most_ulps, run_on_shim, same_bits
-from tests.sample_programs import PROGRAMS
+from tests.sample_programs import NOT_WRITTEN_FOR_CUDA, PROGRAMS
 
 needs_nvcc = pytest.mark.skipif(NVCC is None, reason="nvcc is not installed")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="g++ is not installed")
 
-WRITTEN = [name for name in PROGRAMS if name != "running_sum"]
+WRITTEN = [name for name in PROGRAMS if name not in NOT_WRITTEN_FOR_CUDA]
 MAPS = [
     name
     for name in WRITTEN
@@ -236,6 +236,9 @@ def test_a_text_includes_nothing_and_loads_before_it_computes(name: str) -> None
 def test_what_is_not_written_is_refused_with_its_reason() -> None:
     program = PROGRAMS["running_sum"]
     with pytest.raises(CannotFuse, match="scans"):
+        cuda_source(program.function, *program.arguments)
+    program = PROGRAMS["lookup_table"]
+    with pytest.raises(CannotFuse, match="index arrays"):
         cuda_source(program.function, *program.arguments)
     unaligned = np.zeros(41, "i1")[1:].view("f8")
     with pytest.raises(CannotFuse) as refusal:

@@ -13,12 +13,12 @@ from pyfuse.backend.cuda.launch_shape import Walk
 from pyfuse.graph.infer import FUSED_CODES
 from tests.cuda_texts import cuda_source, most_ulps, same_bits
 from tests.gpu.conftest import Library
-from tests.sample_programs import PROGRAMS
+from tests.sample_programs import NOT_WRITTEN_FOR_CUDA, PROGRAMS
 
 MAPS = [
     name
     for name in PROGRAMS
-    if name != "running_sum"
+    if name not in NOT_WRITTEN_FOR_CUDA
     and all(shape.walk is Walk.MAP for shape in cuda_source(PROGRAMS[name].function, *PROGRAMS[name].arguments).shapes)
 ]
 WITH_FUNCTIONS = frozenset({"hoisted_row_value"})

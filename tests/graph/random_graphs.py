@@ -15,7 +15,7 @@ from pyfuse.errors import CannotFuse
 from pyfuse.graph.draft import GraphDraft
 from pyfuse.graph.evaluate import evaluate
 from pyfuse.graph.infer import FUSED_CODES, resolve, resolve_reduction
-from pyfuse.graph.nodes import CONCATENATED, ONE, Constant, Graph, HostExtent, Node, Origin, Output
+from pyfuse.graph.nodes import ALONG, CONCATENATED, INDEX, ONE, TAKE, Constant, Graph, HostExtent, Node, Origin, Output
 from pyfuse.graph.ops import OPERATIONS, Exactness, Fold, Operation
 
 T = TypeVar("T")
@@ -200,6 +200,7 @@ class _Builder:
             *[self.add_concatenation] * 2,
             self.add_repetition,
             self.add_roll,
+            *[self.add_gather] * 2,
         )
         self._choose(kinds)()
 
@@ -506,6 +507,45 @@ class _Builder:
         head = self._slice(operand, axis, 0, whole - distance, siblings=2)
         tail = self._slice(operand, axis, whole - distance, distance, siblings=2)
         self._assemble([tail, head], axis, [0, distance], whole, operand)
+
+    # --- reads by indices -----------------------------------------------------------------------------------------
+
+    def add_gather(self) -> None:
+        """Elements that one or two index arrays choose, of an input or of what is computed."""
+        operand = self._array_with_axes()
+        if operand < 0:
+            return
+        shape, kind = self._shape(operand), self._choose((INDEX, INDEX, TAKE, ALONG))
+        axes = sorted({self._choose(range(len(shape))) for _ in range(self._choose((1, 2)) if kind == INDEX else 1)})
+        rank = len(shape) if kind == ALONG else self._choose(range(MAX_RANK - len(shape) + len(axes) + 1))
+        wanted = self._full[MAX_RANK - rank :]
+        if kind == ALONG:
+            wanted = tuple(self._full[-1] if axis in axes else extent for axis, extent in enumerate(shape))
+        rest = [extent for axis, extent in enumerate(shape) if axis not in axes]
+        if np.prod([*(wanted if kind == ALONG else rest), *wanted]) > MOST_ELEMENTS:
+            return
+        mode = self._choose(("raise", "wrap", "clip")) if kind == TAKE else "raise"
+        place = axes[0] if kind != ALONG and axes == list(range(axes[0], axes[-1] + 1)) else 0
+        indices = [self._index(wanted, shape[axis], mode) for axis in axes]
+        self._keep(self._draft.gather(operand, indices, axes, place, kind, HERE, mode))
+
+    def _index(self, shape: Sequence[int], extent: int, mode: str) -> int:
+        """An integer node of indices: negative ones too, and those that the mode brings inside."""
+        dtype = self._choose([dtype for dtype in DTYPES if dtype.kind in "iu"])
+        least = 0 if dtype.kind == "u" else -extent
+        low, high = (least, extent) if mode == "raise" else (3 * least, 3 * extent)
+        limits = np.iinfo(dtype)
+        drawn = np.random.default_rng(self._choose(range(1000)))
+        own = tuple(self._choose((extent, extent, 1)) for extent in shape)
+        values = np.asarray(drawn.integers(max(low, limits.min), min(high - 1, limits.max), own, endpoint=True), dtype)
+        array = np.asfortranarray(values) if self._choose((True, False)) or not own else values[::-1]
+        self._inputs.append(array)
+        index = self._draft.add_input(array.dtype, [extent == 1 for extent in array.shape], HERE)
+        self._keep(index)
+        if self._choose((True, False)):
+            index = self._draft.apply("invert", (index,), (dtype,), HERE)[0]  # twice, it is what it was
+            index = self._draft.apply("invert", (index,), (dtype,), HERE)[0]
+        return index
 
 
 _DRAWN = tuple(

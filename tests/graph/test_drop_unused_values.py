@@ -7,7 +7,7 @@ import pytest
 
 from pyfuse.graph.draft import GraphDraft
 from pyfuse.graph.drop_unused_values import drop_unused_values, keep_reporting_values
-from pyfuse.graph.nodes import Apply, Graph, Input, Origin, Output, Scalar
+from pyfuse.graph.nodes import INDEX, TAKE, Apply, Gather, Graph, Input, Origin, Output, Scalar
 from pyfuse.graph.pipeline import PASSES, run_passes
 
 F8, F4, I4, B1 = (np.dtype(code) for code in ("f8", "f4", "i4", "b1"))
@@ -53,6 +53,16 @@ def test_an_unused_value_that_may_report_is_still_computed(
 )
 def test_a_quiet_unused_value_is_left_out(operation: str, dtype: str, result_dtype: str) -> None:
     assert kept_operations(unused(operation, dtype, result_dtype)) == ["negative"]
+
+
+@pytest.mark.parametrize(("kind", "mode", "count"), [(INDEX, "raise", 1), (TAKE, "raise", 1), (TAKE, "clip", 0)])
+def test_an_unused_read_by_indices_is_kept_where_an_index_may_be_out_of_range(kind: str, mode: str, count: int) -> None:
+    draft = GraphDraft()
+    x, index = draft.add_input(F8, [False], HERE), draft.add_input(I4, [False], HERE)
+    draft.gather(x, [index], [0], 0, kind, HERE, mode)
+    (used,) = draft.apply("negative", (x,), (F8,), HERE)
+    nodes = run_passes(draft.finish([Output(node=used)])).nodes
+    assert sum(isinstance(node, Gather) for node in nodes) == count
 
 
 def test_a_chain_of_reporting_values_is_kept_through_its_end() -> None:

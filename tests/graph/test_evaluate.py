@@ -6,7 +6,7 @@ import numpy as np
 
 from pyfuse.graph.draft import GraphDraft
 from pyfuse.graph.evaluate import evaluate
-from pyfuse.graph.nodes import Origin, Output
+from pyfuse.graph.nodes import ALONG, INDEX, TAKE, Origin, Output
 
 HERE = Origin()
 
@@ -19,6 +19,20 @@ def test_a_loop_is_run_in_the_dtype_that_the_graph_says() -> None:
     (result,) = evaluate(draft.finish([Output(node=total)]), [np.array([0.1], "f4")])
     assert result.dtype == np.float64
     assert result[0] == 2 * float(np.float32(0.1))
+
+
+def test_a_read_by_indices_is_numpys() -> None:
+    table, index = np.arange(12.0).reshape(3, 4), np.array([[2, -1], [0, 1]])
+    for kind, mode, expected in (
+        (INDEX, "raise", table[:, index]),
+        (TAKE, "wrap", np.take(table, index, 1, mode="wrap")),
+        (ALONG, "raise", np.take_along_axis(table[:2], index, 1)),
+    ):
+        draft = GraphDraft()
+        x, i = (draft.add_input(array.dtype, [False, False], HERE) for array in (table, index))
+        node = draft.gather(x, [i], [1], 0 if kind == ALONG else 1, kind, HERE, mode)
+        (result,) = evaluate(draft.finish([Output(node=node)]), [table[:2] if kind == ALONG else table, index])
+        assert np.array_equal(result, expected) and result.strides == expected.strides
 
 
 def test_a_store_keeps_the_memory_order_of_its_target() -> None:

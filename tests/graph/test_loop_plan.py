@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from pyfuse.graph.draft import GraphDraft
-from pyfuse.graph.loop_plan import ApplyStep, LoopPlan, plan_text
-from pyfuse.graph.nodes import ONE, Origin, Output
+from pyfuse.graph.loop_plan import ApplyStep, GatherStep, LoopPlan, plan_text
+from pyfuse.graph.nodes import INDEX, ONE, Origin, Output
 from pyfuse.graph.plan_loops import plan_loops
 
-F8 = np.dtype("f8")
+F8, I8 = np.dtype("f8"), np.dtype("i8")
 HERE = Origin()
 
 
@@ -26,6 +26,35 @@ def test_outputs_of_one_shape_share_a_nest_and_their_common_steps() -> None:
     assert [store.output for store in nest.stores] == [0, 1]
     assert len(nest.loads) == 1
     assert len([step for step in nest.steps if isinstance(step.source, ApplyStep)]) == 2
+
+
+def test_a_read_by_indices_walks_what_the_indices_leave_in_place() -> None:
+    draft = GraphDraft()
+    table, index = draft.add_input(F8, [False, False], HERE), draft.add_input(I8, [False], HERE)
+    (nest,) = plan_of(draft, draft.gather(table, [index], [1], 1, INDEX, HERE)).nests
+    assert nest.dims == (0, 2)
+    (read,) = [load for load in nest.loads if load.gathered]
+    assert (read.axes, read.gathered, read.gathered_dims) == ((0, None), (1,), (1,))
+    (source,) = [step.source for step in nest.steps if isinstance(step.source, GatherStep)]
+    assert nest.steps[source.operands[0]].varies_along == {1}
+
+
+def test_what_is_computed_and_read_by_indices_is_in_memory_before() -> None:
+    draft = GraphDraft()
+    x, index = draft.add_input(F8, [False], HERE), draft.add_input(I8, [False], HERE)
+    (root,) = draft.apply("sqrt", (x,), (F8,), HERE)
+    plan = plan_of(draft, draft.gather(root, [index], [0], 0, INDEX, HERE))
+    assert len(plan.nests) == 2 and len(plan.temporaries) == 1
+    returned = plan_of(draft, root, draft.gather(root, [index], [0], 0, INDEX, HERE))
+    assert len(returned.nests) == 2 and not returned.temporaries
+
+
+def test_a_dear_index_of_whole_rows_is_computed_once() -> None:
+    draft = GraphDraft()
+    table, x = draft.add_input(F8, [False, False], HERE), draft.add_input(F8, [False], HERE)
+    (value,) = draft.apply("exp", (x,), (F8,), HERE)
+    index = draft.cast(value, I8, HERE, is_implicit=False)
+    assert len(plan_of(draft, draft.gather(table, [index], [1], 1, INDEX, HERE)).nests) == 2
 
 
 def test_outputs_of_other_shapes_get_nests_of_their_own() -> None:

@@ -16,7 +16,20 @@ from pyfuse.call_geometry import call_geometry
 from pyfuse.compiler import Specialization, load_kernel
 from pyfuse.debug import Dump
 from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe
-from pyfuse.graph.nodes import CONCATENATED, ONE, Assemble, Graph, HostExtent, Reduce, Scan, Slice
+from pyfuse.graph.nodes import (
+    ALONG,
+    CONCATENATED,
+    INDEX,
+    ONE,
+    TAKE,
+    Assemble,
+    Gather,
+    Graph,
+    HostExtent,
+    Reduce,
+    Scan,
+    Slice,
+)
 from pyfuse.graph.ops import OPERATIONS
 from pyfuse.graph.pipeline import run_passes
 from pyfuse.graph.text import graph_text
@@ -83,6 +96,10 @@ def test_random_graphs_for_kernels_hold_every_form_of_reduction_and_piece() -> N
     assert {node.layout if isinstance(node.layout, str) else "like another" for node in joined} == {
         "C", CONCATENATED, "like another"
     }  # fmt: skip
+    gathers = [node for node in nodes if isinstance(node, Gather)]
+    assert {node.kind for node in gathers} == {INDEX, TAKE, ALONG}
+    assert {node.mode for node in gathers} == {"raise", "wrap", "clip"}
+    assert {len(node.axes) for node in gathers} == {1, 2}
 
 
 def run_kernel(drawn: RandomGraph) -> tuple[list[np.ndarray], tuple[tuple[int, ...], ...], int]:

@@ -7,7 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pyfuse.graph.nodes import ONE, Apply, Constant, Graph, Input, InputExtent, Node, Output, Scalar, View
+from pyfuse.graph.nodes import (
+    ALONG,
+    INDEX,
+    ONE,
+    TAKE,
+    Apply,
+    Constant,
+    Gather,
+    Graph,
+    Input,
+    InputExtent,
+    Node,
+    Output,
+    Scalar,
+    View,
+)
 from pyfuse.graph.verify import verified, verify
 
 F8 = np.dtype("f8")
@@ -36,7 +51,21 @@ def view(operand: int, *axes: int | None, dims: tuple[int, ...]) -> View:
     return View(dtype=F8, dims=dims, operand=operand, axes=axes)
 
 
+INDICES = Constant(dtype=np.dtype("i4"), dims=(0,), value=0)  # node 3 where it stands first
+
+
+def gather(*axes: int, dims: tuple[int, ...], place: int = 0, kind: str = INDEX, mode: str = "raise") -> Gather:
+    """Elements of the table that ``INDICES`` choose along some axes."""
+    return Gather(
+        dtype=F8, dims=dims, operand=0, indices=(3,) * len(axes), axes=axes, place=place, kind=kind, mode=mode
+    )
+
+
 SOUND = (
+    graph(INDICES, gather(0, dims=(0, 1))),
+    graph(INDICES, gather(1, dims=(0, 0), place=1)),
+    graph(INDICES, gather(0, 1, dims=(0,))),
+    graph(INDICES, gather(1, dims=(0, 0), place=1, kind=TAKE, mode="clip")),
     graph(apply("add", 0, 1)),
     graph(apply("add", 2, 2, dims=())),
     graph(apply("divmod", 0, 1, result=1)),
@@ -46,6 +75,15 @@ SOUND = (
 )
 
 BROKEN = {
+    "a gather by numbers that are not whole": graph(replace(INDICES, dtype=F8), gather(0, dims=(0, 1))),
+    "a gather along no axis": graph(INDICES, gather(dims=(0, 1))),
+    "a gather along one axis twice": graph(INDICES, gather(0, 0, dims=(0, 1))),
+    "a gather along an axis that does not exist": graph(INDICES, gather(2, dims=(0, 0, 1), place=2)),
+    "a gather in the wrong place": graph(INDICES, gather(1, dims=(1, 0), place=0)),
+    "a gather whose indices have another extent": graph(INDICES, gather(0, dims=(1, 1))),
+    "a gather in an unknown mode": graph(INDICES, gather(0, dims=(0, 1), mode="wild")),
+    "a gather of another dtype": graph(INDICES, replace(gather(0, dims=(0, 1)), dtype=np.dtype("f4"))),
+    "a gather along an axis by indices of another rank": graph(INDICES, gather(0, dims=(0, 1), kind=ALONG)),
     "a dtype that kernels do not hold": graph(Constant(dtype=np.dtype("g"), dims=(), value=1.0)),
     "a dtype of the other byte order": graph(Constant(dtype=np.dtype("f8").newbyteorder(), dims=(), value=1.0)),
     "a dimension that does not exist": graph(Constant(dtype=F8, dims=(2,), value=1.0)),

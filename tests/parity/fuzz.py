@@ -132,6 +132,9 @@ class Writer:
             f"np.isclose({one}, {other})",
             f"np.nan_to_num({array})",
             f"np.select([{array} > 0], [{other}], {self.leaf()})",
+            f"{array}[({other} > 0) * 1]",
+            f"{array}[..., ({other} > 0) * -2]",
+            f"np.take({array}, {other} > 0, axis={self._chance.randint(-1, 1)})",
             f"np.add({array}, {self.leaf()}, out=np.zeros_like({array}), where={array} > 0)",
         )
         return self._chance.choice(forms)

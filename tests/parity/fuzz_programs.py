@@ -28,6 +28,7 @@ from tests.parity.text import function_from
 ARRAYS = ("a", "b", "c", "t", "u", "v")
 UNARY = ("-{}", "abs({})", "np.sqrt(np.abs({}))", "np.floor({})", "{} * 2", "1 - {}", "np.square({})", "{}.copy()")
 BINARY = ("{} + {}", "{} - {}", "{} * {}", "np.maximum({}, {})", "np.where({} > 0, {}, 1.0)", "{} / ({} + 2.5)")
+GATHERS = ("[picks]", "[picks[::-1]]", "[np.clip({}.astype(int), 0, 2)]", "[np.floor({}).astype(int) % 11]")
 SLICES = ("[1:]", "[:-1]", "[::-1]", "[::2]", "[1:-1]", "[...]", "[:3]")
 INTERNAL = frozenset({"internal-error", "compiler-failed", "load-failed", "no-compiler", "no-source"})
 
@@ -72,7 +73,11 @@ class Swallows:
         return kind is ValueError
 
 
-NAMES = {"opaque": Opaque(), "spoil": Spoil(), "mixes": Mixes(), "fails": Fails(), "swallows": Swallows()}
+# Inside of every array of these programs.
+PICKS = np.array([0, 2, -1, 1, 1, 0, -3, 2, 5, -2, 0, 7])
+NAMES = {
+    "opaque": Opaque(), "spoil": Spoil(), "mixes": Mixes(), "fails": Fails(), "swallows": Swallows(), "picks": PICKS
+}  # fmt: skip
 
 
 @dataclass
@@ -131,7 +136,11 @@ class Writer:
             return self._array() + self._chance.choice(SLICES)
         if roll < 0.24:
             return self._chance.choice(("p", "n", "0.5", "2", "k"))
-        return self._array()
+        return self._array() + (self._gather() if roll < 0.32 else "")
+
+    def _gather(self) -> str:
+        """An index of whole numbers; what is no array, is short or holds NaN may make it a mistake."""
+        return self._chance.choice(GATHERS).format(self._array())
 
     def _expression(self) -> str:
         text = self._array()
@@ -190,7 +199,7 @@ class Writer:
 
     def _store(self) -> list[str]:
         mask = f"[{self._array()} {self._chance.choice(('> 0', '< 1', '== 2'))}]"
-        target = self._array() + self._chance.choice((*SLICES, "[0]", mask))
+        target = self._array() + self._chance.choice((*SLICES, "[0]", mask, "[picks]"))
         operator = self._chance.choice(("=", "+=", "*="))
         value = self._chance.choice((self._operand(), self._array() + self._chance.choice(SLICES), "p"))
         return [f"{target} {operator} {value}"]

@@ -180,7 +180,7 @@ NOT_FUSED = {
     "matmul": ("return x @ y.T", "unsupported-operation"),
     "element store": ("a = x + 1\na[0] = 5\nreturn a", "argument-store"),
     "store into a view": ("a = x + 1\nb = a.T\nb += 1\nreturn a", "argument-store"),
-    "selection": ("return (x + 1)[[0, 1]] + 1", "unsupported-operation"),
+    "selection": ("return (x + 1)[[True, False]] + 1", "unsupported-operation"),
     "mask": ("return x[x > 0]", "unsupported-operation"),
     "median": ("return x - np.median(x)", "unknown-call"),
     "a generator that is kept": ("g = (x * k for k in range(3))\nreturn sum(g)", "unsupported-syntax"),

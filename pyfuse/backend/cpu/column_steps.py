@@ -9,7 +9,16 @@ from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu import geometry_text, lane_text
 from pyfuse.backend.cpu.fold_text import FoldText
 from pyfuse.backend.cpu.step_text import StepText, buffer_length
-from pyfuse.graph.loop_plan import EPILOGUE, ApplyStep, LoadStep, ReducedStep, ReductionNest, Store
+from pyfuse.graph.loop_plan import (
+    EPILOGUE,
+    ApplyStep,
+    GatherStep,
+    LoadStep,
+    ReducedStep,
+    ReductionNest,
+    Store,
+    operands_of_step,
+)
 from pyfuse.graph.ops import Cost, by_name
 
 STRETCH = 512  # results taken together: 4 KiB of float64 for each accumulator
@@ -32,7 +41,7 @@ class ColumnSteps:
         self._moves: set[int] = set()  # steps that change along the innermost loop
         self._held: list[int] = []  # steps that move, but are the same for every reduced element, and worth keeping
         for position, step in enumerate(nest.steps):
-            if self._moves_innermost(position):
+            if self._steps.moves(position):
                 self._moves.add(position)
             if isinstance(step.source, ReducedStep):
                 self._steps.names[position] = f"result{step.source.accumulation}"
@@ -44,15 +53,6 @@ class ColumnSteps:
         self._hopeful = hopeful if self._is_light() and not any(fold.is_scan for fold in self._folds) else []
         self._lanes, self._turn = ("lanes", "sides") if self._has_lanes else ("width", "1")
 
-    def _moves_innermost(self, position: int) -> bool:
-        match self._nest.steps[position].source:
-            case LoadStep(load=load):
-                return not self._steps.is_still(self._steps.load_position(load))
-            case ApplyStep(operands=operands):
-                return any(operand in self._moves for operand in operands)
-            case source:
-                return isinstance(source, ReducedStep)
-
     def _is_of_row(self, position: int) -> bool:
         """Whether a step's value depends on the reduced element."""
         return not self._reduced_axes.isdisjoint(self._nest.steps[position].varies_along)
@@ -60,19 +60,21 @@ class ColumnSteps:
     def _worth_holding(self) -> list[int]:
         """What is computed for each result once, not once more with each reduced element."""
         values = self._steps.cone(self._values())
-        readers = [self._nest.steps[position].source for position in values if self._is_of_row(position)]
-        read = {operand for source in readers if isinstance(source, ApplyStep) for operand in source.operands}
+        readers = [self._nest.steps[position] for position in values if self._is_of_row(position)]
+        read = {operand for step in readers for operand in operands_of_step(step)}
         return [
             position
             for position in sorted(read)
             if position in self._moves
             and not self._is_of_row(position)
-            and isinstance(self._nest.steps[position].source, ApplyStep)
+            and isinstance(self._nest.steps[position].source, ApplyStep | GatherStep)
         ]
 
     def _is_light(self) -> bool:
         """Whether an element costs little more than reading and writing its accumulators."""
         sources = [self._nest.steps[step].source for step in self._steps.cone(self._values())]
+        if any(isinstance(source, GatherStep) for source in sources):
+            return False
         costs = [by_name(source.operation).cost for source in sources if isinstance(source, ApplyStep)]
         return all(cost == Cost.SIMPLE for cost in costs) and len(costs) + len(self._folds) <= MOST_OPERATIONS
 
@@ -108,7 +110,7 @@ class ColumnSteps:
         return {
             self._steps.load_position(source.load)
             for position in self._steps.cone(sinks, known)
-            if isinstance(source := self._nest.steps[position].source, LoadStep)
+            if isinstance(source := self._nest.steps[position].source, LoadStep | GatherStep)
         }
 
     def _row_pointers(self) -> list[str]:
@@ -135,11 +137,9 @@ class ColumnSteps:
         return lines
 
     def _declaration(self, position: int, pointer: str) -> list[str]:
-        source = self._nest.steps[position].source
-        if not isinstance(source, LoadStep) or position in self._moves:
+        if position in self._moves:
             return self._steps.declaration(position)
-        place = self._steps.load_position(source.load)
-        return self._steps.declaration(position, self._steps.element_at(place, f"{pointer}{place}"))
+        return self._steps.still_value(position, pointer)
 
     def _pointer(self, place: int, offset: str) -> list[str]:
         return self._steps.pointer(place, f"q{place}{offset}{self._column_offset(place)}")

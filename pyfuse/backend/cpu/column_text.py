@@ -66,7 +66,9 @@ class _ColumnText(ColumnSteps):
         ]
         arrays = [line for fold in self._folds for line in self._arrays(fold)]
         arrays += [f"{c_type(self._nest.steps[step].dtype)} held{step}[{self._stretch}];" for step in self._held]
-        body = without_unused([*hidden_zero(loops), *self._steps.opaque_constants(), *arrays, *loops])
+        body = without_unused(
+            [*hidden_zero(loops), *self._steps.gathered_axes(), *self._steps.opaque_constants(), *arrays, *loops]
+        )
         is_careful = any(functions()[call].takes_careful for call in self._steps.calls)
         return nest_text(name, body, is_careful=is_careful), self._steps.calls
 

@@ -1,7 +1,7 @@
 """Where things stand in the numbers that a nest with reductions is given: ``geometry`` in its C text.
 
 All extents first (kept, lead, row), then for each operand all its strides in bytes, the start of each operand that has
-one, and the parameters (see ``array_layout.NestGeometry``).
+one, strides and extents of axes along which indices choose, and the parameters (see ``array_layout.NestGeometry``).
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ class GeometryText:
     def __init__(self, steps: StepText, kept: int, lead: int, row: int) -> None:
         self.kept, self.lead, self.row = kept, lead, row
         self._rank = kept + lead + row
-        self._operand_count = len(steps.operands())
         self._starts = steps.start_indices()
+        self._first_start = steps.first_start()
+        self._first_parameter = self._first_start + len(self._starts) + len(steps.gathered_axes())
 
     def extent(self, axis: int) -> str:
         """Of one dimension, counted through kept, lead and row."""
@@ -48,11 +49,11 @@ class GeometryText:
         """`` + start`` for an operand that does not start at its first element."""
         if position not in self._starts:
             return ""
-        return f" + geometry[{self._rank * (1 + self._operand_count) + self._starts[position]}]"
+        return f" + geometry[{self._first_start + self._starts[position]}]"
 
     def parameter(self, number: int) -> str:
         """One of the parameters."""
-        return f"geometry[{self._rank * (1 + self._operand_count) + len(self._starts) + number}]"
+        return f"geometry[{self._first_parameter + number}]"
 
 
 def of_rows(steps: StepText, layout: NestLayout) -> GeometryText:

@@ -7,10 +7,11 @@ of each operand that has one, and whether results go past the caches (see ``c_li
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from pyfuse.array_layout import BROADCAST, UNIT, NestLayout
+from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_library.library import functions
+from pyfuse.backend.cpu import held_places
 from pyfuse.backend.cpu.step_text import (
     StepText,
     block,
@@ -19,8 +20,9 @@ from pyfuse.backend.cpu.step_text import (
     nest_text,
     next_row,
     row_indices,
+    without_unused,
 )
-from pyfuse.graph.loop_plan import ApplyStep, LoadStep, Nest, Step
+from pyfuse.graph.loop_plan import Nest
 
 _TILE = 128  # elements: short enough for the processor to fill the next tile while one is written
 
@@ -28,21 +30,26 @@ _TILE = 128  # elements: short enough for the processor to fill the next tile wh
 def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tuple[str, set[str]]:
     """The text of a nest's functions, and the library functions that it calls."""
     steps = StepText(nest, layout, input_count)
-    hoisted, inner = _bodies(nest, layout, steps)
+    moving = {position for position in range(len(nest.steps)) if steps.moves(position)}
+    held = held_places.held_gathers(nest, layout, steps)
+    hoisted, inner = _bodies(nest, steps, moving, held)
+    pointers = _pointers(layout, steps)
     tiles = _Tiles(nest, layout, steps)
-    body = [
-        *hidden_zero([*hoisted, *inner]),
+    rows = [
         *tiles.declarations(),
         *row_indices(layout.outer_rank),
         "for (pf_i8 outer = outer_begin; outer < outer_end; ++outer) {",
-        *indented(1, tiles.row_starts(_pointers(layout, steps))),
+        *indented(1, tiles.row_starts(pointers)),
         *indented(1, hoisted),
-        *indented(1, tiles.loop(inner)),
+        *indented(1, tiles.loop(inner, *(("first", "last") if held else ("inner_begin", "inner_end")))),
         *indented(1, next_row(layout.outer_rank)),
         "}",
         *tiles.end(),
-        "return status;",
     ]
+    loops = held_places.by_stretches(nest, layout, steps, held, pointers, rows) if held else rows
+    body = [*hidden_zero(loops), *steps.gathered_axes(), *loops, "return status;"]
+    if any(load.gathered for load in nest.loads):
+        body = without_unused(body)
     is_careful = any(functions()[call].takes_careful for call in steps.calls)
     return nest_text(name, body, is_careful=is_careful), steps.calls
 
@@ -57,7 +64,7 @@ def _pointers(layout: NestLayout, steps: StepText) -> list[str]:
         index = ["outer"] if rank == 1 else [f"x{axis}" for axis in range(rank)]
         offset = "".join(f" + {name} * geometry[{first + axis}]" for axis, name in enumerate(index[:rank]))
         if position in starts:
-            offset += f" + geometry[{rank + len(operands) * (rank + 1) + starts[position]}]"
+            offset += f" + geometry[{steps.first_start() + starts[position]}]"
         lines += steps.pointer(position, f"operands[{operand}]{offset}")
         if not steps.is_unit(position) and not steps.is_still(position):
             lines.append(f"const pf_i8 d{position} = geometry[{first + rank}];")
@@ -69,7 +76,7 @@ class _Tiles:
 
     def __init__(self, nest: Nest, layout: NestLayout, steps: StepText) -> None:
         self._steps = steps
-        self._stored = range(len(nest.stores)) if can_stream(layout, len(nest.stores)) else range(0)
+        self._stored = range(len(nest.stores)) if can_stream(nest, layout) else range(0)
         self._is_streamed = len(self._stored) > 0
         starts = len(steps.start_indices())
         self._flag = layout.outer_rank + len(steps.operands()) * (layout.outer_rank + 1) + starts
@@ -89,16 +96,16 @@ class _Tiles:
             return list(pointers)
         return [re.sub(r"^(\w+) \*restrict p(\d+) =", r"\1 *r\2 =", line) for line in pointers]
 
-    def loop(self, body: Sequence[str]) -> list[str]:
-        """A row."""
+    def loop(self, body: Sequence[str], first: str, last: str) -> list[str]:
+        """A row from its element ``first`` to before ``last``."""
         head = ["#pragma GCC ivdep"]
         if not self._is_streamed:
-            return [*head, *block("for (pf_i8 i = inner_begin; i < inner_end; ++i)", body)]
-        first, size = self._stored[0], f"sizeof({self._type(self._stored[0])})"
+            return [*head, *block(f"for (pf_i8 i = {first}; i < {last}; ++i)", body)]
+        leader, size = self._stored[0], f"sizeof({self._type(self._stored[0])})"
         return block(
-            "for (pf_i8 begin = inner_begin, end; begin < inner_end; begin = end)",
+            f"for (pf_i8 begin = {first}, end; begin < {last}; begin = end)",
             [
-                f"end = streams ? pf_tile_end(r{first} + begin, begin, inner_end, {_TILE}, {size}) : inner_end;",
+                f"end = streams ? pf_tile_end(r{leader} + begin, begin, {last}, {_TILE}, {size}) : {last};",
                 *(
                     f"{self._type(place)} *restrict p{place} = streams ? tile{place} - begin : r{place};"
                     for place in self._stored
@@ -120,35 +127,27 @@ class _Tiles:
         return f"pf_stream(r{place} + begin, tile{place}, (end - begin) * (pf_i8)sizeof({self._type(place)}));"
 
 
-def can_stream(layout: NestLayout, store_count: int) -> bool:
-    """Whether a nest's text can write its results past the caches: they lie element by element, aligned."""
-    return store_count > 0 and all(operand == UNIT for operand in layout.operands[:store_count])
+def can_stream(nest: Nest, layout: NestLayout) -> bool:
+    """Whether a nest's text can write its results past the caches: they lie element by element, aligned.
+
+    Reads by index arrays have loops of their own.
+    """
+    count = len(nest.stores)
+    is_dense = count > 0 and all(operand == UNIT for operand in layout.operands[:count])
+    return is_dense and not any(load.gathered for load in nest.loads)
 
 
-def _bodies(nest: Nest, layout: NestLayout, steps: StepText) -> tuple[list[str], list[str]]:
-    """Declarations before the inner loop, and the inner loop's body."""
+def _bodies(nest: Nest, steps: StepText, moving: Collection[int], held: Collection[int]) -> tuple[list[str], list[str]]:
+    """Declarations before the inner loop, and the inner loop's body; places of ``held`` gathers are known."""
     hoisted: list[str] = []
     inner: list[str] = []
-    varying: set[int] = set()
-    for position, step in enumerate(nest.steps):
-        if _varies(step, varying, layout, len(nest.stores)):
-            varying.add(position)
+    needed = held_places.needed_steps(nest, held) if held else range(len(nest.steps))
+    for position in sorted(needed):
         if steps.is_opaque(position):
             hoisted += steps.opaque_constant(position)
             continue
-        target = inner if position in varying else hoisted
-        target += steps.declaration(position)
+        target = inner if position in moving else hoisted
+        target += held_places.element(steps, position) if position in held else steps.declaration(position)
     for position, store in enumerate(nest.stores):
         inner.append(f"{steps.element(position)} = {steps.names[store.step]};")
     return hoisted, inner
-
-
-def _varies(step: Step, varying: set[int], layout: NestLayout, store_count: int) -> bool:
-    """Whether a step's value changes along the inner loop, given how the operands lie."""
-    match step.source:
-        case LoadStep(load=load):
-            return not layout.operands[store_count + load].startswith(BROADCAST)
-        case ApplyStep(operands=operands):
-            return any(operand in varying for operand in operands)
-        case _:
-            return False

@@ -63,7 +63,7 @@ class RowText:
         is_careful = any(functions()[call].takes_careful for call in self._steps.calls) or any(
             fold.may_choose_a_zero for fold in self._folds
         )
-        lines = without_unused([*_UNSPLIT, *hidden_zero(body), *constants, *body])
+        lines = without_unused([*_UNSPLIT, *hidden_zero(body), *self._steps.gathered_axes(), *constants, *body])
         return nest_text(name, lines, is_careful=is_careful), self._steps.calls
 
     def row_length(self) -> list[str]:
@@ -131,7 +131,7 @@ class RowText:
             if self._values.is_of_row(position) or position in self._declared:
                 continue
             self._declared.add(position)
-            lines += self._tiles.still_value(position, "q")
+            lines += self._steps.still_value(position, "q")
         return lines
 
     def pass_over_row(self, phase: int, begin: str, end: str, *, is_part: bool = False) -> list[str]:

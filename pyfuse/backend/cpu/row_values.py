@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pyfuse.backend.cpu.fold_text import FoldText
 from pyfuse.backend.cpu.step_text import StepText
-from pyfuse.graph.loop_plan import ApplyStep, LoadStep, ReductionNest, Store
+from pyfuse.graph.loop_plan import ApplyStep, GatherStep, LoadStep, ReductionNest, Store
+from pyfuse.graph.nest_steps import GATHER_COST
 from pyfuse.graph.ops import Cost, by_name
 
 # A value that a later pass needs again is kept in memory if it costs more than this many picoseconds to compute.
@@ -31,7 +32,7 @@ class RowValues:
         self.kept: set[int] = set()
         self.computed: dict[int, int] = {}
         for position in range(len(nest.steps)):
-            if self._moves_along_row(position):
+            if self.is_of_row(position) and steps.moves(position):
                 self.moves.add(position)
         self._plan_kept()
 
@@ -68,7 +69,8 @@ class RowValues:
         loads = [
             self._steps.load_position(source.load)
             for position in self._steps.cone(self.sinks(phase), self.ready(phase))
-            if isinstance(source := self._nest.steps[position].source, LoadStep) and self.is_of_row(position)
+            if isinstance(source := self._nest.steps[position].source, LoadStep | GatherStep)
+            and self.is_of_row(position)
         ]
         scans = [
             fold.accumulation.scan_store
@@ -76,15 +78,6 @@ class RowValues:
             if fold.accumulation.phase == phase and fold.accumulation.scan_store is not None
         ]
         return sorted({*loads, *scans, *(position for position, _ in self.stores(phase))})
-
-    def _moves_along_row(self, position: int) -> bool:
-        match self._nest.steps[position].source:
-            case LoadStep(load=load):
-                return self.is_of_row(position) and not self._steps.is_still(self._steps.load_position(load))
-            case ApplyStep(operands=operands):
-                return any(operand in self.moves for operand in operands)
-            case _:
-                return False
 
     def _plan_kept(self) -> None:
         for phase in range(self._nest.phase_count):
@@ -103,4 +96,6 @@ class RowValues:
 
     def _cost(self, position: int) -> int:
         sources = [self._nest.steps[step].source for step in self._steps.cone([position]) if step in self.moves]
-        return sum(int(by_name(source.operation).cost) for source in sources if isinstance(source, ApplyStep))
+        gathers = sum(isinstance(source, GatherStep) for source in sources)
+        costs = sum(int(by_name(source.operation).cost) for source in sources if isinstance(source, ApplyStep))
+        return costs + gathers * GATHER_COST

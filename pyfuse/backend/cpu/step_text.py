@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cmath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -12,10 +11,13 @@ import numpy as np
 
 from pyfuse.array_layout import BROADCAST, UNALIGNED, UNIT, NestLayout
 from pyfuse.backend.c_text import HIDDEN_ZERO, Expression, application, c_type, literal
+from pyfuse.backend.cpu import gather_text
+from pyfuse.backend.cpu.opaque_constants import opaque_constants
 from pyfuse.graph.infer import resolve
 from pyfuse.graph.loop_plan import (
     ApplyStep,
     ConstantStep,
+    GatherStep,
     Load,
     LoadStep,
     Nest,
@@ -24,6 +26,8 @@ from pyfuse.graph.loop_plan import (
     ScalarStep,
     Step,
     Store,
+    Style,
+    operands_of_step,
 )
 from pyfuse.graph.ops import by_name
 
@@ -53,7 +57,9 @@ class StepText:
         self._layout = layout
         self._input_count = input_count
         self._seconds: dict[tuple[str, tuple[int, ...]], tuple[str, str]] = {}
-        self._opaque = _opaque_constants(nest.steps)
+        self._opaque = opaque_constants(nest.steps)
+        self._moving: set[int] = set()
+        self._reads_singly = gather_text.reads_singly(nest.steps)
         for position, step in enumerate(nest.steps):
             self.names[position] = _name(position, step)
             if isinstance(step.source, ConstantStep) and position not in self._opaque:
@@ -72,6 +78,14 @@ class StepText:
         moved = [place for place, operand in enumerate(operands) if operand.offsets]
         return {place: number for number, place in enumerate(moved)}
 
+    def step(self, position: int) -> Step:
+        """One of the steps."""
+        return self._nest.steps[position]
+
+    def layout_of(self, position: int) -> str:
+        """How an operand lies, as ``NestLayout`` has it."""
+        return self._layout.operands[position]
+
     def load_position(self, load: int) -> int:
         """The operand of a load, in the layout's order."""
         return len(self._nest.stores) + load
@@ -81,9 +95,27 @@ class StepText:
         name = c_type(self.operands()[position][1])
         return f"{name}_unaligned" if self._layout.operands[position].endswith(UNALIGNED) else name
 
+    def is_gathered(self, position: int) -> bool:
+        """Whether an operand is read at computed places."""
+        first = len(self._nest.stores)
+        return position >= first and bool(self._nest.loads[position - first].gathered)
+
+    def first_start(self) -> int:
+        """Where in ``geometry`` the starts of operands begin: behind extents and strides."""
+        count, outer = len(self.operands()), self._layout.outer_rank
+        if isinstance(self._nest, Nest):
+            return outer + count * (outer + 1)
+        inner = self._layout.row_rank + (1 if self._nest.style is Style.COLUMNS else self._layout.lead_rank)
+        return (outer + inner) * (1 + count)
+
+    def gathered_axes(self) -> list[str]:
+        """Declarations of the axes along which computed places choose."""
+        first = self.first_start() + len(self.start_indices())
+        return gather_text.gathered_axes(self._nest.loads, len(self._nest.stores), first)
+
     def is_unit(self, position: int) -> bool:
-        """Whether the innermost loop walks an operand element by element."""
-        return self._layout.operands[position].startswith(UNIT)
+        """Whether the innermost loop walks an operand element by element, and no computed places are added."""
+        return self._layout.operands[position].startswith(UNIT) and not self.is_gathered(position)
 
     def is_still(self, position: int) -> bool:
         """Whether the innermost loop does not move in an operand."""
@@ -121,9 +153,7 @@ class StepText:
             if position in found or position in known:
                 continue
             found.add(position)
-            source = self._nest.steps[position].source
-            if isinstance(source, ApplyStep):
-                pending += source.operands
+            pending += operands_of_step(self._nest.steps[position])
         return sorted(found)
 
     @contextmanager
@@ -166,6 +196,8 @@ class StepText:
                 text = element if element is not None else self.element(self.load_position(load))
                 if dtype.kind == "b":  # an array made by view() may hold any byte; NumPy's loops read "not zero"
                     text = f"{text} != 0"
+            case GatherStep():
+                return gather_text.gathered(self, position, "p")
             case ScalarStep(slot=slot):
                 text = f"*(const {c_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
             case ConstantStep() | ReducedStep():
@@ -173,6 +205,35 @@ class StepText:
             case ApplyStep():
                 return self._application(position, step.source, dtype)
         return [f"const {c_type(dtype)} {name} = {text};"]
+
+    def still_value(self, position: int, pointer: str) -> list[str]:
+        """The declaration of a value that does not change in the innermost loop; loads read at ``<pointer><n>``."""
+        source = self._nest.steps[position].source
+        if isinstance(source, GatherStep):
+            return gather_text.gathered(self, position, pointer)
+        if not isinstance(source, LoadStep):
+            return self.declaration(position)
+        place = self.load_position(source.load)
+        return self.declaration(position, self.element_at(place, f"{pointer}{place}"))
+
+    def is_moving(self, position: int) -> bool:
+        """Whether a step changes in the innermost loop, as ``moves`` has found."""
+        return position in self._moving
+
+    def is_single(self, index: int) -> bool:
+        """Whether what an index points to is read element by element."""
+        return self._reads_singly and index in self._moving
+
+    def moves(self, position: int) -> bool:
+        """Whether a step changes in the innermost loop, given how the operands lie; earlier ones are asked first."""
+        step = self._nest.steps[position]
+        is_walked = isinstance(step.source, LoadStep | GatherStep) and not self.is_still(
+            self.load_position(step.source.load)
+        )
+        is_result = isinstance(step.source, ReducedStep) and getattr(self._nest, "style", None) is Style.COLUMNS
+        if is_walked or is_result or any(operand in self._moving for operand in operands_of_step(step)):
+            self._moving.add(position)
+        return position in self._moving
 
     def applied(self, operation: str, operands: Sequence[str], dtype: np.dtype) -> str:
         """An operation on values of one dtype that gives that dtype, as a reduction combines them."""
@@ -309,54 +370,3 @@ def _entry(name: str, *, is_careful: bool) -> str:
 def _name(position: int, step: Step) -> str:
     word = re.sub(r"[^A-Za-z0-9_]", "", step.name)
     return f"{word}_{position}" if word and not word[0].isdigit() else f"t_{position}"
-
-
-# Operations on integers and booleans of which one operand may decide the result: x & 0, x | True, where(True, x, y).
-_ABSORBING = frozenset({"multiply", "bitwise_and", "bitwise_or", "logical_and", "logical_or", "select"})
-# gcc 12.2 makes a product and the addition of (-1, 0) to it, which it writes as a subtraction and an addition, into one
-# fused instruction even under -ffp-contract=off (see complex.c).
-_ADDING = frozenset({"add", "subtract"})
-# The compiler knows which numbers a boolean or a short integer can be, and so what some comparisons give: True == 0.5.
-_COMPARING = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
-_CHOOSING = frozenset({"select", "heaviside"})  # a result of few values: gcc computes on with each
-
-
-def _opaque_constants(steps: Sequence[Step]) -> set[int]:
-    """Constants that the compiler could compute with: infinities, choices, and all that an operation's operands are."""
-    constant: set[int] = set()
-    opaque: set[int] = set()
-    for position, step in enumerate(steps):
-        match step.source:
-            case ConstantStep(value=value):
-                constant.add(position)
-                if isinstance(value, float | complex) and not cmath.isfinite(value):
-                    opaque.add(position)
-            case ApplyStep(operation=operation, operands=operands):
-                is_constant = all(operand in constant for operand in operands)
-                if is_constant:
-                    constant.add(position)
-                if is_constant or (operation in _CHOOSING and step.dtype.kind in "fc"):
-                    opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
-                opaque |= {operand for operand in operands if _decides_alone(operation, steps[operand].source)}
-                if operation in _ADDING and step.dtype.kind == "c":
-                    opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
-                if operation in _COMPARING and any(_is_of_few_values(steps, operand) for operand in operands):
-                    opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
-    return opaque
-
-
-def _is_of_few_values(steps: Sequence[Step], position: int) -> bool:
-    source = steps[position].source
-    return (
-        isinstance(source, ApplyStep) and source.operation == "cast" and steps[source.operands[0]].dtype.kind in "biu"
-    )
-
-
-def _decides_alone(operation: str, source: object) -> bool:
-    """Whether an operand is a constant that gives the result whatever the other operand is.
-
-    The compiler would leave the other one out, and with it what NumPy reports of it.
-    """
-    if not isinstance(source, ConstantStep) or operation not in _ABSORBING:
-        return False
-    return source.value in (0, -1) or isinstance(source.value, bool)

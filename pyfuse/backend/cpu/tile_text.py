@@ -10,7 +10,7 @@ from pyfuse.backend.cpu.fold_text import BOOL, FoldText
 from pyfuse.backend.cpu.geometry_text import GeometryText
 from pyfuse.backend.cpu.row_values import RowValues
 from pyfuse.backend.cpu.step_text import StepText, block, buffer_length, indented
-from pyfuse.graph.loop_plan import ApplyStep, LoadStep, ReductionNest
+from pyfuse.graph.loop_plan import GatherStep, LoadStep, ReductionNest, operands_of_step
 
 TILE = 1024  # elements: 8 KiB of float64 for each tile, which the first-level cache holds beside the operands
 
@@ -74,14 +74,6 @@ class TileText:
                     after += fold.over_tile(values, "count", "start", fold.acc in empty)
         return [*filled, *after]
 
-    def still_value(self, position: int, pointer: str) -> list[str]:
-        """The declaration of a value that does not change in the innermost loop; loads read at ``<pointer><n>``."""
-        source = self._nest.steps[position].source
-        if not isinstance(source, LoadStep):
-            return self._steps.declaration(position)
-        place = self._steps.load_position(source.load)
-        return self._steps.declaration(position, self._steps.element_at(place, f"{pointer}{place}"))
-
     def _tile_of(self, fold: FoldText) -> str | None:
         """Where a tile's values are in memory anyway: a row that is kept, or an operand walked element by element."""
         step = fold.accumulation.step
@@ -120,14 +112,14 @@ class TileText:
             if not self._values.is_of_row(position) or self._steps.is_opaque(position):
                 continue
             source = self._nest.steps[position].source
-            if isinstance(source, LoadStep):
+            if isinstance(source, LoadStep | GatherStep):
                 loaded.add(self._steps.load_position(source.load))
             if position in self._values.moves:
                 moving += self._steps.declaration(position)
                 if position in self._values.kept and self._values.computed[position] == phase:
                     moving.append(f"row{position}[start + {self._at}i] = {self._steps.names[position]};")
             else:
-                still += self.still_value(position, "p")
+                still += self._steps.still_value(position, "p")
         read = [
             f"const {c_type(self._nest.steps[step].dtype)} {self._steps.names[step]} = row{step}[start + {self._at}i];"
             for step in sorted(ready)
@@ -143,9 +135,7 @@ class TileText:
         """Kept rows that the values read."""
         needed = set(wanted)
         for position in self._steps.cone(wanted, ready):
-            source = self._nest.steps[position].source
-            if isinstance(source, ApplyStep):
-                needed |= set(source.operands)
+            needed |= set(operands_of_step(self._nest.steps[position]))
         return needed & ready
 
     def _segments(self, places: Sequence[int], inner: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ BASE_FLAGS = (
     "-O3", "-std=gnu11", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
     "-fwrapv", "-fno-strict-aliasing",
 )  # fmt: skip
-# Used where a probe shows that they build and run. Not --param=vect-epilogues-nomask=0, which keeps gcc from vectorising
+# Used where a probe shows that they build and run. Not --param=vect-epilogues-nomask=0, by which gcc does not vectorise
 # the tail of each loop once more in half-width vectors: kernels build in 10 to 20 % less time, but rows of 31 elements
 # of haversine took 15.7 us for 10.2, and softmax of rows of 31 2.9 us for 2.2 (1,000 elements, one thread).
 # no-tree-slp-vectorize: gcc 12.2 vectorises (double)(float)x of two neighbours in straight-line code, and drops both

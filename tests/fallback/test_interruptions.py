@@ -70,7 +70,8 @@ def test_control_c_while_the_compiler_runs_ends_the_compiler_too(tmp_path: Path)
     program.write_text(
         FUSED_PROGRAM
         # A shell's background jobs ignore Control-C, and so do the programs that they start.
-        + "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\ntry:\n    check()\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
+        + "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        + "try:\n    check()\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
         + "os.environ['PYFUSE_CC'] = 'cc'\ncheck()\nprint('and well')\n",
         encoding="utf-8",
     )

@@ -14,7 +14,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.drop_unused_values import may_report
 from pyfuse.graph.evaluate import number_at
 from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, Offset, ReductionNest, Store, Style
-from pyfuse.graph.nodes import ONE, Apply, Graph, Input, InputExtent, Reduce, Reshape, Scan, Slice, View
+from pyfuse.graph.nodes import ONE, Apply, Carried, Graph, Input, InputExtent, Reduce, Reshape, Scan, Slice, View
 from pyfuse.graph.ops import Fold, by_name
 from pyfuse.graph.output_layouts import AxisOrder, miniatures, node_orders
 from pyfuse.graph.reduction_forms import ReductionForm, base_of, dense_strides, form_of, reductions_of, walk_of
@@ -160,10 +160,10 @@ def _refuse_backward_products(graph: Graph, inputs: Sequence[np.ndarray]) -> Non
 
 def _may_run_backwards(graph: Graph, index: int, inputs: Sequence[np.ndarray]) -> bool:
     node = graph.nodes[index]
-    while isinstance(node, View | Slice):
+    while isinstance(node, View | Slice | Carried):
         if isinstance(node, Slice) and node.step < 0:
             return True
-        node = graph.nodes[node.operand]
+        node = graph.nodes[node.initial if isinstance(node, Carried) else node.operand]
     return isinstance(node, Input) and _runs_backwards(inputs[node.index])
 
 

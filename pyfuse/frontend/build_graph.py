@@ -14,7 +14,7 @@ from pyfuse.frontend.interpret import Frame
 from pyfuse.frontend.names import Scope
 from pyfuse.frontend.stores import GivenStore, check_gain
 from pyfuse.frontend.tracer import Tracer
-from pyfuse.frontend.values import ArrayValue, HostValue, Value
+from pyfuse.frontend.values import ArrayValue, HostValue, Place, TryAgain, Value
 from pyfuse.graph.nodes import Graph, Output
 from pyfuse.host_values import Guard, HostArgument, HostExpression
 from pyfuse.records import dataclass
@@ -134,7 +134,18 @@ def build_graph(
     Raises:
         CannotFuse: something in the function cannot be fused for these arguments.
     """
-    tracer = Tracer()
+    ways: dict[Place, int] = {}
+    while True:
+        try:
+            return _traced(function, source, parameters, arguments, Tracer(ways))
+        except TryAgain as change:
+            ways = {**ways, change.place: change.way}
+
+
+def _traced(
+    function: FunctionType, source: FunctionSource, parameters: Sequence[str], arguments: Sequence[Any], tracer: Tracer
+) -> TracedFunction:
+    """``build_graph``, with loops traced in the ways that the tracer knows."""
     scope = Scope(function)
     frame = Frame(tracer=tracer, source=source, scope=scope)
     parameter: str | None = None

@@ -138,9 +138,33 @@ class Iteration:
         return taken
 
 
+Place = tuple[str, int, int]  # of a statement: file, line, column
+
+
+class TryAgain(Exception):
+    """A loop is to be traced in another way; the tracing starts anew.
+
+    Attributes:
+        place: of the loop.
+        way: how many iterations are unrolled before it is a loop in the kernel; a large number: all.
+    """
+
+    def __init__(self, place: Place, way: int) -> None:
+        super().__init__(f"the loop at {place} is traced in way {way}")
+        self.place = place
+        self.way = way
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unsettled:
+    """A value that is not known in the way in which a loop is traced; who reads the name must raise."""
+
+    otherwise: TryAgain
+
+
 # Tuples, lists and dicts of values are Python's own, so that names share and mutate them as Python does.
 Container = tuple[Any, ...] | list[Any] | dict[Any, Any]
-Value = HostValue | ArrayValue | LocalFunction | BoundMethod | Iteration | Container
+Value = HostValue | ArrayValue | LocalFunction | BoundMethod | Iteration | Unsettled | Container
 
 
 def constant(value: Any, text: str | None = None) -> HostValue:

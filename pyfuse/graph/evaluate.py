@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.loops import body_of
 from pyfuse.graph.nodes import (
     CONCATENATED,
     ONE,
     Apply,
     Assemble,
+    Carried,
     Constant,
     Graph,
     HostExtent,
     Input,
     InputExtent,
+    Looped,
+    LoopIndex,
     Node,
     Reduce,
     Reshape,
@@ -63,9 +68,45 @@ def evaluate_nodes(
             together need not fit: only the memory order of the values means something.
     """
     values: list[Any] = []
+
+    def value_of(node: Node) -> Any:
+        return _value(graph, node, values, inputs, scalars, extents, is_miniature)
+
+    finished: set[int] = set()
     for node in graph.nodes:
-        values.append(_value(graph, node, values, inputs, scalars, extents, is_miniature))
+        if isinstance(node, Looped) and node.loop not in finished:
+            finished.add(node.loop)
+            _run_further_iterations(graph, node.loop, values, value_of, is_miniature=is_miniature)
+        values.append(value_of(node))
     return values
+
+
+def _run_further_iterations(
+    graph: Graph, number: int, values: list[Any], value_of: Callable[[Node], Any], *, is_miniature: bool
+) -> None:
+    """Bring the values of a loop's body from the first iteration, in which they are, to the last.
+
+    Raises:
+        CannotFuse: of a miniature, memory orders after the second iteration are others than after the first.
+    """
+    loop = graph.loops[number]
+    turns = range(int(values[loop.start]), int(values[loop.stop]), loop.step)
+    body = [index for index in body_of(graph.nodes, number) if index < len(values)]
+    assert turns or is_miniature, "a loop runs at least once"
+    for turn in turns[1:] if not is_miniature else (1,):
+        following = {carried: values[update] for carried, update in loop.updates}
+        for index in body:
+            node = graph.nodes[index]
+            if isinstance(node, LoopIndex):
+                values[index] = node.dtype.type(turn)
+            else:
+                values[index] = following[index] if isinstance(node, Carried) else value_of(node)
+        if is_miniature and any(not _lie_alike(values[update], following[carried]) for carried, update in loop.updates):
+            raise refuse(Code.UNSUPPORTED_ARRAY, "the memory order of an array changes from iteration to iteration")
+
+
+def _lie_alike(one: Any, other: Any) -> bool:
+    return bool(np.asarray(one).strides == np.asarray(other).strides)
 
 
 def _value(
@@ -103,6 +144,12 @@ def _value(
         case Reshape():
             shape = _shape(graph, node, inputs, extents)
             return np.ones(shape, node.dtype) if is_miniature else np.reshape(values[node.operand], shape)
+        case LoopIndex(loop=loop):
+            return values[graph.loops[loop].start]
+        case Carried(initial=initial):
+            return values[initial]
+        case Looped(operand=operand):
+            return values[operand]
         case Assemble():
             result = _empty_assembly(node, values, _shape(graph, node, inputs, extents))
             return result if is_miniature else _assemble(node, values, result, extents)

@@ -78,7 +78,7 @@ class Step:
     dtype: np.dtype
     varies_along: frozenset[int]
     name: str
-    source: LoadStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep
+    source: LoadStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep | CarriedStep | IndexStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +119,36 @@ class ReducedStep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CarriedStep:
+    """What an iteration of the nest's own loop finds: step ``initial`` first, then what ``NestLoop.updates`` says."""
+
+    initial: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexStep:
+    """The index of the nest's own loop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NestLoop:
+    """A loop around the body of a nest, for each element: ``for index in range(start, stop, step)``, at least once.
+
+    What depends on no ``CarriedStep`` and no ``IndexStep`` is computed before it, and stores come after it.
+
+    Attributes:
+        start, stop: steps, of int64.
+        step: not zero.
+        updates: for each ``CarriedStep``, the step whose value the next iteration finds in its place.
+    """
+
+    start: int
+    stop: int
+    step: int
+    updates: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Nest:
     """A loop nest over elements that do not depend on each other.
 
@@ -128,6 +158,7 @@ class Nest:
         loads: what it reads.
         steps: the body, operands first.
         element_cost: estimated picoseconds for one element on one core.
+        loop: around the steps, or None.
     """
 
     dims: Dims
@@ -135,6 +166,7 @@ class Nest:
     loads: tuple[Load, ...]
     steps: tuple[Step, ...]
     element_cost: int
+    loop: NestLoop | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +283,8 @@ def plan_text(plan: LoopPlan) -> str:
     for number, nest in enumerate(plan.nests):
         lines.append(f"nest {number} over {_loops_text(nest)}, {nest.element_cost} ps an element")
         lines += [f"  {_step_text(position, step, nest, plan)}" for position, step in enumerate(nest.steps)]
+        if isinstance(nest, Nest) and nest.loop is not None:
+            lines += [f"  t{carried} becomes t{update}" for carried, update in nest.loop.updates]
         lines += [f"  {_store_text(position, nest, plan)}" for position in range(len(nest.stores))]
     return "\n".join(lines) + "\n"
 
@@ -261,7 +295,9 @@ def _shared_text(temporary: Temporary, plan: LoopPlan) -> str:
 
 def _loops_text(nest: Nest | ReductionNest) -> str:
     if isinstance(nest, Nest):
-        return f"[{_dims_text(nest.dims)}]"
+        loop = nest.loop
+        turns = "" if loop is None else f", each from t{loop.start} to t{loop.stop} step {loop.step}"
+        return f"[{_dims_text(nest.dims)}]{turns}"
     lead = f" lead [{_dims_text(nest.lead)}]" if nest.lead else ""
     return f"[{_dims_text(nest.kept)}] {nest.style.value}{lead} [{_dims_text(nest.row)}]"
 
@@ -283,6 +319,10 @@ def _step_text(position: int, step: Step, nest: Nest | ReductionNest, plan: Loop
             text = f"constant {value!r}"
         case ApplyStep(operation=operation, operands=operands, result=result):
             text = f"{operation}{f'.{result}' if result else ''} {', '.join(f't{operand}' for operand in operands)}"
+        case CarriedStep(initial=initial):
+            text = f"carried from t{initial}"
+        case IndexStep():
+            text = "index"
         case ReducedStep(accumulation=number):
             assert isinstance(nest, ReductionNest)
             text = _accumulation_text(nest.accumulations[number])

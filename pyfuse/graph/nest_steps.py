@@ -7,22 +7,29 @@ from typing import NamedTuple
 
 from pyfuse.graph.loop_plan import (
     ApplyStep,
+    CarriedStep,
     ConstantStep,
+    IndexStep,
     Load,
     LoadStep,
+    NestLoop,
     Offset,
     ReducedStep,
     ScalarStep,
     Step,
     Sum,
 )
+from pyfuse.graph.loops import loop_bodies, needed_of_loop, update_of
 from pyfuse.graph.nodes import (
     ONE,
     Apply,
     Assemble,
+    Carried,
     Constant,
     Graph,
     Input,
+    Looped,
+    LoopIndex,
     Node,
     Reduce,
     Reshape,
@@ -58,14 +65,18 @@ STILL = AxisUse(None)
 HELD_ABOVE = int(Cost.DIVISION)
 
 
+_ALWAYS_ANCHORS = (Reduce, Scan, Assemble, Reshape, Looped)
+
+
 def anchors_of(graph: Graph) -> frozenset[int]:
     """The values that loops of their own compute, and that everything else reads from memory.
 
-    Results of reductions and scans, arrays that are put together or reshaped, and values that are dear and would be
+    Results of reductions, scans and loops, arrays that are put together or reshaped, and values that are dear and would be
     computed for every row of a larger array that they are broadcast to. (What is constant along the last axis is
     computed once a row, and not held.)
     """
     held = set()
+    inside = loop_bodies(graph)
     for node in graph.nodes:
         if not isinstance(node, Apply) or not node.dims or node.dims[-1] == ONE:
             continue
@@ -74,8 +85,8 @@ def anchors_of(graph: Graph) -> frozenset[int]:
             is_broadcast = sum(dim != ONE for dim in dims) < sum(dim != ONE for dim in node.dims)
             if dims and dims[-1] != ONE and is_broadcast:
                 held.add(_without_views(graph, operand))
-    always = {index for index, node in enumerate(graph.nodes) if isinstance(node, Reduce | Scan | Assemble | Reshape)}
-    dear = {index for index in held if isinstance(graph.nodes[index], Apply) and _is_dear(graph, index)}
+    always = {index for index, node in enumerate(graph.nodes) if isinstance(node, _ALWAYS_ANCHORS)}
+    dear = {index for index in held - inside if isinstance(graph.nodes[index], Apply) and _is_dear(graph, index)}
     return frozenset(always | dear)
 
 
@@ -124,8 +135,16 @@ def operand_maps(graph: Graph, node: Node, axes: AxisMap) -> list[tuple[int, Axi
                 (operand, _normal(graph, operand, axes[len(axes) - len(graph.nodes[operand].dims) :]))
                 for operand in node.operands
             ]
+        case Carried(initial=operand) | Looped(operand=operand):
+            return [(operand, axes)]
         case _:
             return []
+
+
+def loop_maps(graph: Graph, index: int, axes: AxisMap) -> list[tuple[int, AxisMap]]:
+    """What a node of a loop reads of the loop itself: the update of a carried value, and bounds."""
+    is_carried = isinstance(graph.nodes[index], Carried)
+    return [(need, axes if is_carried else ()) for need in needed_of_loop(graph, index)]
 
 
 def mask_map(graph: Graph, node: Reduce, operand_axes: AxisMap) -> tuple[int, AxisMap] | None:
@@ -158,7 +177,7 @@ def anchors_read(
         if index in anchors:
             yield index, axes
             continue
-        for need in operand_maps(graph, graph.nodes[index], axes):
+        for need in [*operand_maps(graph, graph.nodes[index], axes), *loop_maps(graph, index, axes)]:
             if need not in seen:
                 seen.add(need)
                 pending.append(need)
@@ -210,6 +229,20 @@ class StepWriter:
             self._known[index, axes] = self._add_step(index, axes, [self._known[need] for need in needed])
         return self._known[root, root_axes]
 
+    def loop_of(self, number: int) -> NestLoop:
+        """The loop of the nest, once its stores are written: the steps of its bounds and updates are added."""
+        loop = self._graph.loops[number]
+        start, stop = self.step_of(loop.start, ()), self.step_of(loop.stop, ())
+        updates: dict[int, int] = {}
+        while missing := [
+            (step, index, axes)
+            for (index, axes), step in self._known.items()
+            if isinstance(self._graph.nodes[index], Carried) and step not in updates
+        ]:
+            for step, index, axes in missing:
+                updates[step] = self.step_of(update_of(self._graph, index), axes)
+        return NestLoop(start=start, stop=stop, step=loop.step, updates=tuple(updates.items()))
+
     def by_loop_axis(self, axes: AxisMap) -> tuple[tuple[int | None, ...], tuple[Offset, ...]]:
         """An axis map as ``Load`` and ``Store`` keep it."""
         where = {use.loop: axis for axis, use in enumerate(axes) if use.loop is not None}
@@ -222,7 +255,7 @@ class StepWriter:
 
     def _add_step(self, index: int, axes: AxisMap, operands: list[int]) -> int:
         node = self._graph.nodes[index]
-        source: LoadStep | ScalarStep | ConstantStep | ApplyStep
+        source: LoadStep | ScalarStep | ConstantStep | ApplyStep | CarriedStep | IndexStep
         varies = frozenset(axis for operand in operands for axis in self.steps[operand].varies_along)
         if index in self._anchors:
             if self._own.get(index, (None, 0))[0] != axes:
@@ -231,8 +264,13 @@ class StepWriter:
             reduced = ReducedStep(accumulation=self._own[index][1])
             return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=reduced))
         match node:
-            case View() | Slice():
+            case View() | Slice() | Looped():
                 return operands[0]
+            case Carried():
+                source = CarriedStep(initial=operands[0])
+                varies |= frozenset(use.loop for use in axes if use.loop is not None)
+            case LoopIndex():
+                source = IndexStep()
             case Input():
                 return self._add_load(node, node.index, axes)
             case Scalar():
@@ -257,6 +295,7 @@ class StepWriter:
         return len(self.steps) - 1
 
 
+ASSUMED_TURNS = 30  # of a loop in a nest, whose number only the call knows: for the choice of threads
 PICOSECONDS_PER_BYTE = 12  # one core streams about 40 bytes in 1 ns from memory; a third of that is hidden by caches
 
 
@@ -269,7 +308,23 @@ def element_cost(writer: StepWriter, itemsizes: Sequence[int], last_axis: int | 
         last_axis: the loop axis that is walked innermost: what is constant along it is computed once a row.
     """
     moved = (sum(load.dtype.itemsize for load in writer.loads) + sum(itemsizes)) * PICOSECONDS_PER_BYTE
-    return moved + sum(_step_cost(step, last_axis) for step in writer.steps)
+    repeated = repeated_steps(writer.steps)
+    return moved + sum(
+        _step_cost(step, last_axis) * (ASSUMED_TURNS if position in repeated else 1)
+        for position, step in enumerate(writer.steps)
+    )
+
+
+def repeated_steps(steps: Sequence[Step]) -> frozenset[int]:
+    """The steps that change from iteration to iteration of a nest's own loop."""
+    found: set[int] = set()
+    for position, step in enumerate(steps):
+        match step.source:
+            case CarriedStep() | IndexStep():
+                found.add(position)
+            case ApplyStep(operands=operands) if not found.isdisjoint(operands):
+                found.add(position)
+    return frozenset(found)
 
 
 def _step_cost(step: Step, last_axis: int | None) -> int:

@@ -27,6 +27,7 @@ def write_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[
 def _map_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[int]) -> Nest:
     writer = StepWriter(graph, len(group.kept), anchors, buffers.operand)
     stores = tuple(_store(graph, writer, write) for write in group.writes)
+    loop = None if group.loop is None else writer.loop_of(group.loop)
     last = len(group.kept) - 1 if group.kept else None
     return Nest(
         dims=group.kept,
@@ -34,6 +35,7 @@ def _map_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[i
         loads=tuple(writer.loads),
         steps=tuple(writer.steps),
         element_cost=element_cost(writer, [store.dtype.itemsize for store in stores], last),
+        loop=loop,
     )
 
 

@@ -6,6 +6,7 @@ from pyfuse.graph.nodes import (
     ONE,
     Apply,
     Assemble,
+    Carried,
     Constant,
     Dims,
     Extent,
@@ -13,6 +14,8 @@ from pyfuse.graph.nodes import (
     HostExtent,
     Input,
     InputExtent,
+    Looped,
+    LoopIndex,
     Node,
     Reduce,
     Reshape,
@@ -42,6 +45,7 @@ def graph_text(graph: Graph) -> str:
     for index, node in enumerate(graph.nodes):
         name = f"  # {node.origin.name}" if node.origin.name else ""
         lines.append(f"%{index} = {node_text(node):<28} : {code_of(node.dtype)}[{_dims_text(node.dims)}]{name}")
+    lines += [_loop_text(graph, number) for number in range(len(graph.loops))]
     lines += [_output_text(graph, number) for number in range(len(graph.outputs))]
     return "\n".join(lines) + "\n"
 
@@ -72,6 +76,12 @@ def node_text(node: Node) -> str:
             return f"reshape %{operand}"
         case Assemble():
             return _assemble_text(node)
+        case LoopIndex(loop=loop):
+            return f"index of loop {loop}"
+        case Carried():
+            return f"carried by loop {node.loop} from %{node.initial}"
+        case Looped(loop=loop, operand=operand):
+            return f"after loop {loop} %{operand}"
         case _:
             raise AssertionError(f"unknown node {node!r}")
 
@@ -100,6 +110,12 @@ def _assemble_text(node: Assemble) -> str:
     step = "" if node.step == 1 else f" step {node.step}"
     layout = f"like %{node.layout}" if isinstance(node.layout, int) else str(node.layout)
     return f"assemble {pieces} axis {node.axis}{step} {layout}"
+
+
+def _loop_text(graph: Graph, number: int) -> str:
+    loop = graph.loops[number]
+    updates = ", ".join(f"%{carried} becomes %{update}" for carried, update in loop.updates)
+    return f"loop {number} from %{loop.start} to %{loop.stop} step {loop.step}: {updates}"
 
 
 def _extent_text(extent: Extent) -> str:

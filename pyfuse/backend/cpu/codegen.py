@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.c_library.library import closure, prelude
 from pyfuse.backend.cpu.column_text import write_columns
+from pyfuse.backend.cpu.loop_text import write_loop
 from pyfuse.backend.cpu.map_text import write_map
 from pyfuse.backend.cpu.part_text import write_parts
 from pyfuse.backend.cpu.row_text import write_rows
@@ -56,6 +57,8 @@ def _nest_texts(
     name: str, next_name: str, nest: Nest | ReductionNest, layout: NestLayout, plan: LoopPlan
 ) -> list[NestText]:
     """The functions of a nest: two where parts of it are combined afterwards."""
+    if isinstance(nest, Nest) and nest.loop is not None:
+        return [write_loop(name, nest, layout, plan.input_count)]
     if isinstance(nest, Nest):
         return [write_map(name, nest, layout, plan.input_count)]
     match nest.style:

@@ -27,7 +27,7 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tu
         *hidden_zero([*hoisted, *inner]),
         *row_indices(layout.outer_rank),
         "for (pf_i8 outer = outer_begin; outer < outer_end; ++outer) {",
-        *indented(1, _pointers(layout, steps)),
+        *indented(1, row_pointers(layout, steps)),
         *indented(1, hoisted),
         *indented(1, ["#pragma GCC ivdep", "for (pf_i8 i = inner_begin; i < inner_end; ++i) {"]),
         *indented(2, inner),
@@ -40,7 +40,7 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tu
     return nest_text(name, body, is_careful=is_careful), steps.calls
 
 
-def _pointers(layout: NestLayout, steps: StepText) -> list[str]:
+def row_pointers(layout: NestLayout, steps: StepText) -> list[str]:
     """The address of each operand's row, and the strides of those that are neither unit nor broadcast."""
     rank, operands = layout.outer_rank, steps.operands()
     starts = steps.start_indices()

@@ -15,7 +15,9 @@ from pyfuse.backend.c_text import HIDDEN_ZERO, Expression, application, c_type, 
 from pyfuse.graph.infer import resolve
 from pyfuse.graph.loop_plan import (
     ApplyStep,
+    CarriedStep,
     ConstantStep,
+    IndexStep,
     Load,
     LoadStep,
     Nest,
@@ -53,7 +55,7 @@ class StepText:
         self._layout = layout
         self._input_count = input_count
         self._seconds: dict[tuple[str, tuple[int, ...]], tuple[str, str]] = {}
-        self._opaque = _opaque_constants(nest.steps)
+        self._opaque = _opaque_constants(nest.steps) | _constants_of_loop(nest)
         for position, step in enumerate(nest.steps):
             self.names[position] = _name(position, step)
             if isinstance(step.source, ConstantStep) and position not in self._opaque:
@@ -168,7 +170,7 @@ class StepText:
                     text = f"{text} != 0"
             case ScalarStep(slot=slot):
                 text = f"*(const {c_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
-            case ConstantStep() | ReducedStep():
+            case ConstantStep() | ReducedStep() | CarriedStep() | IndexStep():
                 return []
             case ApplyStep():
                 return self._application(position, step.source, dtype)
@@ -343,6 +345,15 @@ def _opaque_constants(steps: Sequence[Step]) -> set[int]:
                 if operation in _COMPARING and any(_is_of_few_values(steps, operand) for operand in operands):
                     opaque |= {operand for operand in operands if isinstance(steps[operand].source, ConstantStep)}
     return opaque
+
+
+def _constants_of_loop(nest: Nest | ReductionNest) -> set[int]:
+    """Constants that a loop inside the nest begins with or goes on with: gcc could compute an iteration with them."""
+    if not isinstance(nest, Nest) or nest.loop is None:
+        return set()
+    initial = [step.source.initial for step in nest.steps if isinstance(step.source, CarriedStep)]
+    used = [nest.loop.start, *initial, *(update for _, update in nest.loop.updates)]
+    return {place for place in used if isinstance(nest.steps[place].source, ConstantStep)}
 
 
 def _is_of_few_values(steps: Sequence[Step], position: int) -> bool:

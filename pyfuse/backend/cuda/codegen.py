@@ -71,6 +71,8 @@ def _kernels(
 ) -> list[WrittenNest]:
     """The kernels of a nest: two where parts of it are combined afterwards."""
     name, has_scalars = f"pyfuse_nest_{number}", bool(plan.scalar_dtypes)
+    if isinstance(nest, Nest) and nest.loop is not None:
+        raise refuse(Code.UNSUPPORTED_OPERATION, "a loop inside a kernel has no text for a device yet")
     if isinstance(nest, Nest) and own.turned:
         return [write_tiles(name, nest, layout, plan.input_count, own.turned, has_scalars=has_scalars)]
     if isinstance(nest, Nest):

@@ -1,0 +1,326 @@
+"""The body of a loop inside the kernel: which values it carries from iteration to iteration, and what is left after it.
+
+Names that the body assigns are bound to carried values when an iteration begins; an array that it changes in place is
+carried as the object that it is, so that all its names see the change. What a name is bound to at the end of the body
+is what the next iteration finds, and after the loop what the name means. ``TryAgain`` says that this does not hold.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from pyfuse.frontend.name_flow import use_of
+from pyfuse.frontend.values import (
+    ArrayValue,
+    HostValue,
+    Iteration,
+    LocalFunction,
+    TryAgain,
+    Unsettled,
+    Value,
+    is_container,
+)
+from pyfuse.graph.drop_unused_values import node_may_report
+from pyfuse.graph.loops import body_of
+from pyfuse.graph.nodes import ONE, Apply, Carried, LoopIndex, Node, View, layout_node, operands_of
+
+if TYPE_CHECKING:
+    from pyfuse.frontend.interpret import Frame
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Slot:
+    """A value that goes from iteration to iteration.
+
+    Attributes:
+        original: what was there before the loop.
+        found: what an iteration finds; the original itself, if it is changed in place only.
+        node: the carried node.
+        update: what the next iteration finds.
+    """
+
+    original: ArrayValue
+    found: ArrayValue
+    node: int
+    update: int
+
+
+class LoopBody:
+    """Runs the body of one loop.
+
+    Args:
+        frame: that runs the statement.
+        statement: the loop.
+        number: of the loop in the graph.
+        try_again: how the loop is traced where this way does not do.
+    """
+
+    def __init__(self, frame: Frame, statement: ast.For, number: int, try_again: TryAgain) -> None:
+        self._frame = frame
+        self._tracer = frame.tracer
+        self._statement = statement
+        self._number = number
+        self._try_again = try_again
+        self._unroll = TryAgain(try_again.place, UNROLL)
+        self._before = dict(frame.scope.local)
+        self._slots: dict[int, Slot] = {}  # by id of the original
+        self._of_name: dict[str, Slot] = {}
+        self._results: dict[int, ArrayValue] = {}
+
+    def run(self, index: ArrayValue) -> None:
+        """Trace the body and bind what comes out of the loop.
+
+        Args:
+            index: bound to the loop's variable.
+
+        Raises:
+            CannotFuse: a statement of the body is not fused.
+            TryAgain: an iteration does not leave what it found, or does more than elementwise operations.
+        """
+        from pyfuse.frontend.statements import Flow, run_block
+
+        assert isinstance(self._statement.target, ast.Name)
+        target, local = self._statement.target.id, self._frame.scope.local
+        changed, assigned = _changed_and_assigned(self._statement.body)
+        if target in assigned:
+            raise self._unroll
+        held, objects, containers = len(self._tracer.stores), self._objects(), self._contents()
+        for name in sorted(assigned & local.keys()):
+            local[name] = self._found(name, local[name])
+        for name in sorted(changed - assigned):
+            if name in local:
+                self._carry_in_place(name, local[name])
+        local[target] = index
+        if run_block(self._frame, self._statement.body) not in (Flow.NEXT, Flow.CONTINUE):
+            raise self._unroll
+        if len(self._tracer.stores) != held or containers != self._contents():
+            raise self._unroll
+        if any(array.node != node for array, node in objects if id(array) not in self._slots):
+            raise self._unroll
+        self._check_identities(assigned)
+        self._settle(sorted(assigned & local.keys()))
+        self._check_body()
+
+    # --- when an iteration begins -----------------------------------------------------------------------------------
+
+    def _found(self, name: str, value: Value) -> Value:
+        """What an iteration finds in the place of a value that the body replaces."""
+        if not isinstance(value, ArrayValue) or value.weak:
+            return Unsettled(otherwise=self._try_again)
+        slot = self._slots.get(id(value))
+        if slot is None:
+            carried = self._carry(self._tracer.node_of(value), name)
+            found = ArrayValue(node=carried, is_scalar=value.is_scalar)
+            slot = self._slots[id(value)] = Slot(original=value, found=found, node=carried, update=carried)
+        self._of_name[name] = slot
+        return slot.found
+
+    def _carry_in_place(self, name: str, value: Value) -> None:
+        if not isinstance(value, ArrayValue):
+            return
+        if value.weak or value.is_scalar:
+            self._frame.scope.local[name] = self._found(name, value)
+            return
+        slot = self._slots.get(id(value))
+        if slot is not None and slot.found is value:
+            return
+        if slot is not None:
+            raise self._try_again
+        if value.argument is not None or value.base is not None or value.is_reshaped:
+            raise self._unroll
+        value.node = self._carry(value.node, name)
+        self._slots[id(value)] = Slot(original=value, found=value, node=value.node, update=value.node)
+
+    def _carry(self, node: int, name: str) -> int:
+        return self._tracer.draft.carry(self._number, node, self._tracer.origin(name))
+
+    def _objects(self) -> list[tuple[ArrayValue, int]]:
+        """The arrays at hand that are no views, and what they are now."""
+        return [(array, array.node) for array in _arrays(self._before.values()) if array.base is None]
+
+    def _contents(self) -> list[Any]:
+        """The items of all containers and iterators that the names held before the loop."""
+        return [_shallow(value) for value in self._before.values()]
+
+    # --- when it ends -----------------------------------------------------------------------------------------------
+
+    def _check_identities(self, assigned: frozenset[str]) -> None:
+        """Which names share an array must not change, nor matter where an array is stored into or passed on.
+
+        Raises:
+            TryAgain: it does.
+        """
+        local = self._frame.scope.local
+        found = {id(slot.found): slot for slot in self._slots.values()}
+        ends = {name: local[name] for name in self._of_name if name in local}
+        by_end: dict[int, Slot] = {}
+        for name, end in ends.items():
+            if by_end.setdefault(id(end), self._of_name[name]) is not self._of_name[name]:
+                raise self._try_again
+        for slot in self._slots.values():
+            if len({id(end) for name, end in ends.items() if self._of_name[name] is slot}) > 1:
+                raise self._try_again
+        others = [value for name, value in self._before.items() if name not in assigned]
+        elsewhere = {id(array) for array in _arrays(others)}
+        for name in assigned & local.keys():
+            moved = found.get(id(local[name]))
+            if moved is not None and moved is not self._of_name.get(name):
+                self._check_is_own(moved, elsewhere)
+        for slot in self._slots.values():
+            if slot.found is not slot.original and slot.found.node != slot.node:
+                self._check_is_own(slot, elsewhere)
+
+    def _check_is_own(self, slot: Slot, elsewhere: set[int]) -> None:
+        value = slot.original
+        is_own = value.argument is None and value.base is None and not value.is_reshaped
+        if not is_own or id(value) in elsewhere or self._frame.depth:
+            raise self._try_again
+
+    def _settle(self, names: list[str]) -> None:
+        """Say what the next iteration finds, and bind names to what comes out of the last one."""
+        local = self._frame.scope.local
+        for name in names:
+            end, slot = local[name], self._of_name.get(name)
+            if slot is None:
+                continue
+            if isinstance(end, ArrayValue) and end.base is None and self._fits(end, slot):
+                slot.update = end.node
+            else:
+                self._check_unread(slot)
+        for slot in self._slots.values():
+            if slot.found is slot.original:
+                slot.update = slot.found.node
+            self._tracer.draft.update(slot.node, slot.update)
+        for slot in self._slots.values():
+            if slot.found is slot.original:
+                slot.found.node = self._tracer.draft.looped(self._number, slot.update, self._tracer.origin())
+        for name in names:
+            local[name] = self._result(name, local[name])
+
+    def _fits(self, end: ArrayValue, slot: Slot) -> bool:
+        draft = self._tracer.draft
+        same_kind = (end.is_scalar, end.weak) == (slot.found.is_scalar, slot.found.weak)
+        return (
+            same_kind
+            and draft[end.node].dtype == draft[slot.node].dtype
+            and draft.dims(end.node) == draft.dims(slot.node)
+        )
+
+    def _check_unread(self, slot: Slot) -> None:
+        """A value that is of another kind afterwards: the body must not have looked at it."""
+        draft = self._tracer.draft
+        readers = [draft[index] for index in range(slot.node + 1, len(draft))]
+        ends = [value for value in self._frame.scope.local.values() if isinstance(value, ArrayValue)]
+        if any(slot.node in _read_by(node) for node in readers) or any(end.node == slot.node for end in ends):
+            raise self._try_again
+
+    def _result(self, name: str, end: Value) -> Value:
+        """What a name means after the loop."""
+        slot = self._of_name.get(name)
+        if isinstance(end, Unsettled):
+            return self._before[name]  # assigned in a branch that is not taken
+        if isinstance(end, ArrayValue):
+            if slot is not None and end is slot.found and slot.update == slot.node:
+                return slot.original
+            if end.base is not None or end.weak:
+                return Unsettled(otherwise=self._unroll)
+            if end.argument is not None:
+                return end
+            if id(end) not in self._results:
+                node = self._tracer.draft.looped(self._number, end.node, self._tracer.origin(name))
+                self._results[id(end)] = ArrayValue(node=node, is_scalar=end.is_scalar)
+            return self._results[id(end)]
+        return end if isinstance(end, HostValue | LocalFunction) else Unsettled(otherwise=self._unroll)
+
+    def _check_body(self) -> None:
+        """Elementwise operations only, and what may report must be needed in the next iteration.
+
+        The compiler would leave out, or do once after the loop, what only the last iteration's result needs.
+
+        Raises:
+            TryAgain: it is not so.
+        """
+        draft = self._tracer.draft
+        nodes = [draft[index] for index in range(len(draft))]
+        body = body_of(nodes, self._number)
+        for index in body:
+            if not _is_elementwise(nodes[index], draft.dims(index)):
+                raise self._unroll
+        needed = {slot.update for slot in self._slots.values()}
+        for index in reversed(body):
+            if index in needed:
+                needed.update(operands_of(nodes[index]))
+            elif node_may_report(nodes, nodes[index]):
+                raise self._unroll
+
+
+UNROLL = 99  # a way of tracing a loop: beyond all others
+
+
+def _changed_and_assigned(body: list[ast.stmt]) -> tuple[frozenset[str], frozenset[str]]:
+    """Names whose arrays a body may change in place, and names that it binds anew."""
+    written = use_of(body).writes
+    changed: set[str] = set()
+    augmented: set[int] = set()
+    for node in (node for statement in body for node in ast.walk(statement)):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            changed.add(node.target.id)
+            augmented.add(id(node.target))
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            changed |= _base_names(node)
+        if isinstance(node, ast.keyword) and node.arg == "out":
+            changed |= {name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)}
+    names = [node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    only_augmented = changed - {
+        node.id for node in names if not isinstance(node.ctx, ast.Load) and id(node) not in augmented
+    }
+    return frozenset(changed), written - only_augmented
+
+
+def _base_names(node: ast.expr) -> set[str]:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def _arrays(values: Any) -> list[ArrayValue]:
+    """The arrays in values and their containers, and those that views among them show."""
+    found = []
+    for value in values:
+        for leaf in _leaves(value):
+            while leaf is not None:
+                found.append(leaf)
+                leaf = leaf.base
+    return found
+
+
+def _leaves(value: Any) -> list[ArrayValue]:
+    if isinstance(value, ArrayValue):
+        return [value]
+    if is_container(value):
+        items = value.values() if isinstance(value, dict) else value
+        return [leaf for item in items for leaf in _leaves(item)]
+    return [leaf for item in value.items for leaf in _leaves(item)] if isinstance(value, Iteration) else []
+
+
+def _shallow(value: Any) -> Any:
+    """What a container holds, as identities all the way down."""
+    if isinstance(value, Iteration):
+        return [_shallow(item) for item in value.items]
+    if isinstance(value, dict):
+        return [(key, _shallow(item)) for key, item in value.items()]
+    return [_shallow(item) for item in value] if is_container(value) else id(value)
+
+
+def _read_by(node: Node) -> tuple[int, ...]:
+    kept = layout_node(node)
+    return operands_of(node) if kept is None else (*operands_of(node), kept)
+
+
+def _is_elementwise(node: Node, dims: tuple[int, ...]) -> bool:
+    if isinstance(node, View):
+        kept = [axis for axis, dim in zip(node.axes, dims, strict=True) if axis is not None and dim != ONE]
+        return kept == sorted(kept)
+    return isinstance(node, Apply | Carried | LoopIndex)

@@ -17,7 +17,7 @@ from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.map_text import row_pointers
 from pyfuse.backend.cpu.step_text import StepText, block, hidden_zero, indented, nest_text, next_row, row_indices
-from pyfuse.graph.loop_plan import ApplyStep, CarriedStep, LoadStep, Nest, NestLoop
+from pyfuse.graph.loop_plan import ApplyStep, CarriedStep, LoadStep, LoopPlan, Nest, NestLoop
 from pyfuse.graph.nest_steps import repeated_steps
 
 MOST_LANES = 64
@@ -27,9 +27,11 @@ CARRIED_BYTES = 1024  # of all lanes: half of AVX-512's registers; twice as many
 _EVERY_LANE = "for (int l = 0; l < {count}; ++l)"
 
 
-def write_loop(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tuple[str, set[str]]:
+def write_loop(
+    name: str, nest: Nest, layout: NestLayout, input_count: int, stored_truth: str = "pf_b1"
+) -> tuple[str, set[str]]:
     """The text of a nest's functions, and the library functions that it calls."""
-    steps = StepText(nest, layout, input_count)
+    steps = StepText(nest, layout, input_count, stored_truth)
     writer = _LoopWriter(nest, layout, steps)
     rows = [*row_pointers(layout, steps), *writer.hoisted(), *writer.blocks()]
     body = [
@@ -40,6 +42,23 @@ def write_loop(name: str, nest: Nest, layout: NestLayout, input_count: int) -> t
     ]
     is_careful = any(functions()[call].takes_careful for call in steps.calls)
     return nest_text(name, body, is_careful=is_careful), steps.calls
+
+
+def truth_code(plan: LoopPlan) -> str | None:
+    """The code of the integers that booleans are while a kernel computes; None: a byte, as in memory.
+
+    gcc makes vectors of as many elements as fit of the smallest type in a loop. With booleans of a byte 64 float64 go
+    together, in eight registers for each value, and comparisons are packed to bytes and unpacked again: twice the time.
+    Kernels with reductions have buffers of booleans, and keep bytes.
+    """
+    sizes = [0]
+    for nest in plan.nests:
+        if not isinstance(nest, Nest):
+            return None
+        if nest.loop is not None:
+            steps = [nest.steps[place] for place in repeated_steps(nest.steps) if nest.steps[place].varies_along]
+            sizes += [_part(step.dtype).itemsize for step in steps if step.dtype.kind != "b"]
+    return f"u{max(sizes)}" if max(sizes) > 1 else None
 
 
 class _LoopWriter:

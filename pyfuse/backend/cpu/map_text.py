@@ -19,9 +19,11 @@ from pyfuse.backend.cpu.step_text import (
 from pyfuse.graph.loop_plan import ApplyStep, LoadStep, Nest, Step
 
 
-def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tuple[str, set[str]]:
+def write_map(
+    name: str, nest: Nest, layout: NestLayout, input_count: int, stored_truth: str = "pf_b1"
+) -> tuple[str, set[str]]:
     """The text of a nest's functions, and the library functions that it calls."""
-    steps = StepText(nest, layout, input_count)
+    steps = StepText(nest, layout, input_count, stored_truth)
     hoisted, inner = _bodies(nest, layout, steps)
     body = [
         *hidden_zero([*hoisted, *inner]),

@@ -46,14 +46,18 @@ class StepText:
         nest: whose steps.
         layout: how its operands lie, in the order stores, loads.
         input_count: arrays before the outputs in ``operands``.
+        stored_truth: the C type of a boolean in memory.
     """
 
-    def __init__(self, nest: Nest | ReductionNest, layout: NestLayout, input_count: int) -> None:
+    def __init__(
+        self, nest: Nest | ReductionNest, layout: NestLayout, input_count: int, stored_truth: str = "pf_b1"
+    ) -> None:
         self.calls: set[str] = set()
         self.names: dict[int, str] = {}
         self._nest = nest
         self._layout = layout
         self._input_count = input_count
+        self._stored_truth = stored_truth
         self._seconds: dict[tuple[str, tuple[int, ...]], tuple[str, str]] = {}
         self._opaque = _opaque_constants(nest.steps) | _constants_of_loop(nest)
         for position, step in enumerate(nest.steps):
@@ -80,8 +84,11 @@ class StepText:
 
     def element_type(self, position: int) -> str:
         """The C type of an operand's elements in memory."""
-        name = c_type(self.operands()[position][1])
+        name = self._memory_type(self.operands()[position][1])
         return f"{name}_unaligned" if self._layout.operands[position].endswith(UNALIGNED) else name
+
+    def _memory_type(self, dtype: np.dtype) -> str:
+        return self._stored_truth if dtype.kind == "b" else c_type(dtype)
 
     def is_unit(self, position: int) -> bool:
         """Whether the innermost loop walks an operand element by element."""
@@ -169,7 +176,7 @@ class StepText:
                 if dtype.kind == "b":  # an array made by view() may hold any byte; NumPy's loops read "not zero"
                     text = f"{text} != 0"
             case ScalarStep(slot=slot):
-                text = f"*(const {c_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
+                text = f"*(const {self._memory_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
             case ConstantStep() | ReducedStep() | CarriedStep() | IndexStep():
                 return []
             case ApplyStep():

@@ -11,6 +11,7 @@ from typing import Any
 from pyfuse.diagnostics import Code, refuse, with_span
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.interpret import Frame
+from pyfuse.frontend.loop_body import UNROLL
 from pyfuse.frontend.names import Scope
 from pyfuse.frontend.stores import GivenStore, check_gain
 from pyfuse.frontend.tracer import Tracer
@@ -135,11 +136,21 @@ def build_graph(
         CannotFuse: something in the function cannot be fused for these arguments.
     """
     ways: dict[Place, int] = {}
+    first: CannotFuse | None = None
     while True:
+        tracer = Tracer(ways)
         try:
-            return _traced(function, source, parameters, arguments, Tracer(ways))
+            return _traced(function, source, parameters, arguments, tracer)
         except TryAgain as change:
             ways = {**ways, change.place: change.way}
+        except CannotFuse as error:
+            if first is not None:
+                raise first if error.diagnostic.code is Code.TOO_LARGE else error from None
+            if not tracer.kernel_loops:
+                raise
+            # What a loop in the kernel leaves behind can be used in fewer ways than what Python has computed.
+            first = error
+            ways = {**ways, **dict.fromkeys(tracer.kernel_loops, UNROLL)}
 
 
 def _traced(

@@ -19,7 +19,7 @@ import numpy as np
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend import python_calls
 from pyfuse.frontend.call import Caller
-from pyfuse.frontend.loop_body import LoopBody
+from pyfuse.frontend.loop_body import UNROLL, LoopBody
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Place, TryAgain, Value, constant
 from pyfuse.records import dataclass
@@ -84,9 +84,10 @@ def run(frame: Frame, statement: ast.For, loop: KernelLoop) -> None:
         node = tracer.draft.loop_index(number, tracer.origin(statement.target.id))
         body.run(ArrayValue(node=node, weak=int))
     except CannotFuse as error:
-        raise TryAgain(loop.place, MOST_PEELED + 1) from error
+        raise TryAgain(loop.place, UNROLL) from error
     finally:
         tracer.loop_is_open = False
+    tracer.kernel_loops.append(loop.place)
     last = tracer.host_call(_last, [loop.start, loop.stop, constant(loop.step)], "last of range")
     frame.scope.local[statement.target.id] = last
 

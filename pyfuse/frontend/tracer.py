@@ -30,12 +30,14 @@ class Tracer(Lifter):
         extents: extents that Python computes at each call, in the order of the graph's.
         stores: into arrays of the caller, in the order of the program.
         loop_ways: how loops are traced that are not traced in the usual way (see ``kernel_loops``).
+        kernel_loops: places of those that are in the kernel.
         loop_is_open: whether the body of a loop in the kernel is being traced.
     """
 
     def __init__(self, loop_ways: Mapping[Place, int] = MappingProxyType({})) -> None:
         super().__init__()
         self.loop_ways = loop_ways
+        self.kernel_loops: list[Place] = []
         self.loop_is_open = False
         self.scalars: list[HostExpression] = []
         self.extents: list[HostExpression] = []

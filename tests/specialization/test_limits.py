@@ -143,8 +143,8 @@ def test_a_refusal_that_depends_on_a_value_holds_for_that_value_only(traced: lis
 
 def repeated(a: Any, count: int) -> Any:
     total = a
-    for step in range(count):  # unrolled: the body depends on whether a step is even
-        total = total + (a if step % 2 else -a)
+    for _ in range(count):
+        total = (total + a)[::-1]  # not elementwise: unrolled
     return total
 
 

@@ -82,7 +82,7 @@ def run(frame: Frame, statement: ast.For, loop: KernelLoop) -> None:
     tracer.loop_is_open = True
     try:
         node = tracer.draft.loop_index(number, tracer.origin(statement.target.id))
-        body.run(ArrayValue(node=node, weak=int))
+        body.run(ArrayValue(node=node, weak=int, limits=(loop.start, loop.stop)))
     except CannotFuse as error:
         raise TryAgain(loop.place, UNROLL) from error
     finally:

@@ -11,6 +11,8 @@ import ast
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pyfuse.frontend.name_flow import use_of
 from pyfuse.frontend.values import (
     ArrayValue,
@@ -23,6 +25,7 @@ from pyfuse.frontend.values import (
     is_container,
 )
 from pyfuse.graph.drop_unused_values import node_may_report
+from pyfuse.graph.infer import is_fused_dtype
 from pyfuse.graph.loops import body_of
 from pyfuse.graph.nodes import ONE, Apply, Carried, LoopIndex, Node, View, layout_node, operands_of
 
@@ -84,6 +87,7 @@ class LoopBody:
         assert isinstance(self._statement.target, ast.Name)
         target, local = self._statement.target.id, self._frame.scope.local
         changed, assigned = _changed_and_assigned(self._statement.body)
+        assigned |= {name for name in changed & local.keys() if not _may_change(local[name])}
         if target in assigned:
             raise self._unroll
         held, objects, containers = len(self._tracer.stores), self._objects(), self._contents()
@@ -93,7 +97,10 @@ class LoopBody:
             if name in local:
                 self._carry_in_place(name, local[name])
         local[target] = index
+        bound = {name: value for name, value in local.items() if name not in assigned}
         if run_block(self._frame, self._statement.body) not in (Flow.NEXT, Flow.CONTINUE):
+            raise self._unroll
+        if any(local.get(name) is not value for name, value in bound.items()):
             raise self._unroll
         if len(self._tracer.stores) != held or containers != self._contents():
             raise self._unroll
@@ -107,21 +114,31 @@ class LoopBody:
 
     def _found(self, name: str, value: Value) -> Value:
         """What an iteration finds in the place of a value that the body replaces."""
-        if not isinstance(value, ArrayValue) or value.weak:
+        value = self._as_number(value)
+        if not isinstance(value, ArrayValue):
             return Unsettled(otherwise=self._try_again)
         slot = self._slots.get(id(value))
         if slot is None:
             carried = self._carry(self._tracer.node_of(value), name)
-            found = ArrayValue(node=carried, is_scalar=value.is_scalar)
+            found = ArrayValue(node=carried, is_scalar=value.is_scalar, weak=value.weak)
             slot = self._slots[id(value)] = Slot(original=value, found=found, node=carried, update=carried)
         self._of_name[name] = slot
         return slot.found
 
+    def _as_number(self, value: Value) -> Value:
+        """A Python number, or a NumPy scalar, that the kernel will compute with; other values as they are."""
+        if not isinstance(value, HostValue):
+            return value
+        if type(value.value) in (int, float):
+            kind = type(value.value)
+            dtype = np.dtype("i8" if kind is int else "f8")
+            return ArrayValue(node=self._tracer.operand(value, dtype), weak=kind)
+        if isinstance(value.value, np.generic) and is_fused_dtype(value.value.dtype):
+            return ArrayValue(node=self._tracer.operand(value, value.value.dtype), is_scalar=True)
+        return value
+
     def _carry_in_place(self, name: str, value: Value) -> None:
         if not isinstance(value, ArrayValue):
-            return
-        if value.weak or value.is_scalar:
-            self._frame.scope.local[name] = self._found(name, value)
             return
         slot = self._slots.get(id(value))
         if slot is not None and slot.found is value:
@@ -157,16 +174,16 @@ class LoopBody:
         ends = {name: local[name] for name in self._of_name if name in local}
         by_end: dict[int, Slot] = {}
         for name, end in ends.items():
-            if by_end.setdefault(id(end), self._of_name[name]) is not self._of_name[name]:
+            if by_end.setdefault(id(end), self._of_name[name]) is not self._of_name[name] and not _is_number(end):
                 raise self._try_again
         for slot in self._slots.values():
-            if len({id(end) for name, end in ends.items() if self._of_name[name] is slot}) > 1:
+            if not _is_number(slot.found) and len({id(end) for name, end in ends.items() if self._of_name[name] is slot}) > 1:
                 raise self._try_again
         others = [value for name, value in self._before.items() if name not in assigned]
         elsewhere = {id(array) for array in _arrays(others)}
         for name in assigned & local.keys():
             moved = found.get(id(local[name]))
-            if moved is not None and moved is not self._of_name.get(name):
+            if moved is not None and moved is not self._of_name.get(name) and not _is_number(moved.found):
                 self._check_is_own(moved, elsewhere)
         for slot in self._slots.values():
             if slot.found is not slot.original and slot.found.node != slot.node:
@@ -223,14 +240,14 @@ class LoopBody:
             return self._before[name]  # assigned in a branch that is not taken
         if isinstance(end, ArrayValue):
             if slot is not None and end is slot.found and slot.update == slot.node:
-                return slot.original
-            if end.base is not None or end.weak:
+                return self._before[name]
+            if end.base is not None:
                 return Unsettled(otherwise=self._unroll)
             if end.argument is not None:
                 return end
             if id(end) not in self._results:
                 node = self._tracer.draft.looped(self._number, end.node, self._tracer.origin(name))
-                self._results[id(end)] = ArrayValue(node=node, is_scalar=end.is_scalar)
+                self._results[id(end)] = ArrayValue(node=node, is_scalar=end.is_scalar, weak=end.weak)
             return self._results[id(end)]
         return end if isinstance(end, HostValue | LocalFunction) else Unsettled(otherwise=self._unroll)
 
@@ -279,10 +296,20 @@ def _changed_and_assigned(body: list[ast.stmt]) -> tuple[frozenset[str], frozens
     return frozenset(changed), written - only_augmented
 
 
+def _may_change(value: Value) -> bool:
+    """Whether ``value += 1`` changes an object, and binds no other."""
+    return is_container(value) or (isinstance(value, ArrayValue) and not _is_number(value))
+
+
 def _base_names(node: ast.expr) -> set[str]:
     while isinstance(node, ast.Subscript | ast.Attribute):
         node = node.value
     return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def _is_number(value: Value) -> bool:
+    """Whether nobody can tell a value from an equal one: a number, or a NumPy scalar."""
+    return isinstance(value, ArrayValue) and (value.is_scalar or value.weak is not None)
 
 
 def _arrays(values: Any) -> list[ArrayValue]:

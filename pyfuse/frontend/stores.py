@@ -200,6 +200,8 @@ def _as_stored(tracer: Tracer, value: Value, wanted: np.dtype) -> ArrayValue:
         return ArrayValue(node=tracer.operand(value, wanted))
     if not isinstance(value, ArrayValue):
         raise refuse(Code.UNSUPPORTED_VALUE, "a list or another object is stored into an array", tracer.span)
+    if value.weak:
+        return ArrayValue(node=tracer.operand(value, wanted))
     if tracer.dtype(value).kind == "c" and wanted.kind != "c":
         raise refuse(Code.UNSUPPORTED_OPERATION, "a store drops imaginary parts: NumPy warns of it", tracer.span)
     return value

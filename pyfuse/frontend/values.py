@@ -83,6 +83,7 @@ class ArrayValue:
         reshaped: of a view under other extents.
         is_reshaped: it has a reshape, which is a view or a copy of it: that depends on its memory order.
         weak: the Python type of a number that is no NumPy scalar (``np.count_nonzero`` gives an int).
+        limits: of such a whole number, two between which it always is, where they are known.
     """
 
     node: int
@@ -96,6 +97,7 @@ class ArrayValue:
     reshaped: Reshaped | None = None
     is_reshaped: bool = False
     weak: type | None = None
+    limits: tuple[HostValue, HostValue] | None = None
     base_node: int = dataclasses.field(default=-1)
 
 

@@ -68,6 +68,7 @@ class LoopBody:
         self._try_again = try_again
         self._unroll = TryAgain(try_again.place, UNROLL)
         self._before = dict(frame.scope.local)
+        self._objects = {id(array): array for array in _arrays(self._before.values()) if array.base is None}
         self._slots: dict[int, Slot] = {}  # by id of the original
         self._of_name: dict[str, Slot] = {}
         self._results: dict[int, ArrayValue] = {}
@@ -90,7 +91,8 @@ class LoopBody:
         assigned |= {name for name in changed & local.keys() if not _may_change(local[name])}
         if target in assigned:
             raise self._unroll
-        held, objects, containers = len(self._tracer.stores), self._objects(), self._contents()
+        held, containers = len(self._tracer.stores), self._contents()
+        nodes = {place: array.node for place, array in self._objects.items()}
         for name in sorted(assigned & local.keys()):
             local[name] = self._found(name, local[name])
         for name in sorted(changed - assigned):
@@ -104,7 +106,8 @@ class LoopBody:
             raise self._unroll
         if len(self._tracer.stores) != held or containers != self._contents():
             raise self._unroll
-        if any(array.node != node for array, node in objects if id(array) not in self._slots):
+        in_place = {id(slot.original) for slot in self._slots.values() if slot.found is slot.original}
+        if any(array.node != nodes[place] for place, array in self._objects.items() if place not in in_place):
             raise self._unroll
         self._check_identities(assigned)
         self._settle(sorted(assigned & local.keys()))
@@ -148,14 +151,11 @@ class LoopBody:
         if value.argument is not None or value.base is not None or value.is_reshaped:
             raise self._unroll
         value.node = self._carry(value.node, name)
-        self._slots[id(value)] = Slot(original=value, found=value, node=value.node, update=value.node)
+        slot = self._slots[id(value)] = Slot(original=value, found=value, node=value.node, update=value.node)
+        self._of_name |= {other: slot for other, held in self._frame.scope.local.items() if held is value}
 
     def _carry(self, node: int, name: str) -> int:
         return self._tracer.draft.carry(self._number, node, self._tracer.origin(name))
-
-    def _objects(self) -> list[tuple[ArrayValue, int]]:
-        """The arrays at hand that are no views, and what they are now."""
-        return [(array, array.node) for array in _arrays(self._before.values()) if array.base is None]
 
     def _contents(self) -> list[Any]:
         """The items of all containers and iterators that the names held before the loop."""
@@ -188,6 +188,13 @@ class LoopBody:
         for slot in self._slots.values():
             if slot.found is not slot.original and slot.found.node != slot.node:
                 self._check_is_own(slot, elsewhere)
+                self._check_is_new([end for name, end in ends.items() if self._of_name[name] is slot], slot)
+
+    def _check_is_new(self, ends: list[Value], slot: Slot) -> None:
+        """An array that is stored into before its name gets another: which must be one of this iteration."""
+        found = {id(other.found) for other in self._slots.values() if other is not slot}
+        if any(id(end) in self._objects or id(end) in found for end in ends):
+            raise self._try_again
 
     def _check_is_own(self, slot: Slot, elsewhere: set[int]) -> None:
         value = slot.original
@@ -243,7 +250,7 @@ class LoopBody:
                 return self._before[name]
             if end.base is not None:
                 return Unsettled(otherwise=self._unroll)
-            if end.argument is not None:
+            if end.argument is not None or id(end) in self._objects:
                 return end
             if id(end) not in self._results:
                 node = self._tracer.draft.looped(self._number, end.node, self._tracer.origin(name))

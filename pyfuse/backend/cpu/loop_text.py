@@ -112,7 +112,7 @@ class _LoopWriter:
             if isinstance(step.source, LoadStep):
                 declared += self._array(f"loaded_{place}", step.dtype)
                 element = self._steps.element(self._steps.load_position(step.source.load))
-                lines += _assigned(f"loaded_{place}", step.dtype, element)
+                lines += _assigned(f"loaded_{place}", step.dtype, f"({element})")
         if not lines:
             return []
         whole = self._for_lanes(["const pf_i8 i = first + l;", *lines])

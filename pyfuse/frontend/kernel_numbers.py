@@ -44,9 +44,7 @@ def apply_to_numbers(tracer: Tracer, class_name: str, operands: Sequence[Value])
         return result if is_real else _unless_long(tracer, class_name, operands, result)
     if len(operands) == 2 and class_name == "Div":
         return _quotient(tracer, operands)
-    raise refuse(
-        Code.UNSUPPORTED_OPERATION, "Python computes with a number that only the kernel knows", tracer.span
-    )
+    raise refuse(Code.UNSUPPORTED_OPERATION, "Python computes with a number that only the kernel knows", tracer.span)
 
 
 def number_as_scalar(tracer: Tracer, value: Value) -> Value:

@@ -177,7 +177,10 @@ class LoopBody:
             if by_end.setdefault(id(end), self._of_name[name]) is not self._of_name[name] and not _is_number(end):
                 raise self._try_again
         for slot in self._slots.values():
-            if not _is_number(slot.found) and len({id(end) for name, end in ends.items() if self._of_name[name] is slot}) > 1:
+            if (
+                not _is_number(slot.found)
+                and len({id(end) for name, end in ends.items() if self._of_name[name] is slot}) > 1
+            ):
                 raise self._try_again
         others = [value for name, value in self._before.items() if name not in assigned]
         elsewhere = {id(array) for array in _arrays(others)}
@@ -321,12 +324,13 @@ def _is_number(value: Value) -> bool:
 
 def _arrays(values: Any) -> list[ArrayValue]:
     """The arrays in values and their containers, and those that views among them show."""
-    found = []
+    found: list[ArrayValue] = []
     for value in values:
         for leaf in _leaves(value):
-            while leaf is not None:
-                found.append(leaf)
-                leaf = leaf.base
+            shown: ArrayValue | None = leaf
+            while shown is not None:
+                found.append(shown)
+                shown = shown.base
     return found
 
 

@@ -187,7 +187,7 @@ class Tracer(Lifter):
     def operand(self, value: Value, dtype: np.dtype) -> int:
         """The node of an operand, as the loop's dtype."""
         if isinstance(value, ArrayValue):
-            if value.weak and not self._surely_fits(value, dtype):
+            if value.weak and not self.surely_fits(value, dtype):
                 raise refuse(Code.SCALAR_RANGE, f"a Python number may not fit {dtype}; NumPy says so itself", self.span)
             return self.draft.cast(self.node_of(value), dtype, self.origin(), is_implicit=True)
         assert isinstance(value, HostValue)
@@ -202,16 +202,6 @@ class Tracer(Lifter):
             self._scalar_nodes[key] = self.draft.add_scalar(dtype, self.origin(name))
             self.scalars.append(value.expression)
         return self._scalar_nodes[key]
-
-    def _surely_fits(self, number: ArrayValue, dtype: np.dtype) -> bool:
-        """Whether a number that the kernel computes fits a dtype, whatever it is; a guard where its limits say so."""
-        if dtype == self.dtype(number):
-            return True
-        if dtype.kind in "fc" and dtype.itemsize > 2:
-            return True
-        if number.limits is None or dtype.kind not in "iu":
-            return False
-        return self.truth(self.host_call(_fit, [*number.limits, constant(dtype)], "fit"))
 
     def _converted(self, value: Any, dtype: np.dtype) -> Number:
         """A number as the loop's dtype holds it.
@@ -394,11 +384,6 @@ class Tracer(Lifter):
 def extent_of(array: np.ndarray, axis: int) -> int:
     """How many elements an array has along an axis."""
     return int(array.shape[axis])
-
-
-def _fit(first: int, last: int, dtype: np.dtype) -> bool:
-    limits = np.iinfo(dtype)
-    return all(limits.min <= number <= limits.max for number in (first, last))
 
 
 def _is_one(extent: int) -> bool:

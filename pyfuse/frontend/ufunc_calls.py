@@ -101,7 +101,9 @@ def power(tracer: Tracer, base: Value, exponent: Value) -> ArrayValue:
     NumPy scalars take none (numpy/_core/src/umath/scalarmath.c.src, ``@name@_power``): sqrt(-0.0) is not (-0.0)**0.5.
     """
     if isinstance(exponent, ArrayValue) and exponent.weak:
-        raise refuse(Code.UNSUPPORTED_OPERATION, "the shortcut for a power depends on a number of the kernel", tracer.span)
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, "the shortcut for a power depends on a number of the kernel", tracer.span
+        )
     if isinstance(exponent, HostValue) and isinstance(base, ArrayValue) and not base.is_scalar:
         if tracer.dtype(base).kind == "b":
             raise refuse(Code.UNSUPPORTED_OPERATION, "powers of boolean arrays are not fused", tracer.span)

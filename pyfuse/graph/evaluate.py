@@ -106,7 +106,14 @@ def _run_further_iterations(
 
 
 def _lie_alike(one: Any, other: Any) -> bool:
-    return bool(np.asarray(one).strides == np.asarray(other).strides)
+    """Whether NumPy chooses the same memory order for what is computed of either."""
+    return _order(np.asarray(one)) == _order(np.asarray(other))
+
+
+def _order(array: np.ndarray) -> list[tuple[int, int]]:
+    """Axes that are longer than one, from the outermost in memory to the innermost, and which way they run."""
+    axes = sorted((-abs(stride), axis) for axis, stride in enumerate(array.strides) if array.shape[axis] > 1)
+    return [(axis, int(np.sign(array.strides[axis]))) for _, axis in axes]
 
 
 def _value(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pyfuse.graph.nodes import Carried, Graph, Loop, LoopIndex, Looped, Node, layout_node, operands_of
+from pyfuse.graph.nodes import Carried, Graph, Loop, Looped, LoopIndex, Node, layout_node, operands_of
 
 
 def body_of(nodes: Sequence[Node], loop: int) -> list[int]:

@@ -71,8 +71,8 @@ _ALWAYS_ANCHORS = (Reduce, Scan, Assemble, Reshape, Looped)
 def anchors_of(graph: Graph) -> frozenset[int]:
     """The values that loops of their own compute, and that everything else reads from memory.
 
-    Results of reductions, scans and loops, arrays that are put together or reshaped, and values that are dear and would be
-    computed for every row of a larger array that they are broadcast to. (What is constant along the last axis is
+    Results of reductions, scans and loops, arrays that are put together or reshaped, and values that are dear and would
+    be computed for every row of a larger array that they are broadcast to. (What is constant along the last axis is
     computed once a row, and not held.)
     """
     held = set()

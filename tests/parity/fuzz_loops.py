@@ -21,7 +21,16 @@ from tests.parity.fuzz_programs import Tally, check_program
 BINARY = ("{} + {}", "{} - {}", "{} * {}", "np.maximum({}, {})", "{} / ({} + 2.5)", "np.minimum({}, {})")
 UNARY = ("-{}", "abs({})", "np.sqrt(np.abs({}))", "{} * 0.5", "1 - {}", "np.square({})", "{}.copy()", "np.floor({})")
 MASKS = ("{} > 0", "np.abs({}) < 2", "{} <= 1.5", "np.isfinite({})")
-RANGES = ("range(n)", "range(n)", "range(n)", "range(1, n)", "range(n, 0, -1)", "range(0, n, 2)", "range(m, n)", "range(12)")
+RANGES = (
+    "range(n)",
+    "range(n)",
+    "range(n)",
+    "range(1, n)",
+    "range(n, 0, -1)",
+    "range(0, n, 2)",
+    "range(m, n)",
+    "range(12)",
+)
 TURNS = (0, 1, 2, 3, 5, 11)  # gcc takes minutes for a loop of dozens that is unrolled
 
 
@@ -53,7 +62,16 @@ class Writer:
         return "\n".join(f"    {line}" for line in lines)
 
     def _start(self) -> str:
-        choices = ("x.copy()", "x * 1.5", "np.zeros_like(x)", "np.ones(x.shape)", "np.zeros(x.shape, int)", "x", "y", "0.5")
+        choices = (
+            "x.copy()",
+            "x * 1.5",
+            "np.zeros_like(x)",
+            "np.ones(x.shape)",
+            "np.zeros(x.shape, int)",
+            "x",
+            "y",
+            "0.5",
+        )
         return self._chance.choice((*choices, "x + y", "x[:1] * 2"))
 
     def _loop(self) -> list[str]:
@@ -74,7 +92,9 @@ class Writer:
     def _operand(self) -> str:
         if self._chance.random() < 0.3:
             return self._chance.choice(sorted(self._numbers))
-        return self._array() + (self._chance.choice(("[::-1]", "[:1]", ".T", ".real")) if self._chance.random() < 0.06 else "")
+        return self._array() + (
+            self._chance.choice(("[::-1]", "[:1]", ".T", ".real")) if self._chance.random() < 0.06 else ""
+        )
 
     def _mask(self) -> str:
         return self._chance.choice(MASKS).format(self._array())
@@ -122,7 +142,9 @@ class Writer:
 
     def _number(self) -> str:
         left, right = (self._chance.choice(sorted(self._numbers)) for _ in range(2))
-        return self._chance.choice(("{} + {}", "{} - {}", "{} * {}", "{} / ({} + 3)", "-{}", "{} + 1")).format(left, right)
+        return self._chance.choice(("{} + {}", "{} - {}", "{} * {}", "{} / ({} + 3)", "-{}", "{} + 1")).format(
+            left, right
+        )
 
 
 def draw(seed: int) -> tuple[str, list[Callable[[], list[Any]]]]:

@@ -275,12 +275,15 @@ class LoopBody:
         for index in body:
             if not _is_elementwise(nodes[index], draft.dims(index)):
                 raise self._unroll
-        needed = {slot.update for slot in self._slots.values()}
-        for index in reversed(body):
-            if index in needed:
-                needed.update(operands_of(nodes[index]))
-            elif node_may_report(nodes, nodes[index]):
-                raise self._unroll
+        live, needed = list(self._slots.values()), set[int]()
+        while True:
+            needed = _cone({slot.update for slot in live}, body, nodes)
+            kept = [slot for slot in live if slot.node in needed]
+            if len(kept) == len(live):
+                break
+            live = kept
+        if any(node_may_report(nodes, nodes[index]) for index in body if index not in needed):
+            raise self._unroll
 
 
 UNROLL = 99  # a way of tracing a loop: beyond all others
@@ -355,6 +358,15 @@ def _shallow(value: Any) -> Any:
 def _read_by(node: Node) -> tuple[int, ...]:
     kept = layout_node(node)
     return operands_of(node) if kept is None else (*operands_of(node), kept)
+
+
+def _cone(results: set[int], body: list[int], nodes: list[Node]) -> set[int]:
+    """What results need, in one iteration."""
+    cone = set(results)
+    for index in reversed(body):
+        if index in cone:
+            cone.update(operands_of(nodes[index]))
+    return cone
 
 
 def _is_elementwise(node: Node, dims: tuple[int, ...]) -> bool:

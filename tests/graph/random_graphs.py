@@ -531,9 +531,11 @@ class _Builder:
         """A node of this dtype that broadcasts to the shape, and to no other."""
         return self._matching(
             [],
-            lambda index: self._node(index).dtype == dtype
-            and self._broadcasts([shape], index)
-            and np.broadcast_shapes(self._shape(index), shape) == shape,
+            lambda index: (
+                self._node(index).dtype == dtype
+                and self._broadcasts([shape], index)
+                and np.broadcast_shapes(self._shape(index), shape) == shape
+            ),
         )
 
     def add_roll(self) -> None:

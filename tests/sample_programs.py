@@ -125,6 +125,24 @@ def cast_sum_in_pieces(x: Array) -> Any:
     return x.sum(axis=1, dtype=np.float64)
 
 
+def loop_in_the_kernel(c: Array, turns: int) -> Any:
+    z = np.zeros_like(c)
+    count = np.zeros(c.shape, np.int32)
+    for _ in range(turns):
+        inside = z.real * z.real + z.imag * z.imag <= 4.0
+        z = np.where(inside, z * z + c, z)
+        count += inside
+    return count
+
+
+def loop_with_index_and_time(x: Array, turns: int, dt: float) -> Any:
+    t = 0.0
+    for i in range(1, turns):
+        x = x + dt * np.maximum(x / i, t)
+        t = t + dt
+    return x, t
+
+
 def _array(dtype: str, *shape: int) -> Array:
     return np.ones(shape, dtype)
 
@@ -154,6 +172,8 @@ PROGRAMS: dict[str, Program] = {
         Program(running_sum, (_array("f8", 50),)),
         Program(joined_pieces, (_array("f8", 5), _array("f8", 7))),
         Program(short_row_distances, (_array("f8", 5, 3), _array("f8", 7, 3))),
+        Program(loop_in_the_kernel, (_array("c16", 3, 5), 30)),
+        Program(loop_with_index_and_time, (_array("f4", 5), 30, 0.125)),
         Program(cast_sum_in_pieces, (_array("f4", 3, 9000),)),
     )
 }

@@ -1,5 +1,6 @@
 """Loops over a range inside the kernel: NumPy's answer, one kernel for every number of turns, and what stays unrolled."""
 
+# ruff: noqa: E501 - programs on one line
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -16,7 +16,16 @@ from pyfuse.array_layout import BROADCAST, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.map_text import row_pointers
-from pyfuse.backend.cpu.step_text import StepText, block, hidden_zero, indented, nest_text, next_row, row_indices
+from pyfuse.backend.cpu.step_text import (
+    StepText,
+    block,
+    hidden_zero,
+    indented,
+    nest_text,
+    next_row,
+    row_indices,
+    turns_text,
+)
 from pyfuse.graph.loop_plan import ApplyStep, CarriedStep, LoadStep, LoopPlan, Nest, NestLoop
 from pyfuse.graph.nest_steps import repeated_steps
 
@@ -85,11 +94,7 @@ class _LoopWriter:
         for place in range(len(self._nest.steps)):
             if place not in self._varying and place not in self._repeated and not self._steps.is_opaque(place):
                 lines += self._steps.declaration(place)
-        start, stop = self._steps.names[self._loop.start], self._steps.names[self._loop.stop]
-        low, high = (start, stop) if self._loop.step > 0 else (stop, start)
-        size = abs(self._loop.step)
-        turns = f"{low} < {high} ? ((pf_u8){high} - (pf_u8){low} - 1) / {size} + 1 : 0"
-        return [*lines, f"const pf_u8 turns = {turns};"]
+        return [*lines, f"const pf_u8 turns = {turns_text(self._loop, self._steps.names)};"]
 
     def blocks(self) -> list[str]:
         """The loop over blocks of a row."""

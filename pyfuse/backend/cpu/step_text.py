@@ -5,7 +5,7 @@ from __future__ import annotations
 import cmath
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -21,6 +21,7 @@ from pyfuse.graph.loop_plan import (
     Load,
     LoadStep,
     Nest,
+    NestLoop,
     ReducedStep,
     ReductionNest,
     ScalarStep,
@@ -259,6 +260,14 @@ def without_unused(lines: Sequence[str]) -> list[str]:
         if len(needed) == len(kept):
             return kept
         kept = needed
+
+
+def turns_text(loop: NestLoop, names: Mapping[int, str]) -> str:
+    """How often the loop inside a nest runs, as an expression of the names of steps."""
+    low, high = (names[loop.start], names[loop.stop]) if loop.step > 0 else (names[loop.stop], names[loop.start])
+    distance = f"(pf_u8){high} - (pf_u8){low}"
+    turns = distance if abs(loop.step) == 1 else f"({distance} - 1) / {abs(loop.step)} + 1"
+    return f"{low} < {high} ? {turns} : 0"
 
 
 def hidden_zero(lines: Sequence[str]) -> list[str]:

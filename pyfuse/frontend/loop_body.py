@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyfuse.frontend.name_flow import use_of
+from pyfuse.frontend.loop_names import (
+    arrays_in,
+    changed_and_assigned,
+    identities_in,
+    is_number,
+    may_change,
+    values_of,
+)
+from pyfuse.frontend.stores import arrays_apart, store_into
 from pyfuse.frontend.values import (
     ArrayValue,
     HostValue,
-    Iteration,
     LocalFunction,
     TryAgain,
     Unsettled,
     Value,
-    is_container,
 )
 from pyfuse.graph.drop_unused_values import node_may_report
 from pyfuse.graph.infer import is_fused_dtype
@@ -68,9 +74,10 @@ class LoopBody:
         self._try_again = try_again
         self._unroll = TryAgain(try_again.place, UNROLL)
         self._before = dict(frame.scope.local)
-        self._objects = {id(array): array for array in _arrays(self._before.values()) if array.base is None}
+        self._objects = {id(array): array for array in arrays_in(values_of(frame.scope)) if array.base is None}
         self._slots: dict[int, Slot] = {}  # by id of the original
         self._of_name: dict[str, Slot] = {}
+        self._given: list[Slot] = []  # arrays of the caller that are changed in place
         self._results: dict[int, ArrayValue] = {}
 
     def run(self, index: ArrayValue) -> None:
@@ -87,8 +94,8 @@ class LoopBody:
 
         assert isinstance(self._statement.target, ast.Name)
         target, local = self._statement.target.id, self._frame.scope.local
-        changed, assigned = _changed_and_assigned(self._statement.body)
-        assigned |= {name for name in changed & local.keys() if not _may_change(local[name])}
+        changed, assigned = changed_and_assigned(self._statement.body)
+        assigned |= {name for name in changed & local.keys() if not may_change(local[name])}
         if target in assigned:
             raise self._unroll
         held, containers = len(self._tracer.stores), self._contents()
@@ -112,6 +119,8 @@ class LoopBody:
         self._check_identities(assigned)
         self._settle(sorted(assigned & local.keys()))
         self._check_body()
+        for slot in self._given:
+            self._store(slot)
 
     # --- when an iteration begins -----------------------------------------------------------------------------------
 
@@ -148,18 +157,29 @@ class LoopBody:
             return
         if slot is not None:
             raise self._try_again
-        if value.argument is not None or value.base is not None or value.is_reshaped:
+        if value.base is not None or value.is_reshaped:
             raise self._unroll
-        value.node = self._carry(value.node, name)
-        slot = self._slots[id(value)] = Slot(original=value, found=value, node=value.node, update=value.node)
-        self._of_name |= {other: slot for other, held in self._frame.scope.local.items() if held is value}
+        local = self._frame.scope.local
+        names = [other for other, held in local.items() if held is value]
+        if value.argument is None:
+            value.node = self._carry(value.node, name)
+            slot = Slot(original=value, found=value, node=value.node, update=value.node)
+        else:  # of the caller: its place is taken by another, and it is stored into when the loop has run
+            if arrays_in(values_of(self._frame.scope)).count(value) > len(names) or self._frame.depth:
+                raise self._unroll
+            carried = self._carry(self._tracer.node_of(value), name)
+            slot = Slot(original=value, found=ArrayValue(node=carried), node=carried, update=carried)
+            self._given.append(slot)
+            local.update(dict.fromkeys(names, slot.found))
+        self._slots[id(value)] = slot
+        self._of_name |= dict.fromkeys(names, slot)
 
     def _carry(self, node: int, name: str) -> int:
         return self._tracer.draft.carry(self._number, node, self._tracer.origin(name))
 
     def _contents(self) -> list[Any]:
         """The items of all containers and iterators that the names held before the loop."""
-        return [_shallow(value) for value in self._before.values()]
+        return [identities_in(value) for value in self._before.values()]
 
     # --- when it ends -----------------------------------------------------------------------------------------------
 
@@ -174,22 +194,22 @@ class LoopBody:
         ends = {name: local[name] for name in self._of_name if name in local}
         by_end: dict[int, Slot] = {}
         for name, end in ends.items():
-            if by_end.setdefault(id(end), self._of_name[name]) is not self._of_name[name] and not _is_number(end):
+            if by_end.setdefault(id(end), self._of_name[name]) is not self._of_name[name] and not is_number(end):
                 raise self._try_again
         for slot in self._slots.values():
             if (
-                not _is_number(slot.found)
+                not is_number(slot.found)
                 and len({id(end) for name, end in ends.items() if self._of_name[name] is slot}) > 1
             ):
                 raise self._try_again
         others = [value for name, value in self._before.items() if name not in assigned]
-        elsewhere = {id(array) for array in _arrays(others)}
+        elsewhere = {id(array) for array in arrays_in(others)}
         for name in assigned & local.keys():
             moved = found.get(id(local[name]))
-            if moved is not None and moved is not self._of_name.get(name) and not _is_number(moved.found):
+            if moved is not None and moved is not self._of_name.get(name) and not is_number(moved.found):
                 self._check_is_own(moved, elsewhere)
         for slot in self._slots.values():
-            if slot.found is not slot.original and slot.found.node != slot.node:
+            if slot.found is not slot.original and slot.found.node != slot.node and slot not in self._given:
                 self._check_is_own(slot, elsewhere)
                 self._check_is_new([end for name, end in ends.items() if self._of_name[name] is slot], slot)
 
@@ -217,7 +237,7 @@ class LoopBody:
             else:
                 self._check_unread(slot)
         for slot in self._slots.values():
-            if slot.found is slot.original:
+            if slot.found is slot.original or slot in self._given:
                 slot.update = slot.found.node
             self._tracer.draft.update(slot.node, slot.update)
         for slot in self._slots.values():
@@ -225,6 +245,17 @@ class LoopBody:
                 slot.found.node = self._tracer.draft.looped(self._number, slot.update, self._tracer.origin())
         for name in names:
             local[name] = self._result(name, local[name])
+
+    def _store(self, slot: Slot) -> None:
+        """Put what a loop has made of an array of the caller into it: nothing that the loop reads may lie there too."""
+        tracer, local = self._tracer, self._frame.scope.local
+        apart = arrays_apart(tracer, slot.original)
+        if apart is None:
+            raise self._unroll
+        local.update({name: slot.original for name, value in local.items() if value is slot.found})
+        made = ArrayValue(node=tracer.draft.looped(self._number, slot.update, tracer.origin()))
+        store_into(tracer, slot.original, made)
+        tracer.stores[-1].apart.extend(apart)
 
     def _fits(self, end: ArrayValue, slot: Slot) -> bool:
         draft = self._tracer.draft
@@ -287,72 +318,6 @@ class LoopBody:
 
 
 UNROLL = 99  # a way of tracing a loop: beyond all others
-
-
-def _changed_and_assigned(body: list[ast.stmt]) -> tuple[frozenset[str], frozenset[str]]:
-    """Names whose arrays a body may change in place, and names that it binds anew."""
-    written = use_of(body).writes
-    changed: set[str] = set()
-    augmented: set[int] = set()
-    for node in (node for statement in body for node in ast.walk(statement)):
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            changed.add(node.target.id)
-            augmented.add(id(node.target))
-        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            changed |= _base_names(node)
-        if isinstance(node, ast.keyword) and node.arg == "out":
-            changed |= {name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)}
-    names = [node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)]
-    only_augmented = changed - {
-        node.id for node in names if not isinstance(node.ctx, ast.Load) and id(node) not in augmented
-    }
-    return frozenset(changed), written - only_augmented
-
-
-def _may_change(value: Value) -> bool:
-    """Whether ``value += 1`` changes an object, and binds no other."""
-    return is_container(value) or (isinstance(value, ArrayValue) and not _is_number(value))
-
-
-def _base_names(node: ast.expr) -> set[str]:
-    while isinstance(node, ast.Subscript | ast.Attribute):
-        node = node.value
-    return {node.id} if isinstance(node, ast.Name) else set()
-
-
-def _is_number(value: Value) -> bool:
-    """Whether nobody can tell a value from an equal one: a number, or a NumPy scalar."""
-    return isinstance(value, ArrayValue) and (value.is_scalar or value.weak is not None)
-
-
-def _arrays(values: Any) -> list[ArrayValue]:
-    """The arrays in values and their containers, and those that views among them show."""
-    found: list[ArrayValue] = []
-    for value in values:
-        for leaf in _leaves(value):
-            shown: ArrayValue | None = leaf
-            while shown is not None:
-                found.append(shown)
-                shown = shown.base
-    return found
-
-
-def _leaves(value: Any) -> list[ArrayValue]:
-    if isinstance(value, ArrayValue):
-        return [value]
-    if is_container(value):
-        items = value.values() if isinstance(value, dict) else value
-        return [leaf for item in items for leaf in _leaves(item)]
-    return [leaf for item in value.items for leaf in _leaves(item)] if isinstance(value, Iteration) else []
-
-
-def _shallow(value: Any) -> Any:
-    """What a container holds, as identities all the way down."""
-    if isinstance(value, Iteration):
-        return [_shallow(item) for item in value.items]
-    if isinstance(value, dict):
-        return [(key, _shallow(item)) for key, item in value.items()]
-    return [_shallow(item) for item in value] if is_container(value) else id(value)
 
 
 def _read_by(node: Node) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ RANGES = (
     "range(n, 0, -1)",
     "range(0, n, 2)",
     "range(m, n)",
-    "range(12)",
+    "range(6)",
 )
 TURNS = (0, 1, 2, 3, 5, 11)  # gcc takes minutes for a loop of dozens that is unrolled
 
@@ -152,8 +152,8 @@ def draw(seed: int) -> tuple[str, list[Callable[[], list[Any]]]]:
     chance = random.Random(seed)
     text = f"def f(x, y, n, m, p):\n{Writer(chance).body()}\n"
     kind, shape = chance.choice(("f8", "f8", "f4", "c16", "i8", "i4")), chance.choice(((37,), (5, 7), (1, 6), (70,)))
-    form = chance.choice(("plain", "plain", "plain", "fortran", "strided", "row"))
-    turns = chance.sample(TURNS, 4)
+    form = chance.choice(("plain", "plain", "plain", "fortran", "strided", "row", "same", "shifted"))
+    turns = chance.sample(TURNS[: 5 if kind == "c16" else len(TURNS)], 4)
     return text, [_maker(seed, kind, shape, form, count, chance.randint(0, 3)) for count in turns]
 
 
@@ -165,6 +165,10 @@ def _maker(seed: int, kind: str, shape: tuple[int, ...], form: str, turns: int, 
             y = np.asfortranarray(y)
         if form == "strided":
             x = np.repeat(x, 2, axis=-1)[..., ::2]
+        if form == "same":
+            y = x
+        if form == "shifted" and len(x) > 1:
+            x, y = x[1:], x[:-1]
         if form == "row":
             y = y[..., :1]
         return [x, y, turns, other, 0.75]

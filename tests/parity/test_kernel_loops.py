@@ -57,6 +57,8 @@ BODIES: dict[str, str] = {
     "a sum of it": "z = x * 1\nfor _ in range(n):\n    z = z * 0.5 + dt\nreturn z - z.max()",
     "a sum before it": "m = x.max()\nz = x * 1\nfor _ in range(n):\n    z = z * 0.5 + m\nreturn z",
     "a helper": "step = lambda z, k: z * 0.5 + k\nz = x * 1\nfor i in range(n):\n    z = step(z, i)\nreturn z",
+    "an array of the caller": "for _ in range(n):\n    x *= 0.5\n    x += 1\nreturn x",
+    "an array of the caller by a mask": "y = x\nfor i in range(n):\n    x[x > 0.5] *= 0.5\n    x += dt * i\nreturn x * 2, y",
     "nothing is carried": "z = x * 1\nfor i in range(n):\n    z = x * dt\nreturn z",
 }
 NO_TURNS_IS_PYTHONS = (
@@ -203,7 +205,6 @@ UNROLLED: dict[str, str] = {
     "a list grows": "w = []\nfor i in range(n):\n    w.append(x * i)\nreturn w",
     "a test of the index": "z = x * 1\nfor i in range(n):\n    z = z + (x if i % 2 else 1.5)\nreturn z",
     "another shape each turn": "z = x[:1]\nfor _ in range(n):\n    z = np.concatenate([z, z])\nreturn z",
-    "an array of the caller": "for _ in range(n):\n    x *= 0.5\n    x += 1\n    x -= 2\nreturn x",
 }
 
 
@@ -218,6 +219,37 @@ def test_what_is_not_elementwise_is_unrolled_as_before(name: str) -> None:
         assert_equal(*given)
     assert fused.cache_info().misses == 3, "one specialisation for each number of turns"
     assert fused.cache_info().fused_calls == 6, fused.fallback_reasons()
+
+
+@pytest.mark.parametrize("overlap", ["none", "same", "shifted", "a view inside"])
+def test_an_array_of_the_caller_that_others_share(overlap: str) -> None:
+    body = "for _ in range(n):\n    x += dt * y\n    x *= 0.75\nreturn x"
+    if overlap == "a view inside":
+        body = body.replace("y", "x[::-1]")
+    fused = pyfuse.fuse(function_from("def f(x, y, n, dt):\n" + "".join(f"    {line}\n" for line in body.split("\n"))))
+    for turns in (4, 5, 1, 0):
+        answers = []
+        for function in (fused, fused.__wrapped__):
+            whole = numbers("f8", 41)
+            x, y = {"same": (whole, whole), "shifted": (whole[1:], whole[:-1])}.get(
+                overlap, (whole, numbers("f8", 41) * 2)
+            )
+            answers.append((function(x, y, turns, 0.25).copy(), whole))
+        assert_equal(*answers)
+    if overlap == "none":
+        assert (fused.cache_info().kernels, fused.cache_info().fused_calls) == (1, 3)
+
+
+def test_a_store_through_a_closure_is_seen() -> None:
+    text = (
+        "def f(x, n):\n    acc = np.zeros_like(x)\n    def step():\n        for i in range(n):\n            acc[x > i] += 1\n"
+        "    step()\n    return acc\n"
+    )
+    fused = pyfuse.fuse(function_from(text))
+    x = numbers("f8", 37)
+    for turns in (0, 2, 5):
+        assert_equal(fused(x, turns), fused.__wrapped__(x, turns))
+    assert "internal-error" not in fused.fallback_reasons()
 
 
 def test_a_known_number_of_turns_is_unrolled_where_it_is_small() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import builtins
 import operator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from pyfuse.frontend.call import Caller
 from pyfuse.frontend.loop_body import UNROLL, LoopBody
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Place, TryAgain, Value, constant
+from pyfuse.host_values import Guard
 from pyfuse.records import dataclass
 
 if TYPE_CHECKING:
@@ -121,18 +123,27 @@ def _kernel_loop(frame: Frame, statement: ast.For, given: list[Value]) -> tuple[
     step = int(bounds[2].value) if len(bounds) == 3 else 1
     if start.is_constant and stop.is_constant and len(range(start.value, stop.value, step)) <= UNROLLED_TURNS:
         return None
-    if not tracer.truth(_has_more_turns(tracer, start, stop, step, way)):
+    if not _has_more_turns(tracer, start, stop, step, way):
         return ([], None) if way == 0 else None
     before: list[Value] = [_moved(tracer, start, number * step) for number in range(way)]
     first = _moved(tracer, start, way * step)
     return before, KernelLoop(place=place, way=way, start=first, stop=stop, step=step)
 
 
-def _has_more_turns(tracer: Tracer, start: HostValue, stop: HostValue, step: int, count: int) -> HostValue:
-    """Whether a range has more than ``count`` numbers."""
-    if start.is_constant and step > 0:
-        return tracer.host_call(operator.gt, [stop, constant(int(start.value) + count * step)], "gt")
-    return tracer.host_call(_is_longer, [start, stop, constant(step), constant(count)], "range is longer")
+def _has_more_turns(tracer: Tracer, start: HostValue, stop: HostValue, step: int, count: int) -> bool:
+    """Whether a range has more than ``count`` numbers; relied on from then on."""
+    if not start.is_constant or step < 0:
+        longer = tracer.host_call(_is_longer, [start, stop, constant(step), constant(count)], "range is longer")
+        return tracer.truth(longer)
+    limit = int(start.value) + count * step
+    is_longer = bool(stop.value > limit)
+    if (
+        not stop.is_constant
+    ):  # looked at in every call: 0.6 us, by truth() of an expression 2.3
+        compare = operator.lt if is_longer else operator.ge
+        text = f"{stop.expression.text} {'>' if is_longer else '<='} {limit}"
+        tracer.add_guard(Guard(expression=stop.expression, holds_for=partial(compare, limit), text=text))
+    return is_longer
 
 
 def _moved(tracer: Tracer, start: HostValue, distance: int) -> HostValue:

@@ -137,9 +137,8 @@ def _has_more_turns(tracer: Tracer, start: HostValue, stop: HostValue, step: int
         return tracer.truth(longer)
     limit = int(start.value) + count * step
     is_longer = bool(stop.value > limit)
-    if (
-        not stop.is_constant
-    ):  # looked at in every call: 0.6 us, by truth() of an expression 2.3
+    if not stop.is_constant:
+        # Looked at in every call: 0.6 us, where truth() of an expression takes 2.3.
         compare = operator.lt if is_longer else operator.ge
         text = f"{stop.expression.text} {'>' if is_longer else '<='} {limit}"
         tracer.add_guard(Guard(expression=stop.expression, holds_for=partial(compare, limit), text=text))

@@ -274,6 +274,15 @@ class LoopPlan:
     temporaries: tuple[Temporary, ...] = ()
 
 
+def has_open_loop(plan: LoopPlan) -> bool:
+    """Whether a nest has a loop whose number of turns only a call knows: nobody knows how long the kernel takes."""
+    return any(
+        not all(isinstance(nest.steps[bound].source, ConstantStep) for bound in (nest.loop.start, nest.loop.stop))
+        for nest in plan.nests
+        if isinstance(nest, Nest) and nest.loop is not None
+    )
+
+
 def plan_text(plan: LoopPlan) -> str:
     """The stable text form of a plan, ending in a newline."""
     lines = [

@@ -34,7 +34,7 @@ def _map_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[i
         stores=stores,
         loads=tuple(writer.loads),
         steps=tuple(writer.steps),
-        element_cost=element_cost(writer, [store.dtype.itemsize for store in stores], last),
+        element_cost=element_cost(writer, [store.dtype.itemsize for store in stores], last, loop),
         loop=loop,
     )
 

@@ -218,3 +218,19 @@ def test_a_form_that_fuses_as_a_whole_is_found_again() -> None:
     for _ in range(300):
         np.testing.assert_array_equal(fused(A, None), maybe(A, None))
     assert fused.cache_info().fused_calls > 10
+
+
+def turned(x: Any, turns: int) -> Any:
+    for _ in range(turns):
+        x = x * 0.5 + 1
+    return x
+
+
+def test_a_loop_of_any_number_of_turns_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is true of one turn is not of a thousand."""
+    trials = chosen(monkeypatch, is_faster=True)
+    fused = pyfuse.fuse(turned)
+    for _ in range(MANY):
+        np.testing.assert_array_equal(fused(A, 1), turned(A, 1))
+    assert not trials
+    assert fused.cache_info().fused_calls == MANY

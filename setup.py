@@ -14,7 +14,8 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
         extensions.append(
             Extension(
                 "pyfuse.backend.cpu._dispatcher",
-                sources=["pyfuse/backend/cpu/native/dispatcher.c"],
+                sources=[f"pyfuse/backend/cpu/native/{name}.c" for name in ("dispatcher", "output_pool")],
+                depends=["pyfuse/backend/cpu/native/output_pool.h"],
                 include_dirs=[numpy.get_include()],
                 optional=True,
             )

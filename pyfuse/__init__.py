@@ -1,6 +1,7 @@
 """pyfuse: an unmodified NumPy function, run as one fused kernel with NumPy's exact results."""
 
 from pyfuse import config
+from pyfuse.backend.cpu.dispatch import clear_pool
 from pyfuse.cache_info import CacheInfo
 from pyfuse.decorator import FusedFunction, fuse
 from pyfuse.diagnostics import Diagnostic
@@ -17,6 +18,7 @@ __all__ = [
     "PyfuseFallbackWarning",
     "VerificationError",
     "__version__",
+    "clear_pool",
     "config",
     "fuse",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,24 @@ class CallGeometry:
     def layouts(self) -> tuple[NestLayout, ...]:
         """What the kernel's text depends on, beside the plan."""
         return tuple(nest.layout for nest in self.nests)
+
+
+def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) -> tuple[list[np.ndarray], list[int]]:
+    """The arrays and the computed extents of a call.
+
+    Raises:
+        CannotFuse: computing one raises, or an extent is negative.
+    """
+    try:
+        inputs = [expression.evaluate(arguments) for expression in specialization.inputs]
+        extents = [int(expression.evaluate(arguments)) for expression in specialization.extents]
+    except MemoryError:
+        raise
+    except Exception as error:  # the user's arithmetic may raise anything; the original raises it again
+        raise refuse(Code.HOST_ERROR, "computing a shape raises", notes=(str(error),)) from error
+    if any(extent < 0 for extent in extents):
+        raise refuse(Code.HOST_ERROR, "an extent is negative: NumPy raises its own error")
+    return inputs, extents
 
 
 def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> CallGeometry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import field
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -13,8 +14,12 @@ import numpy as np
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.interface import BuiltKernel, Kernel, KernelSource
 from pyfuse.backend.registry import backend_named
+from pyfuse.background import Build, builders
 from pyfuse.config import Config
 from pyfuse.debug import Dump
+from pyfuse.diagnostics import Code, Diagnostic
+from pyfuse.errors import CannotFuse
+from pyfuse.fallback import mistakes_as_reasons
 from pyfuse.frontend.build_graph import Recipe, StoreRecipe, build_graph
 from pyfuse.graph.loop_plan import LoopPlan, plan_text
 from pyfuse.graph.nodes import Graph
@@ -28,6 +33,7 @@ from pyfuse.prepared_function import PreparedFunction
 from pyfuse.records import dataclass
 
 Forms = tuple[ReductionForm, ...]
+KernelKey = tuple[Forms, tuple[NestLayout, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,7 @@ class Specialization:
         plans: its loop nests, by the forms of its reductions.
         inputs, scalars, extents, guards, result, stores: as in ``TracedFunction``.
         kernels: loaded so far, by the forms of the reductions and the layouts of the nests.
+        builds: begun in the background and not yet asked for.
         orders: axis orders of nodes, by miniature inputs and extents.
         lock: held while a kernel is built, so that each is built once.
     """
@@ -62,7 +69,8 @@ class Specialization:
     result: Recipe
     stores: tuple[StoreRecipe, ...] = ()
     plans: dict[Forms, LoopPlan] = field(default_factory=dict)
-    kernels: dict[tuple[Forms, tuple[NestLayout, ...]], LoadedKernel] = field(default_factory=dict)
+    kernels: dict[KernelKey, LoadedKernel] = field(default_factory=dict)
+    builds: dict[KernelKey, Build[LoadedKernel]] = field(default_factory=dict)
     orders: dict[tuple[tuple[Miniature, ...], tuple[int, ...]], dict[int, AxisOrder]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,6 +78,25 @@ class Specialization:
     def output_dtypes(self) -> tuple[np.dtype, ...]:
         """Of each kernel output."""
         return tuple(self.graph.nodes[output.node].dtype for output in self.graph.outputs)
+
+
+class StillBuilding(CannotFuse):
+    """The kernel is being built in the background, so the original runs.
+
+    Attributes:
+        build: what is going on.
+    """
+
+    def __init__(self, build: Build[LoadedKernel]) -> None:
+        super().__init__(_STILL_BUILDING)
+        self.build = build
+
+
+_STILL_BUILDING = Diagnostic(
+    code=Code.BUILDING,
+    message="the kernel is being built; the original runs meanwhile",
+    hints=("fuse(wait=True), PYFUSE_WAIT=1 or f.compile(...) wait for it",),
+)
 
 
 def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump) -> Specialization:
@@ -114,31 +141,62 @@ def write_source(specialization: Specialization, forms: Forms, layouts: tuple[Ne
 
 
 def load_kernel(
-    specialization: Specialization, forms: Forms, layouts: tuple[NestLayout, ...], config: Config, dump: Dump
+    specialization: Specialization,
+    forms: Forms,
+    layouts: tuple[NestLayout, ...],
+    config: Config,
+    dump: Dump,
+    *,
+    waits: bool = True,
 ) -> tuple[LoadedKernel, bool]:
     """The kernel for a plan and layout, built and loaded once however many threads ask.
 
+    Args:
+        specialization: whose kernel.
+        forms, layouts: which.
+        config: the settings.
+        dump: where the texts go.
+        waits: whether to wait for a compiler; if not, and one is needed, it is begun in the background.
+
     Returns:
-        The kernel, and whether this call loaded it.
+        The kernel, and whether it is new to the caller.
 
     Raises:
         CannotFuse: it cannot be written, built or loaded.
+        StillBuilding: it is being built.
     """
+    key = (forms, layouts)
     with specialization.lock:
-        if (forms, layouts) in specialization.kernels:
-            return specialization.kernels[forms, layouts], False
-        backend = backend_named("cpu")
-        if forms:
-            dump("plan", plan_text(plan_for(specialization, forms)))
-        source = write_source(specialization, forms, layouts)
-        dump("source", source.text)
-        if dump.wants("asm"):
-            dump("asm", backend.assembly_of(source, config))
-        built = backend.build(source, config)
-        dump(
-            "cache", f"{built.path.name}: {'found' if built.was_cached else f'built in {built.build_seconds:.3f} s'}\n"
-        )
-        kernel = backend.load(source, built, config)
-        loaded = LoadedKernel(source=source, built=built, kernel=kernel)
-        specialization.kernels[forms, layouts] = loaded
+        if key in specialization.kernels:
+            return specialization.kernels[key], False
+        build = specialization.builds.get(key)
+        if build is None or build.is_lost():
+            backend = backend_named("cpu")
+            if forms:
+                dump("plan", plan_text(plan_for(specialization, forms)))
+            source = write_source(specialization, forms, layouts)
+            dump("source", source.text)
+            if dump.wants("asm"):
+                dump("asm", backend.assembly_of(source, config))
+            if waits or backend.is_built(source, config):
+                loaded = specialization.kernels[key] = _built(source, config, dump)
+                return loaded, True
+            build = specialization.builds[key] = builders.start(partial(_built_safely, source, config, dump))
+        if build.is_pending() and not waits:
+            raise StillBuilding(build)
+        build.wait()
+        del specialization.builds[key]
+        loaded = specialization.kernels[key] = build.result()
         return loaded, True
+
+
+def _built_safely(source: KernelSource, config: Config, dump: Dump) -> LoadedKernel:
+    with mistakes_as_reasons():
+        return _built(source, config, dump)
+
+
+def _built(source: KernelSource, config: Config, dump: Dump) -> LoadedKernel:
+    backend = backend_named("cpu")
+    built = backend.build(source, config)
+    dump("cache", f"{built.path.name}: {'found' if built.was_cached else f'built in {built.build_seconds:.3f} s'}\n")
+    return LoadedKernel(source=source, built=built, kernel=backend.load(source, built, config))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import fields, replace
 from pathlib import Path
@@ -34,6 +34,8 @@ class Config:
         cc: the C compiler command (``PYFUSE_CC``), or None to search for one.
         max_kernels: most specialisations that one fused function keeps in memory (``PYFUSE_MAX_KERNELS``).
         trials: time kernels for small arrays against the original once, and run what is faster (``PYFUSE_TRIALS``).
+        wait: have the first call wait for its kernel (``PYFUSE_WAIT``); else the original answers meanwhile.
+        pool_limit: most bytes of dead outputs kept for the next ones (``PYFUSE_POOL_LIMIT``); 0: none.
     """
 
     debug: frozenset[str] = frozenset()
@@ -46,6 +48,8 @@ class Config:
     cc: str | None = None
     max_kernels: int = 256
     trials: bool = True
+    wait: bool = False
+    pool_limit: int = 0
 
 
 def current() -> Config:
@@ -102,7 +106,7 @@ def set(**settings: object) -> Iterator[Config]:
 
 def from_environment(environment: dict[str, str] | os._Environ[str]) -> Config:
     """The settings that the ``PYFUSE_*`` variables of an environment ask for; a bad value is reported and left out."""
-    config = Config(num_threads=_available_cpus())
+    config = Config(num_threads=_available_cpus(), pool_limit=_usual_pool_limit())
     for name, read in _READERS.items():
         text = environment.get(f"PYFUSE_{name.upper()}", "").strip()
         if not text:
@@ -134,6 +138,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "cc": str,
     "max_kernels": int,
     "trials": _read_flag,
+    "wait": _read_flag,
+    "pool_limit": int,
 }
 
 
@@ -146,12 +152,14 @@ def _checked(config: Config) -> Config:
         raise ValueError(f"unknown debug topic {unknown[0]!r}; the topics are {', '.join(DEBUG_TOPICS)}")
     if config.fallback not in FALLBACK_MODES:
         raise ValueError(f"fallback is one of {', '.join(FALLBACK_MODES)}")
-    for name in ("disable", "verify", "trials"):
+    for name in ("disable", "verify", "trials", "wait"):
         if not isinstance(getattr(config, name), bool):
             raise ValueError(f"{name} is True or False")
     for name in ("num_threads", "max_kernels"):
         if type(getattr(config, name)) is not int or getattr(config, name) < 1:
             raise ValueError(f"{name} is a whole number of at least 1")
+    if type(config.pool_limit) is not int or not 0 <= config.pool_limit <= sys.maxsize:
+        raise ValueError("pool_limit is a whole number of bytes")
     for name in ("dump_dir", "cache_dir"):
         if isinstance(getattr(config, name), str):
             changes: dict[str, Any] = {name: Path(getattr(config, name))}
@@ -167,6 +175,17 @@ def _available_cpus() -> int:
     except (OSError, ValueError):
         return cpus
     return cpus if quota == "max" else max(1, min(cpus, int(quota) // int(period)))
+
+
+def _usual_pool_limit() -> int:
+    """An eighth of the memory that this process may use, at most 1 GiB."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not a system that the pool is made for
+        return 0
+    with suppress(OSError, ValueError):  # no control groups, or "max"
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min(memory // 8, 1 << 30)
 
 
 # PYFUSE_DISABLE and its kin are read at every call. os.environ.get encodes and decodes (9 variables: 10 us); the

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
+from pyfuse import config as settings
 from pyfuse import explain as explanations
 from pyfuse.cache_info import CacheInfo
 from pyfuse.errors import CannotFuse, FuseError
@@ -31,12 +32,12 @@ class FusedFunction(FusedCall, Generic[P, R]):
     __name__: str
     __qualname__: str
 
-    def __init__(self, function: Callable[P, R], *, strict: bool = False) -> None:
+    def __init__(self, function: Callable[P, R], *, strict: bool = False, wait: bool = False) -> None:
         self.__name__ = self.__qualname__ = type(function).__name__  # of a callable that has no name of its own
         functools.update_wrapper(self, function)
         self.__wrapped__ = function
         self._strict = strict
-        self._executor = Executor(function, strict=strict, overrides={})
+        self._executor = Executor(function, strict=strict, wait=wait)
         self._table = self._executor.table
 
     if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class FusedFunction(FusedCall, Generic[P, R]):
             return self.__qualname__
         own: Any = self.__wrapped__
         block = source_block(own) if isinstance(own, FunctionType) else ()
-        return (_rebuild, (own, self._strict, block))
+        return (_rebuild, (own, self._strict, block, self._executor.is_patient))
 
     def _is_importable(self) -> bool:
         found: Any = sys.modules.get(self.__module__)
@@ -111,7 +112,7 @@ class FusedFunction(FusedCall, Generic[P, R]):
             if device_calls is not None:
                 device_calls.find(arguments)
             else:
-                self._executor.make_launch(arguments, self._executor.config())
+                self._executor.make_launch(arguments, settings.current())
         except CannotFuse as error:
             raise FuseError(error.diagnostic) from error
 
@@ -129,16 +130,18 @@ class FusedFunction(FusedCall, Generic[P, R]):
 
 
 @overload
-def fuse(function: Callable[P, R], /, *, strict: bool = False) -> FusedFunction[P, R]: ...
+def fuse(function: Callable[P, R], /, *, strict: bool = False, wait: bool = False) -> FusedFunction[P, R]: ...
 @overload
-def fuse(*, strict: bool = False) -> Callable[[Callable[P, R]], FusedFunction[P, R]]: ...
-def fuse(function: Any = None, /, *, strict: bool = False) -> Any:
+def fuse(*, strict: bool = False, wait: bool = False) -> Callable[[Callable[P, R]], FusedFunction[P, R]]: ...
+def fuse(function: Any = None, /, *, strict: bool = False, wait: bool = False) -> Any:
     """Make a NumPy function run as one fused kernel, with NumPy's exact results.
 
     Args:
         function: a Python function of arrays and numbers whose body is array expressions. What cannot be fused runs as
             ordinary Python, and ``explain()`` says why.
         strict: raise ``FuseError`` instead of falling back.
+        wait: build a kernel before the first call that it answers. Otherwise the original answers while a compiler is
+            at work in the background, unless the kernel is on disk, ``strict`` is set, or debug output is asked for.
 
     Returns:
         The fused function, or a decorator if called with keywords only.
@@ -152,26 +155,28 @@ def fuse(function: Any = None, /, *, strict: bool = False) -> Any:
         ...     return a * x + y
     """
     if function is None:
-        return functools.partial(_fuse_one, strict=strict)
-    return _fuse_one(function, strict=strict)
+        return functools.partial(_fuse_one, strict=strict, wait=wait)
+    return _fuse_one(function, strict=strict, wait=wait)
 
 
-def _fuse_one(function: Any, *, strict: bool) -> Any:
+def _fuse_one(function: Any, *, strict: bool, wait: bool) -> Any:
     if isinstance(function, staticmethod | classmethod):
-        return type(function)(_fuse_one(function.__func__, strict=strict))
+        return type(function)(_fuse_one(function.__func__, strict=strict, wait=wait))
     if isinstance(function, FusedFunction):
         function = function.__wrapped__
     if not callable(function) or isinstance(function, type):
         what = f"the class {function.__name__!r}" if isinstance(function, type) else f"{type(function).__name__!r}"
         raise TypeError(f"fuse() takes a function, not {what}")
-    return FusedFunction(function, strict=strict)
+    return FusedFunction(function, strict=strict, wait=wait)
 
 
-def _rebuild(function: Callable[..., Any], strict: bool, block: Sequence[str] = ()) -> FusedFunction[..., Any]:
+def _rebuild(
+    function: Callable[..., Any], strict: bool, block: Sequence[str] = (), wait: bool = False
+) -> FusedFunction[..., Any]:
     """A function that was sent by value, with the lines of its source."""
     if isinstance(function, FunctionType):
         attach_source(function, block)
-    return FusedFunction(function, strict=strict)
+    return FusedFunction(function, strict=strict, wait=wait)
 
 
 def _is_wanted_by_value(module: str) -> bool:

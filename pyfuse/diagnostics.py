@@ -35,6 +35,7 @@ class Code(enum.StrEnum):
     SLOWER = "slower-than-numpy"
     TOO_MANY_VARIANTS = "too-many-variants"
     TOO_LARGE = "too-large"
+    BUILDING = "building"
     NO_COMPILER = "no-compiler"
     COMPILER_FAILED = "compiler-failed"
     LOAD_FAILED = "load-failed"
@@ -55,6 +56,7 @@ class Diagnostic:
         notes: further facts.
         hints: what to write or install instead.
         statements: lines and columns, in the function's own tree, of the statements that are to blame.
+        part: first line and column, last line and column of the expression in that statement that is to blame alone.
         begins_region: they fuse, but not together with those before them.
     """
 
@@ -65,6 +67,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     statements: tuple[tuple[int, int], ...] = ()
+    part: tuple[int, int, int, int] | None = None
     begins_region: bool = False
 
     def draw(self) -> str:

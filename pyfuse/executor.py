@@ -10,17 +10,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pyfuse import config as settings
 from pyfuse.backend.cpu import dispatch
 from pyfuse.cache_info import CacheInfo
-from pyfuse.call_geometry import call_geometry
+from pyfuse.call_geometry import call_geometry, evaluate_inputs
 from pyfuse.call_signature import exact_key, signature_key
-from pyfuse.compiler import Specialization, load_kernel, specialize
+from pyfuse.compiler import Specialization, StillBuilding, load_kernel, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.diagnostics import Code, Diagnostic, refuse
+from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import NUMPYS_OWN, Fallback, mistakes_as_reasons
 from pyfuse.frontend.rewrite import driver_text
@@ -31,7 +29,7 @@ from pyfuse.on_device import OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
-from pyfuse.trial import CALLS_BEFORE_TRIAL, MOST_WORK, copies_for_trial, original_is_faster
+from pyfuse.trial import copies_for_trial, is_due, original_is_faster
 from pyfuse.verification import is_verifiable, verify
 
 if TYPE_CHECKING:
@@ -63,12 +61,12 @@ class Executor:
         function: Callable[..., Any],
         *,
         strict: bool,
-        overrides: dict[str, Any],
+        wait: bool = False,
         region: RegionPlace | None = None,
     ) -> None:
         self._function = function
         self._region = region
-        self.overrides = overrides
+        self.is_patient = wait
         self._prepared: PreparedFunction | None = None
         self._cache = KernelCache()
         self._runners: dict[Any, list[Runner]] = {}
@@ -77,7 +75,7 @@ class Executor:
         self.fallback = Fallback(function, strict=strict, is_quiet=region is not None)
         self.drivers = RegionDrivers(self, region)
         self._lock = threading.Lock()
-        self.table = dispatch.launch_table(function) if not overrides else None  # calls that the extension answers
+        self.table = dispatch.launch_table(function)  # calls that the extension answers
         self._misses = self._kernels = self._fused = self._partly_fused = self._plain = 0
         self._driven_for = Code.UNKNOWN_CALL  # why calls that the extension's driver answers do not fuse as a whole
         self._dumps = itertools.count()
@@ -87,10 +85,8 @@ class Executor:
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The function's result."""
         config = settings.current_at_call()
-        if self.overrides:
-            config = self.config(config)
         if config.disable:
-            return self.fallback.run(args, kwargs, _DISABLED, self.config())
+            return self.fallback.run(args, kwargs, _DISABLED, settings.current())
         prepared = self._prepared or self.prepared()
         binder = prepared.binder
         if binder is None:
@@ -116,6 +112,9 @@ class Executor:
             reason = refusal.diagnostic
         else:
             if outcome is None:
+                if runner.build is not None and not runner.build.is_pending():
+                    self._forget(key, runner)
+                    return self.call(args, kwargs)
                 assert runner.reason is not None
                 return self._answer(args, kwargs, runner.reason)
             result, status = outcome
@@ -125,8 +124,7 @@ class Executor:
                     self._remember_known(key, runner)
                 if not runner.trial.is_tried:
                     runner.trial.calls += 1
-                    if runner.trial.calls >= CALLS_BEFORE_TRIAL:
-                        self._try(runner, arguments, config)
+                    self._try(runner, arguments, config)
                 if config.verify and is_verifiable(runner.launch):
                     verify(result, self._function(*args, **kwargs))
                 return result
@@ -142,11 +140,11 @@ class Executor:
         """Time such calls once by kernel and by the original, if that may be worth it."""
         from pyfuse.fused_call import probe_of
 
-        runner.trial.is_tried = 1
         launch, prepared = runner.launch, self.prepared()
         assert launch is not None and prepared.binder is not None
-        is_small = 0 < launch.work <= MOST_WORK and prepared.binder.plain_count == len(arguments)
-        if not config.trials or not is_small or self.fallback.is_strict:
+        if not is_due(runner.trial, launch.work) or prepared.binder.plain_count != len(arguments):
+            return
+        if not config.trials or self.fallback.is_strict:
             return
         given = copies_for_trial(arguments, [store.target for store in launch.specialization.stores])
         if given is None:
@@ -184,7 +182,7 @@ class Executor:
             return driver.run(args, kwargs)
         if self._region is not None and reason.code not in NUMPYS_OWN:
             self._region.owner.give_up_soon(self._region.number, self._fused_calls() + self._partly_fused)
-        return self.fallback.run(args, kwargs, reason, self.config())
+        return self.fallback.run(args, kwargs, reason, settings.current())
 
     def move_region(self, owner: RegionDriver, number: int) -> None:
         """Of a region: another driver calls it now."""
@@ -200,10 +198,9 @@ class Executor:
                 self._prepared = prepare(self._function) if self._region is None else self._region.prepared
             return self._prepared
 
-    def config(self, base: Config | None = None) -> Config:
-        """The settings in force, with this function's own on top."""
-        base = base if base is not None else settings.current()
-        return replace(base, **self.overrides) if self.overrides else base
+    def config(self) -> Config:
+        """The settings in force."""
+        return settings.current()
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """A call's value of each parameter.
@@ -246,11 +243,14 @@ class Executor:
             raise CannotFuse(found.entry.diagnostic)
         return found.entry
 
-    def make_launch(self, arguments: Sequence[Any], config: Config) -> Launch:
+    def make_launch(self, arguments: Sequence[Any], config: Config, *, waits: bool = True) -> Launch:
         """A launch for a call, its kernel built and loaded if need be.
+
+        Args: ``waits`` as in ``load_kernel``.
 
         Raises:
             CannotFuse: the call cannot be fused.
+            StillBuilding: its kernel is being built.
         """
         specialization = self.specialization(arguments, config)
         inputs, extents = evaluate_inputs(specialization, arguments)
@@ -259,8 +259,10 @@ class Executor:
         try:
             with mistakes_as_reasons():
                 loaded, is_new = load_kernel(
-                    specialization, geometry.forms, geometry.layouts, config, self.dump_for(config)
+                    specialization, geometry.forms, geometry.layouts, config, self.dump_for(config), waits=waits
                 )
+        except StillBuilding:
+            raise
         except CannotFuse as refusal:
             self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
             raise
@@ -276,12 +278,15 @@ class Executor:
         if runner is not None:  # types are in the key: such calls never meet the CPU's runners
             self._remember(key, runner)
             return runner
+        config = settings.current()
         try:
-            launch = self.make_launch(arguments, self.config())
-        except CannotFuse:
+            launch = self.make_launch(arguments, config, waits=self._waits(config))
+        except CannotFuse as reason:
             known = self._cache.find(signature_key(arguments), arguments)
             if isinstance(known, Refusal):
                 self._remember(key, make_refusing_runner(known.diagnostic, known.guards))
+            elif known is not None and isinstance(reason, StillBuilding):
+                self._remember(key, make_refusing_runner(reason.diagnostic, known.guards, reason.build))
             raise
         runner = make_runner(launch, address_function(), arguments)
         if self.table is not None:
@@ -289,6 +294,11 @@ class Executor:
             runner = replace(runner, known=compiled, trial=compiled if compiled is not None else runner.trial)
         self._remember(key, runner)
         return runner
+
+    def _waits(self, config: Config) -> bool:
+        """Whether a call waits for its kernel: where asked to, and where it would show that it does not."""
+        shows = config.debug or config.dump_dir is not None or config.fallback != "quiet"
+        return bool(self.is_patient or config.wait or shows or self.fallback.is_strict)
 
     def _remember_known(self, key: Any, runner: Runner) -> None:
         """Let the extension answer such calls, unless they have been forgotten meanwhile."""
@@ -306,6 +316,13 @@ class Executor:
                 known = self._runners.setdefault(key, [])
             known.append(runner)
             self._runner_count += 1
+
+    def _forget(self, key: Any, runner: Runner) -> None:
+        with self._lock:
+            known = self._runners.get(key, [])
+            if runner in known:
+                self._runners[key] = [other for other in known if other is not runner]
+                self._runner_count -= 1
 
     def _forget_runners(self) -> None:
         self._runners = {}
@@ -328,7 +345,7 @@ class Executor:
         info = CacheInfo(
             hits=max(0, fused - self._kernels),
             misses=self._misses + sum(region.misses for region in regions),
-            maxsize=self.config().max_kernels,
+            maxsize=settings.current().max_kernels,
             currsize=sum(len(entry.kernels) for entry in specializations) + sum(region.currsize for region in regions),
             kernels=self._kernels + sum(region.kernels for region in regions),
             fused_calls=fused,
@@ -346,7 +363,7 @@ class Executor:
 
     def prefers_plain(self, arguments: Sequence[Any]) -> bool:
         """Whether calls of this form are answered by the original because it is faster."""
-        key = (self.config().num_threads, *exact_key(arguments))
+        key = (settings.current().num_threads, *exact_key(arguments))
         return any(runner.trial.prefers_plain for runner in self._runners.get(key, ()))
 
     def stop_driving(self) -> None:
@@ -376,24 +393,6 @@ class Executor:
             if self.table is not None:
                 self.table.fused = self.table.plain = self.table.partly = 0
                 self.table.driver = None
-
-
-def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) -> tuple[list[np.ndarray], list[int]]:
-    """The arrays and the computed extents of a call.
-
-    Raises:
-        CannotFuse: computing one raises, or an extent is negative.
-    """
-    try:
-        inputs = [expression.evaluate(arguments) for expression in specialization.inputs]
-        extents = [int(expression.evaluate(arguments)) for expression in specialization.extents]
-    except MemoryError:
-        raise
-    except Exception as error:  # the user's arithmetic may raise anything; the original raises it again
-        raise refuse(Code.HOST_ERROR, "computing a shape raises", notes=(str(error),)) from error
-    if any(extent < 0 for extent in extents):
-        raise refuse(Code.HOST_ERROR, "an extent is negative: NumPy raises its own error")
-    return inputs, extents
 
 
 dispatch.configure(settings.call_time_sources(), settings.current_at_call, must_report, CannotFuse)

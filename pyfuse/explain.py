@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pyfuse import config as settings
 from pyfuse.backend.interface import KernelSource
-from pyfuse.call_geometry import call_geometry
+from pyfuse.call_geometry import call_geometry, evaluate_inputs
 from pyfuse.call_signature import signature_text
 from pyfuse.compiler import Specialization, write_source
 from pyfuse.config import Config
 from pyfuse.diagnostics import Diagnostic
 from pyfuse.errors import CannotFuse
-from pyfuse.executor import Executor, evaluate_inputs
+from pyfuse.executor import Executor
 from pyfuse.graph.loop_plan import LoopPlan, plan_text
 from pyfuse.graph.text import graph_text
 
@@ -32,7 +33,7 @@ def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[s
     if arguments is None:
         return f"{name} cannot be called with these arguments.\n"
     try:
-        specialization, plan, source = _stages(executor, arguments, executor.config())
+        specialization, plan, source = _stages(executor, arguments, settings.current())
     except CannotFuse as refusal:
         driver = executor.drivers.preview(refusal.diagnostic, args, kwargs)
         if driver is not None:
@@ -50,7 +51,7 @@ def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any
         CannotFuse: the call does not fuse.
         TypeError: the arguments do not match the parameters.
     """
-    return _stages(executor, executor.arguments(args, kwargs), executor.config())[2].text
+    return _stages(executor, executor.arguments(args, kwargs), settings.current())[2].text
 
 
 def _stages(

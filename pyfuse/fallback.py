@@ -15,7 +15,8 @@ from pyfuse.config import Config
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse, FuseError
 
-# Not failures to fuse: the original runs so that NumPy itself raises, warns or computes as it always does.
+# Not failures to fuse: the original runs so that NumPy itself raises, warns or computes as it always does,
+# or for a while.
 NUMPYS_OWN = frozenset(
     {
         Code.NUMPY_RAISES,
@@ -26,6 +27,7 @@ NUMPYS_OWN = frozenset(
         Code.FLOATING_POINT_REPORT,
         Code.DISABLED,
         Code.SLOWER,
+        Code.BUILDING,
     }
 )
 

@@ -11,6 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from pyfuse.array_layout import NestGeometry
+from pyfuse.backend.cpu.caches import last_level_cache_bytes
+from pyfuse.backend.cpu.dispatch import new_array
+from pyfuse.backend.cpu.map_text import can_stream
 from pyfuse.backend.interface import Kernel, NestLaunch, PreparedLaunch
 from pyfuse.call_geometry import CallGeometry, part_count
 from pyfuse.compiler import LoadedKernel, Specialization
@@ -42,6 +46,10 @@ PACKED = {
 
 # Status bits of a kernel (docs/c-library.md, rule 5) that np.errstate decides about.
 _REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
+
+# Results go past the caches in rows of so many elements, where a nest touches so many times the last-level cache.
+LEAST_STREAMED = 1024
+CACHES_FILLED = 2
 
 Allocate = Callable[[], np.ndarray]
 
@@ -179,12 +187,12 @@ def _allocate(made: NewArray) -> Allocate:
 def allocator(shape: tuple[int, ...], order: AxisOrder, dtype: np.dtype) -> Allocate:
     """A function that makes an uninitialised array of this shape whose axes lie in memory in this order."""
     if order == tuple(range(len(shape))) or math.prod(shape) <= 1:
-        return partial(np.empty, shape, dtype)
+        return partial(new_array, shape, dtype, False)
     if order == tuple(reversed(range(len(shape)))):
-        return partial(np.empty, shape, dtype, "F")
+        return partial(new_array, shape, dtype, True)
     permuted = tuple(shape[axis] for axis in order)
     inverse = tuple(order.index(axis) for axis in range(len(order)))
-    return lambda: np.empty(permuted, dtype).transpose(inverse)
+    return lambda: new_array(permuted, dtype, False).transpose(inverse)
 
 
 def nest_launches(geometry: CallGeometry) -> list[NestLaunch]:
@@ -195,7 +203,7 @@ def nest_launches(geometry: CallGeometry) -> list[NestLaunch]:
         cost = nest.element_cost
         if isinstance(nest, Nest):
             *outer, inner = laid.extents
-            numbers = (*outer, *strides, *laid.starts)
+            numbers = (*outer, *strides, *laid.starts, int(_goes_past_caches(nest, laid)))
             launches.append(
                 NestLaunch(geometry=numbers, outer=math.prod(outer), inner=inner, depth=1, element_cost=cost)
             )
@@ -217,6 +225,22 @@ def nest_launches(geometry: CallGeometry) -> list[NestLaunch]:
             for rows, cells, depth in made
         ]
     return launches
+
+
+def _goes_past_caches(nest: Nest, laid: NestGeometry) -> bool:
+    """Whether what a nest writes had better not go through the caches.
+
+    There must be no room for it beside what is read: then a line would be read from memory only to be overwritten. What
+    fits would still be there for whoever reads the result (docs/decisions/0016).
+    """
+    if laid.extents[-1] < LEAST_STREAMED or not can_stream(laid.layout, len(nest.stores)):
+        return False
+    itemsizes = [store.dtype.itemsize for store in nest.stores] + [load.dtype.itemsize for load in nest.loads]
+    touched: int = sum(
+        itemsize * math.prod(extent for extent, stride in zip(laid.extents, strides, strict=True) if stride != 0)
+        for itemsize, strides in zip(itemsizes, laid.strides, strict=True)
+    )
+    return 0 < CACHES_FILLED * last_level_cache_bytes() < touched
 
 
 def _indices(expressions: Sequence[HostExpression]) -> tuple[int, ...] | None:

@@ -6,7 +6,7 @@ import ast
 import copy
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from types import CellType, CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pyfuse.call_signature import ParameterBinder
@@ -26,7 +26,7 @@ _FUTURE_FLAGS = 0x1000000  # PyCF mask of 'from __future__ import annotations'
 def blame_in(prepared: PreparedFunction, reason: Diagnostic) -> Blame:
     """What of a function is to blame for a refusal; nothing where knowing it would not help."""
     node = prepared.source.node if prepared.source is not None else None
-    return blame_of(node, reason) if isinstance(node, ast.FunctionDef) else NO_BLAME
+    return blame_of(node, reason, _modules_of(prepared.function)) if isinstance(node, ast.FunctionDef) else NO_BLAME
 
 
 # A region that has refused so many calls, and answered none, is called as plain Python from then on.
@@ -77,7 +77,7 @@ class RegionDriver:
         node = self._source.node
         if isinstance(node, ast.FunctionDef):
             self.blame = blamed | self._found
-            found = split(node, self.blame, scalars) if self.blame else None
+            found = split(node, self.blame, scalars, _modules_of(self._function)) if self.blame else None
             if found is not None:
                 self.regions, self._node = found.regions, found.driver
 
@@ -161,6 +161,14 @@ class RegionDriver:
         made.__kwdefaults__ = own.__kwdefaults__
         made.__qualname__, made.__module__ = own.__qualname__, own.__module__
         return made
+
+
+def _modules_of(function: object) -> frozenset[str]:
+    """The global names in a function that stand for modules now."""
+    if not isinstance(function, FunctionType):
+        return frozenset()
+    found = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    return frozenset(name for name, value in found.items() if isinstance(value, ModuleType))
 
 
 def _nothing() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.backend.cpu.dispatch import KnownLaunch
+from pyfuse.background import Build
 from pyfuse.call_signature import exact_key
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
@@ -39,6 +40,7 @@ class Runner:
         launch: what runs; it owns the memory that ``run`` passes to the kernel. None where ``run`` only refuses.
         known: the same for the compiled dispatcher, where it can run such calls.
         reason: why such calls do not fuse; ``run`` is not called then.
+        build: what such calls wait for, if it is only that.
         trial: whether the original answers such calls faster.
     """
 
@@ -48,17 +50,18 @@ class Runner:
     launch: Launch | None
     known: KnownLaunch | None = None
     reason: Diagnostic | None = None
+    build: Build[Any] | None = None
     trial: Trial | KnownLaunch = field(default_factory=Trial)
 
 
-def make_refusing_runner(diagnostic: Diagnostic, guards: Sequence[Guard]) -> Runner:
-    """A runner of calls that are known not to fuse while the guards hold."""
+def make_refusing_runner(diagnostic: Diagnostic, guards: Sequence[Guard], build: Build[Any] | None = None) -> Runner:
+    """A runner of calls that are known not to fuse while the guards hold, or until something is built."""
 
     def run(_: Arguments) -> tuple[Any, int]:
         raise CannotFuse(diagnostic)
 
     holds = _all_hold(_guard_checks(guards)) if guards else None
-    return Runner(holds=holds, run=run, replay_bits=0, launch=None, reason=diagnostic)
+    return Runner(holds=holds, run=run, replay_bits=0, launch=None, reason=diagnostic, build=build)
 
 
 def make_runner(launch: Launch, address: Address, arguments: Arguments) -> Runner:

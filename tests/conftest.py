@@ -29,6 +29,7 @@ def pytest_configure() -> None:
     """
     global _made_folder
     os.environ.setdefault("PYFUSE_TRIALS", "0")  # counters are asserted: no call goes to the original for its speed
+    os.environ.setdefault("PYFUSE_WAIT", "1")  # likewise: a kernel answers from the first call on
     if not os.environ.get(CACHE_VARIABLE):
         _made_folder = os.environ[CACHE_VARIABLE] = tempfile.mkdtemp(prefix="pyfuse-tests-")
 

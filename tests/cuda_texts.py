@@ -25,9 +25,8 @@ from pyfuse.backend.cuda.launch_shape import (
     temporary_sizes,
 )
 from pyfuse.backend.interface import BuiltKernel, NestLaunch, PreparedLaunch
-from pyfuse.call_geometry import CallGeometry, call_geometry
+from pyfuse.call_geometry import CallGeometry, call_geometry, evaluate_inputs
 from pyfuse.compiler import LoadedKernel, Specialization
-from pyfuse.executor import evaluate_inputs
 from pyfuse.launch import all_buffers, make_launch
 from tests.stage_texts import specialization_of
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pyfuse.backend.registry import backend_named
-from pyfuse.call_geometry import call_geometry
+from pyfuse.call_geometry import call_geometry, evaluate_inputs
 from pyfuse.compiler import Specialization, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.executor import evaluate_inputs
 from pyfuse.graph.loop_plan import plan_text
 from pyfuse.graph.text import graph_text
 from pyfuse.prepared_function import prepare

@@ -107,6 +107,10 @@ def cast(operand: str, source: np.dtype, target: np.dtype) -> Expression:
     return _call(f"pf_cast_{code_of(target)}_{code_of(source)}", [operand])
 
 
+# Tests whose result no integer decides: the compiler would leave the integer out, and what NumPy reports of it.
+_KNOWN_OF_INTEGERS = frozenset({"isnan", "isinf", "isfinite"})
+
+
 def _native(
     operation: Operation, operands: Sequence[str], dtypes: Sequence[np.dtype], result_dtype: np.dtype
 ) -> Expression:
@@ -114,6 +118,8 @@ def _native(
     if kind in operation.c_text and len({code_of(dtype) for dtype in dtypes}) == 1:
         suffix = "f" if dtypes[0] == SINGLE else ""
         return Expression(text=operation.c_text[kind].format(*operands, T=c_type(result_dtype), f=suffix))
+    if kind in "biu" and operation.name in _KNOWN_OF_INTEGERS:
+        operands = [f"({operands[0]} & {HIDDEN_ZERO})"]
     name = function_name(operation.name, dtypes)
     if name not in functions():
         names = ", ".join(str(dtype) for dtype in dtypes)

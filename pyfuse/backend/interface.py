@@ -107,6 +107,9 @@ class Backend(Protocol):
     def build(self, source: KernelSource, config: Config) -> BuiltKernel:
         """Build it, or find it built. Raises CannotFuse when no compiler works or the disk refuses."""
 
+    def is_built(self, source: KernelSource, config: Config) -> bool:
+        """Whether ``build`` and ``load`` need no compiler. Raises CannotFuse where none works, as is known."""
+
     def load(self, source: KernelSource, built: BuiltKernel, config: Config) -> Kernel:
         """Load it into this process. Raises CannotFuse when the system refuses."""
 

@@ -33,6 +33,11 @@ def build(source: KernelSource, config: Config) -> NoReturn:  # noqa: ARG001  as
     )
 
 
+def is_built(source: KernelSource, config: Config) -> bool:  # noqa: ARG001  as in the other backends
+    """No."""
+    return False
+
+
 def load(source: KernelSource, built: BuiltKernel, config: Config) -> NoReturn:  # noqa: ARG001  as in the other backends
     """Refuse: nothing was built here.
 

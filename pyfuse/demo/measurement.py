@@ -65,7 +65,7 @@ def measure(program: Program, points: int, repeats: int) -> Measurement:
     """
     import pyfuse
 
-    fused = pyfuse.fuse(program.function)
+    fused = pyfuse.fuse(program.function, wait=True)
     inputs = program.make_inputs(points)
 
     expected = program.function(*inputs)

@@ -13,6 +13,7 @@ from pyfuse.errors import CannotFuse
 from pyfuse.frontend.interpret import Frame
 from pyfuse.frontend.loop_body import UNROLL
 from pyfuse.frontend.names import Scope
+from pyfuse.frontend.split_statements import part_to_blame
 from pyfuse.frontend.stores import GivenStore, check_gain
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Place, TryAgain, Value
@@ -177,7 +178,11 @@ def _traced(
     except CannotFuse as error:
         span = tracer.span or source.span(source.node)
         diagnostic = with_span(error.diagnostic, span) if span else error.diagnostic
-        diagnostic = replace(diagnostic, statements=_statements_to_blame(source, frame, parameter))
+        diagnostic = replace(
+            diagnostic,
+            statements=_statements_to_blame(source, frame, parameter),
+            part=part_to_blame(frame.expressions) if frame.statement is not None else None,
+        )
         raise CannotFuse(diagnostic, tuple(tracer.guards)) from error
     return TracedFunction(
         graph=tracer.finish(writer.outputs),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyfuse.frontend.expressions import handler_of
 from pyfuse.frontend.names import Scope
@@ -25,6 +25,7 @@ class Frame:
         depth: how many helper functions deep.
         result: what a 'return' has given so far.
         statement: the innermost statement that is being run.
+        expressions: of that statement, those that are being evaluated, the innermost last.
     """
 
     tracer: Tracer
@@ -33,6 +34,7 @@ class Frame:
     depth: int = 0
     result: Value | None = None
     statement: ast.stmt | None = None
+    expressions: list[ast.expr] = field(default_factory=list)
 
     def run(self, node: ast.FunctionDef | ast.Lambda) -> Value:
         """The function's result.
@@ -55,7 +57,9 @@ class Frame:
         if handler is None:
             raise unsupported(node, self.source.span(node))
         self.point_at(node)
+        self.expressions.append(node)
         value = handler(self, node)
+        self.expressions.pop()
         self.point_at(node)
         return value
 

@@ -15,6 +15,7 @@ from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.frontend.array_names import ArrayNames
 from pyfuse.frontend.name_flow import NOTHING, Names, blocks_of, captured_names, name_flow, needed_by, use_of
 from pyfuse.frontend.parse import UNSUPPORTED
+from pyfuse.frontend.split_statements import Extent, extents_in, split_statements, without_dead_parts
 from pyfuse.records import dataclass
 
 Tree = TypeVar("Tree", bound=ast.AST)
@@ -75,29 +76,39 @@ def position_of(statement: ast.stmt) -> Position:
 class Blame(NamedTuple):
     """Why a function is split: statements that must stay Python, and those that fuse where a region begins with them.
 
-    Of a compound statement that says nothing of the statements inside.
+    Of a compound statement that says nothing of the statements inside. Of some statements, only parts must stay Python.
     """
 
     hard: frozenset[Position]
     cuts: frozenset[Position]
+    parts: frozenset[Extent] = frozenset()
 
     def __or__(self, other: Blame) -> Blame:
-        return Blame(self.hard | other.hard, self.cuts | other.cuts)
+        return Blame(self.hard | other.hard, self.cuts | other.cuts, self.parts | other.parts)
 
     def __bool__(self) -> bool:
-        return bool(self.hard or self.cuts)
+        return bool(self.hard or self.cuts or self.parts)
 
     def holds(self, other: Blame) -> bool:
         """Whether all that another one says is said here."""
-        return self.hard >= other.hard and self.cuts >= other.cuts
+        return self.hard >= other.hard and self.cuts >= other.cuts and self.parts >= other.parts
 
 
 NO_BLAME = Blame(frozenset(), frozenset())
 
 
-def blame_of(node: ast.FunctionDef, reason: Diagnostic) -> Blame:
-    """What is to blame where a function was refused for a reason; nothing where that would not help."""
+def blame_of(node: ast.FunctionDef, reason: Diagnostic, modules: Collection[str] = ()) -> Blame:
+    """What is to blame where a function was refused for a reason; nothing where that would not help.
+
+    Args:
+        node: the function.
+        reason: why it was refused.
+        modules: global names that stand for modules.
+    """
     blamed = _statements_to_blame(node, reason)
+    is_of_a_part = reason.part is not None and not reason.begins_region and blamed == frozenset(reason.statements)
+    if is_of_a_part and reason.part is not None and split_statements(node, {reason.part}, modules) is not None:
+        return Blame(frozenset(), frozenset(), frozenset({reason.part}))
     begins = {position_of(node.body[0])}
     if reason.begins_region and not blamed & begins:
         return Blame(frozenset(), blamed)
@@ -122,27 +133,48 @@ def mentions(node: ast.FunctionDef, name: str) -> tuple[Position, ...]:
     return tuple(position_of(child) for child in _statements(node.body) if name in use_of(_own_parts(child)).reads)
 
 
-def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str]) -> Split | None:
+def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str], modules: Collection[str] = ()) -> Split | None:
     """A function in regions, around the statements that stay Python.
 
     Args:
         node: the function.
         blame: what does not fuse, or not together.
         scalars: parameters that are no arrays in the call at hand: statements of numbers alone are not worth a region.
+        modules: global names that stand for modules.
 
     Returns:
         None where no region is left, or the function may look at its own frame.
     """
+    node, blame, parts = _with_parts_apart(node, blame, modules)
     used = use_of(node.body)
     if used.reads & _FRAME_READERS or any(_is_mangled(child) or _reads_frames(child) for child in ast.walk(node)):
         return None
     splitter = _Splitter(node, blame, frozenset(scalars), used.reads | used.writes)
-    body = splitter.block(node.body)
+    body = without_dead_parts(splitter.block(node.body), parts)
     if not splitter.regions:
         return None
     driver = copy.copy(node)
     driver.body, driver.decorator_list = [*body, *_declarations(body, used.writes - splitter.parameters)], []
     return Split(driver=driver, regions=tuple(splitter.regions))
+
+
+def _with_parts_apart(
+    node: ast.FunctionDef, blame: Blame, modules: Collection[str]
+) -> tuple[ast.FunctionDef, Blame, Names]:
+    """The function with parts that stay Python as statements, which are hard then; and the names of all such parts."""
+    around = {
+        part: position_of(statement)
+        for statement in _statements(node.body)
+        if not blocks_of(statement)
+        for part in blame.parts & extents_in(statement)
+    }
+    parts = frozenset(part for part in blame.parts if around.get(part) not in blame.hard)
+    if not parts:
+        return node, blame, NOTHING
+    found = split_statements(node, parts, modules)
+    if found is None:  # each can be moved, but not all of them
+        return node, Blame(blame.hard | {around[part] for part in parts if part in around}, blame.cuts), NOTHING
+    return found.node, Blame(blame.hard | found.hard, blame.cuts), found.names
 
 
 def _declarations(body: Sequence[ast.stmt], names: Names) -> list[ast.stmt]:

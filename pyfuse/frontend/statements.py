@@ -39,6 +39,7 @@ def run_block(frame: Frame, statements: Sequence[ast.stmt]) -> Flow:
     for statement in statements:
         frame.point_at(statement)
         frame.statement = statement
+        frame.expressions.clear()
         handler = _HANDLERS.get(type(statement))
         if handler is None:
             raise unsupported(statement, frame.tracer.span)

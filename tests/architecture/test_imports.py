@@ -26,6 +26,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("backend",),
     (
         "cache_info",
+        "background",
         "call_signature",
         "call_geometry",
         "prepared_function",

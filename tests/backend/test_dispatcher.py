@@ -605,6 +605,7 @@ def outer(a, b):
 a, b = np.zeros((4000, 1)), np.zeros((1, 4000))
 for _ in range(2):
     outer(a, b)
+pyfuse.clear_pool()
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000, resource.RLIM_INFINITY))
 for _ in range(3):
@@ -622,8 +623,9 @@ assert outer.cache_info().fused_calls == 3
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc and a limit of memory")
-def test_memory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    run_program(tmp_path / "huge.py", HUGE, PYFUSE_NUM_THREADS="1")
+@pytest.mark.parametrize("pool_limit", ["0", "1000000000"])
+def test_memory_that_is_not_there_is_an_error(pool_limit: str, tmp_path: Path) -> None:
+    run_program(tmp_path / "huge.py", HUGE, PYFUSE_NUM_THREADS="1", PYFUSE_POOL_LIMIT=pool_limit)
 
 
 @needs_extension

@@ -15,8 +15,9 @@ from pyfuse.config import Config, current, current_at_call, from_environment
 
 def test_defaults() -> None:
     found = from_environment({})
-    assert found == Config(num_threads=found.num_threads)
+    assert found == Config(num_threads=found.num_threads, pool_limit=found.pool_limit)
     assert found.num_threads >= 1
+    assert 0 <= found.pool_limit <= 1 << 30
     assert (found.fallback, found.max_kernels, found.disable, found.verify) == ("quiet", 256, False, False)
 
 
@@ -27,6 +28,8 @@ def test_defaults() -> None:
         ("PYFUSE_DEBUG", "all", "debug", frozenset(config.DEBUG_TOPICS)),
         ("PYFUSE_DUMP_DIR", "some where", "dump_dir", Path("some where")),
         ("PYFUSE_DISABLE", "1", "disable", True),
+        ("PYFUSE_WAIT", "1", "wait", True),
+        ("PYFUSE_POOL_LIMIT", "4096", "pool_limit", 4096),
         ("PYFUSE_DISABLE", "0", "disable", False),
         ("PYFUSE_FALLBACK", "WARN", "fallback", "warn"),
         ("PYFUSE_CACHE_DIR", "kernels", "cache_dir", Path("kernels")),

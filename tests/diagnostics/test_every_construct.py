@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from pyfuse.call_geometry import evaluate_inputs
 from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.errors import CannotFuse
-from pyfuse.executor import evaluate_inputs
 from pyfuse.frontend.build_graph import OutputRecipe
 from pyfuse.frontend.parse import UNSUPPORTED, parse_function, unsupported
 from pyfuse.graph.evaluate import evaluate

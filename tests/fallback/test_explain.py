@@ -24,7 +24,7 @@ def adds(a: Any, b: Any = 2.0) -> Any:
 
 
 def sorts(a: Any) -> Any:
-    return np.sort(a) + 1.0
+    return np.sort(a)
 
 
 STAGES = ("Graph as traced", "Graph after all passes", "Loop plan", "Kernel")
@@ -50,7 +50,7 @@ def test_an_explanation_is_the_same_before_and_after_calls() -> None:
 def test_explaining_a_refused_call_says_why() -> None:
     text = pyfuse.fuse(sorts).explain(A)
     assert text.startswith("sorts runs as ordinary Python for these arguments.\n\npyfuse: ")
-    assert "return np.sort(a) + 1.0" in text
+    assert "return np.sort(a)" in text
     assert "[unknown-call]" in text
 
 

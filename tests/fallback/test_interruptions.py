@@ -31,7 +31,7 @@ def adds(a: Any, b: Any) -> Any:
 def test_an_interruption_comes_out_and_leaves_no_lock_held(
     error: type[BaseException], stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: Any) -> Any:
+    def interrupted(*_: Any, **__: Any) -> Any:
         raise error
 
     fused = pyfuse.fuse(adds)

@@ -126,7 +126,7 @@ CASES: dict[Code, tuple[Callable[..., Any], tuple[Any, ...], str | None]] = {
 # Reached in tests of their own, below; the device's in tests/device.
 OTHERS = {
     Code.NO_SOURCE, Code.TOO_MANY_VARIANTS, Code.NO_COMPILER, Code.COMPILER_FAILED, Code.LOAD_FAILED, Code.DISABLED,
-    Code.INTERNAL_ERROR, Code.SLOWER, Code.DEVICE,
+    Code.INTERNAL_ERROR, Code.SLOWER, Code.DEVICE, Code.BUILDING,
 }  # fmt: skip
 
 

@@ -11,8 +11,7 @@ import pytest
 from pyfuse.backend.cpu.fold_text import FoldText
 from pyfuse.backend.cpu.row_values import RowValues
 from pyfuse.backend.cpu.step_text import StepText
-from pyfuse.call_geometry import CallGeometry, call_geometry, part_count
-from pyfuse.executor import evaluate_inputs
+from pyfuse.call_geometry import CallGeometry, call_geometry, evaluate_inputs, part_count
 from pyfuse.graph.loop_plan import EPILOGUE, ApplyStep, LoopPlan, Nest, ReducedStep, ReductionNest, Style
 from tests.stage_texts import specialization_of
 

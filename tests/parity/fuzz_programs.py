@@ -46,6 +46,14 @@ class Spoil:
         array += 1
 
 
+class Mixes:
+    """A callable that changes an array in place and gives another."""
+
+    def __call__(self, array: np.ndarray) -> np.ndarray:
+        array -= 0.5
+        return array * 0.25
+
+
 class Fails:
     """A callable that raises for every second number."""
 
@@ -64,7 +72,7 @@ class Swallows:
         return kind is ValueError
 
 
-NAMES = {"opaque": Opaque(), "spoil": Spoil(), "fails": Fails(), "swallows": Swallows()}
+NAMES = {"opaque": Opaque(), "spoil": Spoil(), "mixes": Mixes(), "fails": Fails(), "swallows": Swallows()}
 
 
 @dataclass
@@ -137,6 +145,12 @@ class Writer:
                 text = f"({self._chance.choice(BINARY).format(*operands)})"
         if self._chance.random() < 0.15:
             text = f"({text} - {self._array()}.sum())"
+        if self._chance.random() < 0.12:  # a part that does not fuse
+            part = self._chance.choice(("opaque({})", "mixes({})", "opaque({} * 2 + 1)", "np.sort({})")).format(
+                self._array()
+            )
+            operands = (text, part) if self._chance.random() < 0.5 else (part, text)
+            text = f"({self._chance.choice(BINARY).format(*operands)})"
         return text
 
     def _target(self) -> str:

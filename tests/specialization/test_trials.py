@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -9,9 +10,9 @@ import numpy as np
 import pytest
 
 import pyfuse
-from pyfuse import executor
+from pyfuse import executor, trial
 from pyfuse.backend.cpu.dispatch import extension
-from pyfuse.trial import CALLS_BEFORE_TRIAL, original_is_faster
+from pyfuse.trial import CALLS_BEFORE_LARGE_TRIAL, CALLS_BEFORE_TRIAL, ROUNDS, original_is_faster
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
 
@@ -218,6 +219,51 @@ def test_a_form_that_fuses_as_a_whole_is_found_again() -> None:
     for _ in range(300):
         np.testing.assert_array_equal(fused(A, None), maybe(A, None))
     assert fused.cache_info().fused_calls > 10
+
+
+def slow_in_the_kernel(x: Any) -> Any:
+    return x + 1.0
+
+
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_large_kernels_are_timed_later(is_faster: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = chosen(monkeypatch, is_faster=is_faster)
+    fused = pyfuse.fuse(slow_in_the_kernel)
+    x = np.ones(1_000_000)  # an estimated millisecond
+    for _ in range(CALLS_BEFORE_LARGE_TRIAL - 1):
+        fused(x)
+    assert (trials, fused.cache_info().fallback_calls) == ([], 0)
+    for _ in range(5):
+        np.testing.assert_array_equal(fused(x), x + 1.0)
+    assert len(trials) == 1
+    assert fused.cache_info().fallback_calls == (4 if is_faster else 0)
+
+
+def test_very_large_kernels_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = chosen(monkeypatch, is_faster=True)
+    monkeypatch.setattr(trial, "SMALL_WORK", 1)
+    monkeypatch.setattr(trial, "MOST_WORK", 2)
+    fused = pyfuse.fuse(slow_in_the_kernel)
+    for _ in range(CALLS_BEFORE_LARGE_TRIAL + 5):
+        fused(A)
+    assert trials == []
+    assert fused.cache_info().fallback_calls == 0
+
+
+def test_a_clear_case_is_timed_once() -> None:
+    calls: list[str] = []
+
+    def quick() -> None:
+        calls.append("kernel")
+
+    def slow() -> None:
+        calls.append("original")
+        time.sleep(0.01)
+
+    assert not original_is_faster(quick, slow, ())
+    assert calls == ["kernel", "original"]
+    assert original_is_faster(slow, quick, ())
+    assert len(calls) == 2 + 2 * ROUNDS
 
 
 def turned(x: Any, turns: int) -> Any:

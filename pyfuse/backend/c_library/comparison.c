@@ -6,9 +6,6 @@ static inline pf_b1 pf_less_$T(pf_$T a, pf_$T b) { return a < b; }
 static inline pf_b1 pf_less_equal_$T(pf_$T a, pf_$T b) { return a <= b; }
 static inline pf_b1 pf_greater_$T(pf_$T a, pf_$T b) { return a > b; }
 static inline pf_b1 pf_greater_equal_$T(pf_$T a, pf_$T b) { return a >= b; }
-static inline pf_b1 pf_isnan_$T(pf_$T a) { return (void)a, 0; }
-static inline pf_b1 pf_isinf_$T(pf_$T a) { return (void)a, 0; }
-static inline pf_b1 pf_isfinite_$T(pf_$T a) { return (void)a, 1; }
 //@ end
 
 static inline pf_b1 pf_less_b1(pf_b1 a, pf_b1 b) { return (a == 0) & (b != 0); }
@@ -17,9 +14,13 @@ static inline pf_b1 pf_greater_b1(pf_b1 a, pf_b1 b) { return (a != 0) & (b == 0)
 static inline pf_b1 pf_greater_equal_b1(pf_b1 a, pf_b1 b) { return (a != 0) | (b == 0); }
 static inline pf_b1 pf_equal_b1(pf_b1 a, pf_b1 b) { return (a != 0) == (b != 0); }
 static inline pf_b1 pf_not_equal_b1(pf_b1 a, pf_b1 b) { return (a != 0) != (b != 0); }
-static inline pf_b1 pf_isnan_b1(pf_b1 a) { return (void)a, 0; }
-static inline pf_b1 pf_isinf_b1(pf_b1 a) { return (void)a, 0; }
-static inline pf_b1 pf_isfinite_b1(pf_b1 a) { return (void)a, 1; }
+
+//@ for T in b1 i1 i2 i4 i8 u1 u2 u4 u8
+// Of an integer that is made zero in a way that the compiler cannot see (c_text.py: HIDDEN_ZERO).
+static inline pf_b1 pf_isnan_$T(pf_$T a) { return a != 0; }
+static inline pf_b1 pf_isinf_$T(pf_$T a) { return a != 0; }
+static inline pf_b1 pf_isfinite_$T(pf_$T a) { return a == 0; }
+//@ end
 
 //@ for T in f4 f8
 static inline pf_b1 pf_greater_$T(pf_$T a, pf_$T b) { return pf_less_$T(b, a); }

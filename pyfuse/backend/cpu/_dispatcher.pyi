@@ -5,6 +5,8 @@ from contextvars import ContextVar
 from types import CodeType, FunctionType
 from typing import Any
 
+import numpy as np
+
 INTERFACE: int
 
 class Dispatcher:
@@ -13,6 +15,7 @@ class Dispatcher:
 
 class KnownLaunch:
     calls: int
+    is_put_off: int
     is_tried: int
     prefers_plain: int
     def __init__(
@@ -63,3 +66,6 @@ def configure(
     refusal: type[BaseException],
     /,
 ) -> None: ...
+def empty(shape: tuple[int, ...], dtype: np.dtype, is_fortran: bool, /) -> np.ndarray: ...
+def clear_pool() -> int: ...
+def pool_state() -> tuple[int, int]: ...

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.artifact_store import ArtifactStore, open_store
 from pyfuse.backend.cpu import codegen
-from pyfuse.backend.cpu.toolchain import Toolchain, ToolchainError, assembly, find_toolchain
+from pyfuse.backend.cpu.toolchain import Toolchain, ToolchainError, assembly, find_toolchain, remembered_toolchain
 from pyfuse.backend.interface import BuiltKernel, KernelSource
 from pyfuse.config import Config
 from pyfuse.errors import CannotFuse
@@ -42,6 +42,25 @@ def build(source: KernelSource, config: Config) -> BuiltKernel:
     path, was_cached = built_library(toolchain, store, source.text)
     seconds = 0.0 if was_cached else time.perf_counter() - started
     return BuiltKernel(path=path, was_cached=was_cached, build_seconds=seconds)
+
+
+def is_built(source: KernelSource, config: Config) -> bool:
+    """Whether ``build`` and ``load`` need no compiler: a few milliseconds, if that.
+
+    Raises:
+        CannotFuse: no compiler works, as was found before.
+    """
+    from pyfuse.backend.cpu.kernel import is_built_library, is_runtime_built
+
+    store = open_store(config)
+    with _lock:
+        found = _toolchains.get(_toolchain_key(config, store))
+    if isinstance(found, CannotFuse):
+        raise CannotFuse(found.diagnostic)
+    toolchain = found or remembered_toolchain(config, store)
+    return (
+        toolchain is not None and is_built_library(toolchain, store, source.text) and is_runtime_built(toolchain, store)
+    )
 
 
 def load(source: KernelSource, built: BuiltKernel, config: Config) -> CpuKernel:
@@ -75,7 +94,7 @@ def prepare_toolchain(config: Config) -> tuple[Toolchain, ArtifactStore]:
         CannotFuse: no compiler works.
     """
     store = open_store(config)
-    key = (config.cc, os.environ.get("CC"), os.environ.get("PATH"), store.folder)
+    key = _toolchain_key(config, store)
     with _lock:
         if key not in _toolchains:
             try:
@@ -86,3 +105,17 @@ def prepare_toolchain(config: Config) -> tuple[Toolchain, ArtifactStore]:
     if isinstance(found, CannotFuse):
         raise CannotFuse(found.diagnostic)
     return found, store
+
+
+def _toolchain_key(config: Config, store: ArtifactStore) -> tuple[str | Path | None, ...]:
+    return (config.cc, os.environ.get("CC"), os.environ.get("PATH"), store.folder)
+
+
+def _after_fork() -> None:
+    """In a child: a thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

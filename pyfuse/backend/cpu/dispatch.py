@@ -9,13 +9,15 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from pyfuse.backend.cpu._dispatcher import KnownLaunch as KnownLaunch
     from pyfuse.backend.cpu._dispatcher import LaunchTable
 else:
     KnownLaunch = LaunchTable = Any
 
-INTERFACE = 3  # of dispatcher.c; another one is of an older build, and is left alone
+INTERFACE = 4  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
 
 
@@ -80,6 +82,22 @@ def launch_table(function: Any) -> LaunchTable | None:
         return None
     table: LaunchTable = extension.LaunchTable(function)
     return table
+
+
+def new_array(shape: tuple[int, ...], dtype: Any, is_fortran: bool) -> Any:
+    """An array whose elements are not set; the extension takes large ones from its pool (docs/decisions/0016)."""
+    if extension is None or not _is_configured:
+        return np.empty(shape, dtype, "F" if is_fortran else "C")
+    return extension.empty(shape, dtype, is_fortran)
+
+
+def clear_pool() -> int:
+    """Give the memory of dead outputs, which is kept for the next ones (``config.pool_limit``), back to the system.
+
+    Returns:
+        How many bytes that was.
+    """
+    return int(extension.clear_pool()) if extension is not None else 0
 
 
 def make_known(**description: Any) -> KnownLaunch | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -84,6 +85,8 @@ def _data_address(array: np.ndarray) -> int:
 
 _runtimes: dict[str, Any] = {}
 _runtime_locks: dict[str, threading.Lock] = {}  # one for each compiler: a slow one must not hold up another
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_runtime_locks.clear)  # a thread of the parent may have held one
 
 
 def load_runtime(toolchain: Toolchain, store: ArtifactStore) -> Any:
@@ -105,7 +108,8 @@ def build_runtime_meanwhile(toolchain: Toolchain, store: ArtifactStore) -> None:
     A failure is left to ``load_runtime``, which meets it again.
     """
     if toolchain.identity not in _runtimes:
-        threading.Thread(target=_load_quietly, args=(toolchain, store), name="pyfuse-build", daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # no further thread, or the program is ending
+            threading.Thread(target=_load_quietly, args=(toolchain, store), name="pyfuse-build", daemon=True).start()
 
 
 def _load_quietly(toolchain: Toolchain, store: ArtifactStore) -> None:
@@ -125,7 +129,7 @@ def built_library(
     Raises:
         CannotFuse: the compiler failed, or there is no place to write the library.
     """
-    key = hashlib.sha256("\0".join([toolchain.identity, *extra_flags, text]).encode()).hexdigest() + ".so"
+    key = _key(toolchain, text, extra_flags)
     if store.get(key) is not None:
         return store.path(key), True
     content = compile_library(toolchain, text, extra_flags)
@@ -138,6 +142,22 @@ def built_library(
             hints=("make room there, or set PYFUSE_CACHE_DIR to another folder",),
         )
     return path, False
+
+
+def is_built_library(toolchain: Toolchain, store: ArtifactStore, text: str, extra_flags: tuple[str, ...] = ()) -> bool:
+    """Whether ``built_library`` would find it."""
+    return store.path(_key(toolchain, text, extra_flags)).exists()
+
+
+def is_runtime_built(toolchain: Toolchain, store: ArtifactStore) -> bool:
+    """Whether ``load_runtime`` needs no compiler."""
+    if toolchain.identity in _runtimes:
+        return True
+    return is_built_library(toolchain, store, RUNTIME_TEXT.read_text(encoding="utf-8"), RUNTIME_FLAGS)
+
+
+def _key(toolchain: Toolchain, text: str, extra_flags: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join([toolchain.identity, *extra_flags, text]).encode()).hexdigest() + ".so"
 
 
 def loaded_library(toolchain: Toolchain, store: ArtifactStore, text: str, extra_flags: tuple[str, ...] = ()) -> Any:

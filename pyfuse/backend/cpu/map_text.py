@@ -1,15 +1,19 @@
 """A nest without reductions as C: rows, and in each the innermost loop over elements.
 
-``geometry`` holds the outer extents, for each operand its outer strides and its inner stride, in bytes, and the start
-of each operand that has one.
+``geometry`` holds the outer extents, for each operand its outer strides and its inner stride, in bytes, the start
+of each operand that has one, and whether results go past the caches (see ``c_library/memory.c``).
 """
 
 from __future__ import annotations
 
-from pyfuse.array_layout import BROADCAST, NestLayout
+import re
+from collections.abc import Sequence
+
+from pyfuse.array_layout import BROADCAST, UNIT, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu.step_text import (
     StepText,
+    block,
     hidden_zero,
     indented,
     nest_text,
@@ -18,6 +22,8 @@ from pyfuse.backend.cpu.step_text import (
 )
 from pyfuse.graph.loop_plan import ApplyStep, LoadStep, Nest, Step
 
+_TILE = 128  # elements: short enough for the processor to fill the next tile while one is written
+
 
 def write_map(
     name: str, nest: Nest, layout: NestLayout, input_count: int, stored_truth: str = "pf_b1"
@@ -25,17 +31,18 @@ def write_map(
     """The text of a nest's functions, and the library functions that it calls."""
     steps = StepText(nest, layout, input_count, stored_truth)
     hoisted, inner = _bodies(nest, layout, steps)
+    tiles = _Tiles(nest, layout, steps)
     body = [
         *hidden_zero([*hoisted, *inner]),
+        *tiles.declarations(),
         *row_indices(layout.outer_rank),
         "for (pf_i8 outer = outer_begin; outer < outer_end; ++outer) {",
-        *indented(1, row_pointers(layout, steps)),
+        *indented(1, tiles.row_starts(row_pointers(layout, steps))),
         *indented(1, hoisted),
-        *indented(1, ["#pragma GCC ivdep", "for (pf_i8 i = inner_begin; i < inner_end; ++i) {"]),
-        *indented(2, inner),
-        *indented(1, ["}"]),
+        *indented(1, tiles.loop(inner)),
         *indented(1, next_row(layout.outer_rank)),
         "}",
+        *tiles.end(),
         "return status;",
     ]
     is_careful = any(functions()[call].takes_careful for call in steps.calls)
@@ -57,6 +64,67 @@ def row_pointers(layout: NestLayout, steps: StepText) -> list[str]:
         if not steps.is_unit(position) and not steps.is_still(position):
             lines.append(f"const pf_i8 d{position} = geometry[{first + rank}];")
     return lines
+
+
+class _Tiles:
+    """The loop over a row's elements; in tiles on the stack where results go past the caches."""
+
+    def __init__(self, nest: Nest, layout: NestLayout, steps: StepText) -> None:
+        self._steps = steps
+        self._stored = range(len(nest.stores)) if can_stream(layout, len(nest.stores)) else range(0)
+        self._is_streamed = len(self._stored) > 0
+        starts = len(steps.start_indices())
+        self._flag = layout.outer_rank + len(steps.operands()) * (layout.outer_rank + 1) + starts
+        if self._is_streamed:
+            steps.calls.update(("pf_tile_end", "pf_stream", "pf_stream_ends"))
+
+    def declarations(self) -> list[str]:
+        """Of the tiles, before the rows."""
+        if not self._is_streamed:
+            return []
+        tiles = [f"{self._type(place)} tile{place}[{_TILE}] __attribute__((aligned(64)));" for place in self._stored]
+        return [f"const int streams = geometry[{self._flag}] != 0;", *tiles]
+
+    def row_starts(self, pointers: Sequence[str]) -> list[str]:
+        """The addresses of a row: those of results under names of their own."""
+        if not self._is_streamed:
+            return list(pointers)
+        return [re.sub(r"^(\w+) \*restrict p(\d+) =", r"\1 *r\2 =", line) for line in pointers]
+
+    def loop(self, body: Sequence[str]) -> list[str]:
+        """A row."""
+        head = ["#pragma GCC ivdep"]
+        if not self._is_streamed:
+            return [*head, *block("for (pf_i8 i = inner_begin; i < inner_end; ++i)", body)]
+        first, size = self._stored[0], f"sizeof({self._type(self._stored[0])})"
+        return block(
+            "for (pf_i8 begin = inner_begin, end; begin < inner_end; begin = end)",
+            [
+                f"end = streams ? pf_tile_end(r{first} + begin, begin, inner_end, {_TILE}, {size}) : inner_end;",
+                *(
+                    f"{self._type(place)} *restrict p{place} = streams ? tile{place} - begin : r{place};"
+                    for place in self._stored
+                ),
+                *head,
+                *block("for (pf_i8 i = begin; i < end; ++i)", body),
+                *block("if (streams)", [self._write(place) for place in self._stored]),
+            ],
+        )
+
+    def end(self) -> list[str]:
+        """After the last row."""
+        return ["if (streams) pf_stream_ends();"] if self._is_streamed else []
+
+    def _type(self, place: int) -> str:
+        return self._steps.element_type(place)
+
+    def _write(self, place: int) -> str:
+        return f"pf_stream(r{place} + begin, tile{place}, (end - begin) * (pf_i8)sizeof({self._type(place)}));"
+
+
+def can_stream(layout: NestLayout, store_count: int) -> bool:
+    """Whether a nest's text can write its results past the caches: they lie element by element, aligned."""
+    return store_count > 0 and all(operand == UNIT for operand in layout.operands[:store_count])
 
 
 def _bodies(nest: Nest, layout: NestLayout, steps: StepText) -> tuple[list[str], list[str]]:

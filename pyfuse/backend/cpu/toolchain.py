@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -132,6 +133,13 @@ def find_toolchain(config: Config, store: ArtifactStore) -> Toolchain:
     raise refuse(Code.NO_COMPILER, "no working C compiler was found", notes=tuple(notes), hints=_INSTALL_HINTS)
 
 
+def remembered_toolchain(config: Config, store: ArtifactStore) -> Toolchain | None:
+    """What ``find_toolchain`` returns without running a compiler, or None where it would run one."""
+    for command in candidates(config):
+        return _remembered(command, store)
+    return None
+
+
 class ToolchainError(Exception):
     """A compiler could not build or run something; the message is its own output."""
 
@@ -147,10 +155,8 @@ def probe(command: tuple[str, ...]) -> Toolchain:
         ToolchainError: it does not work even with the base flags.
         OSError: there is no place for temporary files.
     """
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="pyfuse-probe-") as folder:
-        flags = _working_flags(command, Path(folder))
+    with temporary_folder("pyfuse-probe-") as folder:
+        flags = _working_flags(command, folder)
     return Toolchain(command=command, version=_version(command), flags=flags, cpu=cpu_identity())
 
 
@@ -189,11 +195,9 @@ def compile_library(toolchain: Toolchain, text: str, extra_flags: tuple[str, ...
     Raises:
         CannotFuse: the compiler failed, was killed, or ran too long; its output is in the notes.
     """
-    import tempfile
-
     try:
-        with tempfile.TemporaryDirectory(prefix="pyfuse-build-") as folder:
-            target = Path(folder) / "kernel.so"
+        with temporary_folder("pyfuse-build-") as folder:
+            target = folder / "kernel.so"
             _compile(toolchain.command, (*toolchain.flags, *extra_flags), text, target)
             return target.read_bytes()
     except (ToolchainError, OSError) as error:
@@ -211,13 +215,26 @@ def assembly(toolchain: Toolchain, text: str) -> str:
     Raises:
         ToolchainError: the compiler failed.
     """
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="pyfuse-build-") as folder:
-        target = Path(folder) / "kernel.s"
+    with temporary_folder("pyfuse-build-") as folder:
+        target = folder / "kernel.s"
         flags = tuple(flag for flag in toolchain.flags if flag != "-shared" and not flag.startswith("-Wl"))
         _compile(toolchain.command, (*flags, "-S"), text, target)
         return target.read_text(errors="replace")
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A folder that is removed afterwards.
+
+    Not ``tempfile.TemporaryDirectory``: when the program ends, it removes the folder of a build that still goes on.
+    """
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix=prefix)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compile(command: tuple[str, ...], flags: tuple[str, ...], text: str, target: Path) -> None:

@@ -17,7 +17,9 @@
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 
-enum { INTERFACE = 3 };        /* dispatch.py refuses another: an old build may lie beside new sources */
+#include "output_pool.h"
+
+enum { INTERFACE = 4 };        /* dispatch.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32 };
 enum { MOST_OPERANDS = 64 };
 enum { MOST_OUTPUTS = 16 };
@@ -104,7 +106,7 @@ typedef struct {
     int array_count, extent_count;
     form *array_forms;
     Py_ssize_t *extents;
-    int calls, is_tried;
+    int calls, is_put_off, is_tried;
     int prefers_plain; /* the original is faster for such calls */
 } KnownLaunch;
 
@@ -134,6 +136,7 @@ typedef struct {
     PyObject *config; /* whose fields these are */
     long num_threads;
     int is_plain; /* neither disable nor verify */
+    size_t pool_limit;
 } settings;
 
 static struct {
@@ -142,7 +145,10 @@ static struct {
     settings usual, overridden;
 } known_settings;
 
-static PyObject *name_call, *name_report, *name_refuse, *name_num_threads, *name_disable, *name_verify;
+static PyObject *name_call, *name_report, *name_refuse, *name_num_threads, *name_disable, *name_verify,
+    *name_pool_limit;
+
+static size_t pool_limit; /* of the settings that were looked at last */
 
 /* 0, or -1 with an exception. */
 static int read_fields(PyObject *config, settings *into)
@@ -150,11 +156,14 @@ static int read_fields(PyObject *config, settings *into)
     PyObject *threads = PyObject_GetAttr(config, name_num_threads);
     PyObject *disable = threads ? PyObject_GetAttr(config, name_disable) : NULL;
     PyObject *verify = disable ? PyObject_GetAttr(config, name_verify) : NULL;
+    PyObject *limit = verify ? PyObject_GetAttr(config, name_pool_limit) : NULL;
     int failed = -1;
-    if (verify) {
+    if (limit) {
         long number = PyLong_AsLong(threads);
-        if (!(number == -1 && PyErr_Occurred())) {
+        size_t bytes = number == -1 && PyErr_Occurred() ? (size_t)-1 : PyLong_AsSize_t(limit);
+        if (!PyErr_Occurred()) {
             into->num_threads = number;
+            into->pool_limit = bytes;
             into->is_plain = disable == Py_False && verify == Py_False;
             Py_INCREF(config);
             Py_XSETREF(into->config, config);
@@ -164,6 +173,7 @@ static int read_fields(PyObject *config, settings *into)
     Py_XDECREF(threads);
     Py_XDECREF(disable);
     Py_XDECREF(verify);
+    Py_XDECREF(limit);
     return failed;
 }
 
@@ -213,6 +223,7 @@ static int look_at_settings(long *num_threads)
     if (override != NULL && override != Py_None) {
         int failed = override == known_settings.overridden.config ? 0 : read_fields(override, &known_settings.overridden);
         Py_DECREF(override);
+        pool_limit = known_settings.overridden.pool_limit;
         *num_threads = known_settings.overridden.num_threads;
         return failed ? failed : known_settings.overridden.is_plain;
     }
@@ -222,6 +233,7 @@ static int look_at_settings(long *num_threads)
         if (read_environment() < 0) return -1;
         is_seen = is_environment_as_seen(); /* no: another thread has changed it meanwhile */
     }
+    pool_limit = known_settings.usual.pool_limit;
     *num_threads = known_settings.usual.num_threads;
     return is_seen <= 0 ? is_seen : known_settings.usual.is_plain;
 }
@@ -411,13 +423,89 @@ static int bind(const LaunchTable *table, PyObject *const *values, Py_ssize_t co
     return 1;
 }
 
+/* ---- Memory of outputs: NumPy's own way, or the pool's as a memory policy (NEP 49) ---- */
+
+/* Below it, NumPy's allocator hands memory out again itself. */
+static const npy_intp POOLED_BYTES = 1 << 20;
+
+static void *policy_take(void *context, size_t bytes)
+{
+    (void)context;
+    return pool_take(bytes);
+}
+
+static void *policy_take_zeroed(void *context, size_t count, size_t size)
+{
+    (void)context;
+    if (size != 0 && count > SIZE_MAX / size) return NULL;
+    void *data = pool_take(count * size);
+    return data != NULL ? memset(data, 0, count * size) : NULL;
+}
+
+static void policy_give(void *context, void *data, size_t bytes)
+{
+    (void)context;
+    (void)bytes;
+    pool_give(data);
+}
+
+/* Of ndarray.resize. */
+static void *policy_take_again(void *context, void *data, size_t bytes)
+{
+    (void)context;
+    size_t before = data != NULL ? pool_capacity(data) : 0;
+    void *moved = pool_take(bytes);
+    if (moved == NULL || data == NULL) return moved;
+    memcpy(moved, data, before < bytes ? before : bytes);
+    pool_give(data);
+    return moved;
+}
+
+static PyDataMem_Handler policy = {
+    "pyfuse_output_pool", 1, {NULL, policy_take, policy_take_zeroed, policy_take_again, policy_give}};
+static PyObject *policy_capsule; /* NULL where there is no pool */
+
+/* NumPy's size of an array, or -1 where that is no number; NumPy then says so itself. */
+static npy_intp bytes_of(const PyArray_Descr *dtype, int ndim, const npy_intp *shape)
+{
+    npy_intp bytes = PyDataType_ELSIZE(dtype);
+    for (int axis = 0; axis < ndim; axis++)
+        if (__builtin_mul_overflow(bytes, shape[axis], &bytes)) return -1;
+    return bytes;
+}
+
+/* A new array whose elements are not set. Large ones are of the pool, unless the user has a memory policy of his own. */
+static PyObject *new_array(PyArray_Descr *dtype, int ndim, const npy_intp *shape, int is_fortran)
+{
+    int flags = is_fortran ? NPY_ARRAY_F_CONTIGUOUS : 0;
+    npy_intp bytes = bytes_of(dtype, ndim, shape);
+    PyObject *usual = NULL;
+    if (bytes >= POOLED_BYTES && policy_capsule != NULL && (size_t)bytes <= pool_limit) {
+        PyObject *now = PyDataMem_GetHandler();
+        if (now == NULL) return NULL;
+        if (now == PyDataMem_DefaultHandler) {
+            pool_set_limit(pool_limit);
+            usual = PyDataMem_SetHandler(policy_capsule);
+        }
+        Py_DECREF(now);
+        if (usual == NULL && PyErr_Occurred()) return NULL;
+    }
+    Py_INCREF(dtype);
+    PyObject *array = PyArray_NewFromDescr(&PyArray_Type, dtype, ndim, shape, NULL, NULL, flags, NULL);
+    if (usual != NULL) {
+        PyObject *ours = PyDataMem_SetHandler(usual);
+        Py_DECREF(usual);
+        if (ours == NULL) Py_CLEAR(array);
+        Py_XDECREF(ours);
+    }
+    return array;
+}
+
 /* ---- Running ---- */
 
 static PyObject *make_array(const output *form)
 {
-    Py_INCREF(form->dtype);
-    PyObject *array = PyArray_NewFromDescr(&PyArray_Type, form->dtype, form->ndim, form->shape, NULL, NULL,
-                                           form->is_fortran ? NPY_ARRAY_F_CONTIGUOUS : 0, NULL);
+    PyObject *array = new_array(form->dtype, form->ndim, form->shape, form->is_fortran);
     if (array == NULL || form->inverse == NULL) return array;
     PyArray_Dims inverse = {form->inverse, form->ndim};
     PyObject *turned = PyArray_Transpose((PyArrayObject *)array, &inverse);
@@ -1275,6 +1363,7 @@ static void known_dealloc(PyObject *object)
 
 static PyMemberDef known_members[] = {
     {"calls", T_INT, offsetof(KnownLaunch, calls), 0, "How many were answered here before the trial."},
+    {"is_put_off", T_INT, offsetof(KnownLaunch, is_put_off), 0, "Whether the trial has been put off."},
     {"is_tried", T_INT, offsetof(KnownLaunch, is_tried), 0, "Whether it has been timed against the original."},
     {"prefers_plain", T_INT, offsetof(KnownLaunch, prefers_plain), 0, "Whether the original is to answer."},
     {NULL, 0, 0, 0, NULL},
@@ -1475,7 +1564,42 @@ static PyObject *configure(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *empty(PyObject *module, PyObject *args)
+{
+    PyObject *shape, *array = NULL;
+    PyArray_Descr *dtype;
+    int is_fortran;
+    long num_threads;
+    npy_intp sizes[NPY_MAXDIMS];
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!p:empty", &PyTuple_Type, &shape, &PyArrayDescr_Type, &dtype, &is_fortran))
+        return NULL;
+    if (look_at_settings(&num_threads) < 0) return NULL;
+    int ndim = PyArray_IntpFromSequence(shape, sizes, NPY_MAXDIMS);
+    if (ndim >= 0) array = new_array(dtype, ndim, sizes, is_fortran);
+    return array;
+}
+
+static PyObject *clear_pool(PyObject *module, PyObject *ignored)
+{
+    (void)module;
+    (void)ignored;
+    size_t bytes = pool_idle_bytes();
+    pool_set_limit(0);
+    return PyLong_FromSize_t(bytes);
+}
+
+static PyObject *pool_state(PyObject *module, PyObject *ignored)
+{
+    (void)module;
+    (void)ignored;
+    return Py_BuildValue("nK", (Py_ssize_t)pool_idle_bytes(), pool_reuses());
+}
+
 static PyMethodDef module_methods[] = {
+    {"empty", empty, METH_VARARGS, "empty(shape, dtype, is_fortran): a new array, of the pool if it is large."},
+    {"clear_pool", clear_pool, METH_NOARGS, "Give idle memory back to the system; how many bytes it was."},
+    {"pool_state", pool_state, METH_NOARGS, "Idle bytes, and how often memory was handed out again."},
     {"configure", configure, METH_VARARGS,
      "configure(override, environment, keys, read, must_report, refusal): where the settings of a call are."},
     {NULL, NULL, 0, NULL},
@@ -1486,7 +1610,8 @@ static int add_names(void)
     return (name_call = PyUnicode_InternFromString("_call_in_python")) && (name_report = PyUnicode_InternFromString("_report"))
            && (name_refuse = PyUnicode_InternFromString("_refuse"))
            && (name_num_threads = PyUnicode_InternFromString("num_threads"))
-           && (name_disable = PyUnicode_InternFromString("disable")) && (name_verify = PyUnicode_InternFromString("verify"));
+           && (name_disable = PyUnicode_InternFromString("disable")) && (name_verify = PyUnicode_InternFromString("verify"))
+           && (name_pool_limit = PyUnicode_InternFromString("pool_limit"));
 }
 
 static int execute(PyObject *module)
@@ -1501,6 +1626,7 @@ static int execute(PyObject *module)
     }
     if (PyArray_ImportNumPyAPI() < 0) return -1;
     if (!add_names()) return -1;
+    if (pool_is_there() && (policy_capsule = PyCapsule_New(&policy, "mem_handler", NULL)) == NULL) return -1;
     if (PyModule_AddType(module, &Dispatcher_Type) < 0 || PyModule_AddType(module, &LaunchTable_Type) < 0
         || PyModule_AddType(module, &KnownLaunch_Type) < 0)
         return -1;

@@ -17,6 +17,7 @@ from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.map_text import row_pointers
 from pyfuse.backend.cpu.step_text import (
+    STACK_BYTES,
     StepText,
     block,
     hidden_zero,
@@ -85,8 +86,8 @@ class _LoopWriter:
         self._before = [place for place in positions if place in self._varying and place not in self._repeated]
         self._carried = [place for place in positions if isinstance(nest.steps[place].source, CarriedStep)]
         self._kept = self._crossing()
-        self._lanes = self._lane_count()
         self._finals = self._final_places()
+        self._lanes = self._lane_count()
 
     def hoisted(self) -> list[str]:
         """Declarations of what is the same for all elements of a row, and in all iterations."""
@@ -267,9 +268,13 @@ class _LoopWriter:
     def _lane_count(self) -> int:
         if not self._varying:
             return 1
-        carried = sum(self._nest.steps[place].dtype.itemsize for place in self._carried if place in self._varying)
+        carried = [place for place in self._carried if place in self._varying]
+        arrays = [*carried, *self._before, *self._kept, *self._finals]
+        registers, stack = (
+            sum(self._nest.steps[place].dtype.itemsize for place in places) for places in (carried, arrays)
+        )
         lanes = MOST_LANES
-        while lanes > LEAST_LANES and lanes * carried > CARRIED_BYTES:
+        while lanes > LEAST_LANES and (lanes * registers > CARRIED_BYTES or lanes * stack > STACK_BYTES):
             lanes //= 2
         return lanes
 

@@ -8,6 +8,7 @@ user's, and raises a flag for it. What is the same for all lanes (the index, a t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,6 +35,7 @@ MOST_LANES = 64
 LEAST_LANES = 16
 CARRIED_BYTES = 1024  # of all lanes: half of AVX-512's registers; twice as many lanes spill
 
+_INDEX = re.compile(r"\bi\b")
 _EVERY_LANE = "for (int l = 0; l < {count}; ++l)"
 
 
@@ -224,7 +226,8 @@ class _LoopWriter:
             f"{self._steps.element(position)} = {self._final(store.step)};"
             for position, store in enumerate(self._nest.stores)
         ]
-        lines = ["const pf_i8 i = first + l;", *lines]
+        if any(_INDEX.search(line) for line in lines):
+            lines = ["const pf_i8 i = first + l;", *lines]
         whole = self._for_lanes(lines)
         return [*block(f"if (width == {self._lanes})", whole), *block("else", self._for_lanes(lines, "width"))]
 

@@ -68,11 +68,20 @@ def assert_near(system: str, expected: Any, actual: Any, *, is_same_kind: bool =
         AssertionError: the answer is another.
     """
     if not is_same_kind:
-        actual = np.asarray(actual).astype(expected.dtype)
-        expected = np.asarray(expected)
+        expected, actual = _as_arrays(system, expected, actual)
     found = difference(expected, actual)
     assert not found.mismatch, f"{system}: {found.mismatch}"
     results = expected if isinstance(expected, tuple) else (expected,)
     tolerances = _TOLERANCES if is_same_kind else _PEER_TOLERANCES
     tolerance = min(tolerances.get(np.asarray(result).dtype.name, 0.0) for result in results)
     assert found.relative <= tolerance, f"{system}: {found.relative:.3g} of the largest element from NumPy's result"
+
+
+def _as_arrays(system: str, expected: Any, actual: Any) -> tuple[Any, Any]:
+    """Both as arrays of NumPy's dtypes, or as tuples of them where NumPy gives a tuple."""
+    if not isinstance(expected, tuple):
+        return np.asarray(expected), np.asarray(actual).astype(expected.dtype)
+    assert isinstance(actual, tuple | list), f"{system}: one result instead of {len(expected)}"
+    assert len(actual) == len(expected), f"{system}: {len(actual)} results instead of {len(expected)}"
+    pairs = [_as_arrays(system, wanted, found) for wanted, found in zip(expected, actual, strict=True)]
+    return tuple(wanted for wanted, _ in pairs), tuple(found for _, found in pairs)

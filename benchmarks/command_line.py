@@ -9,16 +9,22 @@ from typing import Any
 
 import pyfuse
 from benchmarks.catalogue import CATALOGUE
+from benchmarks.workloads import Workload
 
 
 def add_case_options(
-    parser: argparse.ArgumentParser, *, sizes: Sequence[int], names: Sequence[str], seconds: float
+    parser: argparse.ArgumentParser,
+    *,
+    sizes: Sequence[int],
+    names: Sequence[str],
+    seconds: float,
+    workloads: Sequence[Workload] = CATALOGUE,
 ) -> None:
     """Add ``--sizes``, ``--workloads``, ``--threads`` and ``--seconds`` with these defaults.
 
-    Any workload of the catalogue may be named; ``threads`` is None unless given.
+    Any of the workloads may be named; ``threads`` is None unless given.
     """
-    every_name = [workload.name for workload in CATALOGUE]
+    every_name = [workload.name for workload in workloads]
     parser.add_argument("--sizes", type=whole_number, nargs="+", default=sizes, help="elements, such as 1000 or 1e5")
     parser.add_argument(
         "--workloads",

@@ -56,11 +56,17 @@ def _cpu_model() -> str:
     return models[0] if models else platform.processor()
 
 
-def _compiler_version() -> str:
-    """First line that the compiler which pyfuse would find first says of itself."""
+def compiler_command() -> list[str]:
+    """The words of the C compiler that pyfuse would find first; empty when there is none."""
     candidates = (os.environ.get("PYFUSE_CC", ""), os.environ.get("CC", ""), "cc", "gcc", "clang")
-    for words in map(shlex.split, candidates):
-        if words and shutil.which(words[0]):
-            answer = subprocess.run([*words, "--version"], capture_output=True, text=True, check=False)
-            return answer.stdout.partition("\n")[0]
-    return ""
+    found = (words for words in map(shlex.split, candidates) if words and shutil.which(words[0]))
+    return next(found, [])
+
+
+def _compiler_version() -> str:
+    """First line that this compiler says of itself."""
+    words = compiler_command()
+    if not words:
+        return ""
+    answer = subprocess.run([*words, "--version"], capture_output=True, text=True, check=False)
+    return answer.stdout.partition("\n")[0]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from benchmarks.workloads import Case
+
+SYSTEMS = ("numexpr", "numba", "jax", "torch", "blosc2", "pythran", "dace")
+MODULES = {system: f"benchmarks.systems.{system}_peers" for system in SYSTEMS}
+_FOLDERS = re.compile(r"(?<![\w.])(?:[A-Z]:)?[/\\](?:[^\s/\\:'\"]+[/\\])+")  # of an absolute path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,12 +21,13 @@ class Peer:
 
     Attributes:
         name: of the system and the way.
-        functions: by name of workload; each takes what ``prepare`` made of the workload's arguments.
+        function_for: a new function for a case, not compiled yet perhaps; None where the system has no words for the
+            workload. May raise anything, which is reported.
         prepare: makes an argument of a NumPy array, outside the timed stretch.
     """
 
     name: str
-    functions: Mapping[str, Callable[..., Any]]
+    function_for: Callable[[Case], Callable[..., Any] | None]
     prepare: Callable[[Any], Any] = lambda array: array
 
 
@@ -39,63 +46,33 @@ class Peers:
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_peers(threads: int) -> Peers:
+def find_peers(threads: int, systems: Iterable[str] = SYSTEMS) -> Peers:
     """Import the systems that are installed, and set their threads.
 
     Args:
         threads: most threads of each. jax offers no such setting: it takes the processors that it finds.
+        systems: names from ``SYSTEMS``; the others are left out, and that is said.
     """
+    wanted = frozenset(systems)
     found: list[Peer] = []
     facts: dict[str, str] = {}
     missing: dict[str, str] = {}
-    for system, load in (("numba", _load_numba), ("jax", _load_jax)):
+    for system, module in MODULES.items():
+        if system not in wanted:
+            missing[system] = "not asked for"
+            continue
         try:
-            peers, fact = load(threads)
-        except ImportError as absence:
-            missing[system] = str(absence)
+            peers, fact = importlib.import_module(module).load(threads)
+        except Exception as reason:  # another project's import: it may raise anything
+            missing[system] = describe_failure(reason)
             continue
         found += peers
         facts[system] = fact
     return Peers(found=tuple(found), facts=facts, missing=missing)
 
 
-def _load_numba(threads: int) -> tuple[tuple[Peer, ...], str]:
-    """Loops written by hand, without and with the licence to reorder.
-
-    Threads of OpenMP must sleep between calls: by default they spin for more than 5 ms, on the core that the next
-    system in turn needs, and where another process has that core each parallel loop of numba took 8 ms instead of 0.02
-    (both measured, 2 cores). Sleeping costs numba about 15 us a call. ``OMP_WAIT_POLICY`` and
-    ``NUMBA_THREADING_LAYER`` in the environment are respected.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when numba loads its threads
-    os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
-    numba = importlib.import_module("numba")
-    loops = importlib.import_module("benchmarks.numba_loops")
-    used = min(threads, numba.config.NUMBA_NUM_THREADS)
-    numba.set_num_threads(used)
-    fact = (
-        f"{numba.__version__}, {used} threads of layer {os.environ['NUMBA_THREADING_LAYER']} "
-        f"(OMP_WAIT_POLICY={os.environ['OMP_WAIT_POLICY']}), "
-        f"SVML {'in use' if numba.config.USING_SVML else 'not there'}"
-    )
-    return (
-        Peer(name="numba", functions=loops.compile_loops(fastmath=False)),
-        Peer(name="numba fastmath", functions=loops.compile_loops(fastmath=True)),
-    ), fact
-
-
-def _load_jax(_threads: int) -> tuple[tuple[Peer, ...], str]:
-    """NumPy arrays in and out, and arrays that are jax's already."""
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    jax = importlib.import_module("jax")
-    jax.config.update("jax_enable_x64", True)
-    functions = importlib.import_module("benchmarks.jax_functions")
-    fact = f"{jax.__version__}, as many threads as it takes ({os.cpu_count()} processors)"
-    return (
-        Peer(name="jax", functions=functions.compile_functions(returns_numpy=True)),
-        Peer(
-            name="jax, own arrays",
-            functions=functions.compile_functions(returns_numpy=False),
-            prepare=functions.put_on_device,
-        ),
-    ), fact
+def describe_failure(reason: BaseException) -> str:
+    """The kind and the first two lines of an exception, at most 200 characters; of paths only the names of files."""
+    lines = [" ".join(line.split()) for line in str(reason).splitlines() if line.strip()]
+    text = _FOLDERS.sub("", f"{type(reason).__name__}: {' '.join(lines[:2]) or 'no message'}")
+    return text if len(text) <= 200 else f"{text[:197]}..."

@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from time import perf_counter_ns
+from timeit import Timer
 from typing import Any
 
 from pyfuse.demo.interleaved import timer_cost
+
+BATCH_SECONDS = 1e-4  # calls that are shorter are timed many at a time: a thousand times the resolution of the clock
+MOST_CALLS = 1_000  # of a batch
+SHORT_SECONDS = 2e-3  # before a call that is shorter an untimed one wakes the system's threads and warms its caches
+LONG_SECONDS = 0.05  # so long that one look is enough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,36 +30,62 @@ class Contender:
     arguments: Sequence[Any]
 
 
-def time_in_rounds(
-    contenders: Sequence[Contender], *, at_least_rounds: int, at_least_seconds: float, at_most_rounds: int = 20_000
-) -> dict[str, tuple[int, ...]]:
-    """Call every contender once a round, in an order drawn by lot, and time every call by itself.
+class _Batch:
+    """Some calls of one contender, timed together; a single one is timed without the release of its result."""
 
-    The lots are the same in every run. Call each once before, unless first calls are to be among the times.
+    def __init__(self, contender: Contender) -> None:
+        names = {f"argument{place}": argument for place, argument in enumerate(contender.arguments)}
+        scope = {"function": contender.function, **names}
+        call = f"function({', '.join(names)})"
+        self.name = contender.name
+        self._single = Timer(f"result = {call}", timer=perf_counter_ns, globals=scope)
+        self._many = Timer(call, timer=perf_counter_ns, globals=scope)
+        seconds = self._single.timeit(1) / 1e9
+        if seconds < LONG_SECONDS:
+            seconds = min(seconds, *(self._single.timeit(1) / 1e9 for _ in range(2)))
+        self._calls = min(MOST_CALLS, max(1, math.ceil(BATCH_SECONDS / max(seconds, 1e-9))))
+        self._is_short = seconds < SHORT_SECONDS
+
+    def nanoseconds_per_call(self, overhead: int) -> float:
+        """The mean of the batch, at least 1."""
+        if self._is_short:
+            self._single.timeit(1)
+        timer = self._single if self._calls == 1 else self._many
+        return max(1.0, (timer.timeit(self._calls) - overhead) / self._calls)
+
+
+def time_in_rounds(
+    contenders: Sequence[Contender],
+    *,
+    at_least_rounds: int,
+    at_least_seconds: float,
+    at_most_seconds: float = math.inf,
+    at_most_rounds: int = 20_000,
+) -> dict[str, tuple[float, ...]]:
+    """Time every contender once a round, in an order drawn by lot: one call, or several that are short.
+
+    The lots are the same in every run. Call each before, unless first calls are to be among the times.
 
     Args:
         contenders: of different names.
         at_least_rounds: at least 1.
         at_least_seconds: go on until so much time (s) has passed.
+        at_most_seconds: stop when so much time has passed, once there were three rounds.
         at_most_rounds: stop here even when the time has not passed; no fewer than ``at_least_rounds``.
 
     Returns:
-        By name, nanoseconds of each call without the cost of the timer; entry ``i`` of all belongs to the same round.
+        By name, nanoseconds of a call without the cost of the timer; entry ``i`` of all belongs to the same round.
     """
     overhead = timer_cost()
     lots = Random(0)
-    durations: dict[str, list[int]] = {contender.name: [] for contender in contenders}
-    order = list(contenders)
+    order = [_Batch(contender) for contender in contenders]
+    durations: dict[str, list[float]] = {batch.name: [] for batch in order}
     begin = perf_counter_ns()
     for turn in range(max(at_least_rounds, at_most_rounds)):
-        if turn >= at_least_rounds and perf_counter_ns() - begin >= at_least_seconds * 1e9:
+        passed = (perf_counter_ns() - begin) / 1e9
+        if (turn >= at_least_rounds and passed >= at_least_seconds) or (turn >= 3 and passed >= at_most_seconds):
             break
         lots.shuffle(order)
-        for contender in order:
-            function, arguments = contender.function, contender.arguments
-            start = perf_counter_ns()
-            result = function(*arguments)
-            stop = perf_counter_ns()
-            del result
-            durations[contender.name].append(max(1, stop - start - overhead))
+        for batch in order:
+            durations[batch.name].append(batch.nanoseconds_per_call(overhead))
     return {name: tuple(values) for name, values in durations.items()}

@@ -32,6 +32,7 @@ class Workload:
             are exact to the last bit.
         max_epsilons: how far an element may be from NumPy's besides, in machine epsilons of the largest element of the
             result: for differences of near numbers, whose own last place says little.
+        stored_into: positions of the arguments that the function stores into; each system gets copies of its own.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Workload:
     sizes: tuple[int, ...] = SIZES
     max_ulp: int = 0
     max_epsilons: float = 0.0
+    stored_into: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ from pyfuse.fallback import mistakes_as_reasons
 from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe, Recipe
 from pyfuse.graph.reduction_forms import dense_strides
 from pyfuse.kernel_cache import KernelCache, Refusal
-from pyfuse.launch import Launch, NewArray, built_result, make_launch
+from pyfuse.launch import Launch, NewArray, built_result, check_store, make_launch
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.quick_device_call import DEFAULT_STREAMS, QuickCall, quick_call, quick_form
 from pyfuse.records import dataclass
@@ -48,7 +48,7 @@ class DeviceLaunch:
         device: where the kernel is loaded.
         buffers: shape and strides in bytes of everything that the launch writes: outputs, then temporaries. A number
             stands for the output or temporary whose memory it shares.
-        is_plain: whether the result is made of outputs only.
+        is_plain: whether the result is made of outputs only, and nothing is stored into arguments.
     """
 
     launch: Launch
@@ -163,7 +163,7 @@ class DeviceCalls:
                 holds=make_runner(launch, id, given).holds,
                 device=device,
                 buffers=tuple(map(_buffer, (*launch.outputs, *launch.own_arrays))),
-                is_plain=_is_plain(specialization.result),
+                is_plain=_is_plain(specialization.result) and not specialization.stores,
             )
 
     def _specialized(self, readable: Sequence[Any]) -> tuple[Specialization, CallGeometry]:
@@ -179,12 +179,11 @@ class DeviceCalls:
         if isinstance(found.entry, Refusal):
             raise CannotFuse(found.entry.diagnostic)
         specialization = found.entry
-        if specialization.stores:
-            raise refuse(Code.DEVICE, "stores into arrays of the caller are not fused on a device yet")
         with mistakes_as_reasons():
             guarded = [guard.expression for guard in specialization.guards]
             own = [*specialization.inputs, *specialization.scalars, *specialization.extents]
-            refuse_reads([*own, *guarded, *expressions_of(specialization.result)], readable)
+            stored = [array for store in specialization.stores for array in (store.target, *store.apart)]
+            refuse_reads([*own, *guarded, *stored, *expressions_of(specialization.result)], readable)
             inputs = [expression.evaluate(readable) for expression in specialization.inputs]
             extents = [int(expression.evaluate(readable)) for expression in specialization.extents]
             geometry = call_geometry(specialization, inputs, extents)
@@ -230,8 +229,9 @@ def _is_plain(recipe: Recipe) -> bool:
 
 
 def _started(found: DeviceLaunch, call: DeviceArguments, given: Sequence[Any], stand_ins: list[np.ndarray]) -> Any:
-    """Allocate, start the kernel and put the result together; the device's context is active."""
+    """Allocate, start the kernel, store, and put the result together; the device's context is active."""
     launch, first = found.launch, call.arrays[0]
+    targets = _store_targets(found, call, given, stand_ins)
     made, addresses = _allocated(found, first.kind, first.array)
     inputs = [expression.evaluate(given) for expression in launch.specialization.inputs]
     input_addresses = [array.__array_interface__["data"][0] for array in inputs]
@@ -244,6 +244,8 @@ def _started(found: DeviceLaunch, call: DeviceArguments, given: Sequence[Any], s
         raise does_not_fit(error) from error
     _launched(found, call, packed)
     outputs = made[: len(launch.outputs)]
+    for store, target in zip(launch.specialization.stores, targets, strict=True):
+        first.kind.assign(target, outputs[store.index])
     if found.is_plain:
         return built_result(launch.specialization.result, outputs, given, {})
     owners = [*call.arrays]
@@ -255,6 +257,25 @@ def _started(found: DeviceLaunch, call: DeviceArguments, given: Sequence[Any], s
         shown.append(at_address(facts))
     value = built_result(launch.specialization.result, shown, given, {})
     return _returned(value, list(zip([*stand_ins, *shown], owners, strict=True)))
+
+
+def _store_targets(
+    found: DeviceLaunch, call: DeviceArguments, given: Sequence[Any], stand_ins: Sequence[np.ndarray]
+) -> list[Any]:
+    """The arrays of the caller that a call stores into, or views of them.
+
+    Raises:
+        CannotFuse: the order of reads and stores matters, or the arrays are of several libraries.
+    """
+    targets = []
+    owners = list(zip(stand_ins, call.arrays, strict=True))
+    for store in found.launch.specialization.stores:
+        target = store.target.evaluate(given)
+        check_store(target, [array.evaluate(given) for array in store.apart])
+        if any(array.kind is not call.arrays[0].kind for array in call.arrays):
+            raise refuse(Code.DEVICE, "arrays of several libraries are stored into")
+        targets.append(_returned(target, owners))
+    return targets
 
 
 def _allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[Any], list[int]]:

@@ -203,9 +203,11 @@ def nest_launches(geometry: CallGeometry) -> list[NestLaunch]:
         cost = nest.element_cost
         if isinstance(nest, Nest):
             *outer, inner = laid.extents
-            numbers = (*outer, *strides, *laid.starts, int(_goes_past_caches(nest, laid)))
+            numbers, past = (*outer, *strides, *laid.starts), _goes_past_caches(nest, laid)
             launches.append(
-                NestLaunch(geometry=numbers, outer=math.prod(outer), inner=inner, depth=1, element_cost=cost)
+                NestLaunch(
+                    geometry=numbers, outer=math.prod(outer), inner=inner, depth=1, element_cost=cost, past_caches=past
+                )
             )
             continue
         numbers = (*laid.extents, *strides, *laid.starts, *laid.parameters)

@@ -43,6 +43,16 @@ class FakeArray:
 
     __radd__ = __add__
 
+    def __iadd__(self, other: Any) -> FakeArray:
+        self.memory += _memory(other)
+        return self
+
+    def __getitem__(self, index: Any) -> FakeArray:
+        return FakeArray(self.memory[index])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.memory[index] = _memory(value)
+
     def __mul__(self, other: Any) -> FakeArray:
         return FakeArray(self.memory * _memory(other))
 
@@ -97,6 +107,9 @@ class FakeKind:
         size = owner.memory.nbytes
         whole = np.ndarray(size, "u1", np.asarray(_Whole(owner.memory)))
         return type(owner)(np.ndarray(form.shape, form.dtype, whole, offset, form.strides), owner.device)
+
+    def assign(self, target: FakeArray, value: FakeArray) -> None:
+        target.memory[...] = value.memory
 
     def stream(self, device: int) -> int:  # noqa: ARG002
         return self.current_stream

@@ -51,6 +51,7 @@ class NestLaunch:
         outer, inner: rows, and cells in each; threads share them.
         depth: elements behind each cell.
         element_cost: estimated picoseconds for one element on one core.
+        past_caches: whether results had better go past a processor's caches; a backend may ignore it.
     """
 
     geometry: tuple[int, ...]
@@ -58,6 +59,7 @@ class NestLaunch:
     inner: int
     depth: int
     element_cost: int
+    past_caches: bool = False
 
 
 class PreparedLaunch:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import pyfuse
 from pyfuse.backend.cuda import array_kinds
 from pyfuse.diagnostics import refuse
 from tests.cuda_texts import COMPILER, same_bits
-from tests.fake_device import FakeArray, FakeDevice, ForeignArray, UnknownArray
+from tests.fake_device import FakeArray, FakeDevice, FakeKind, ForeignArray, UnknownArray
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="g++ is not installed")
 
@@ -346,11 +347,68 @@ def stored(x: Any, y: Any) -> Any:
     return y + 1
 
 
-def test_stores_into_arguments_are_left_to_their_library(fake_device: FakeDevice) -> None:
+def shifted(x: Any, y: Any) -> Any:
+    x[1:] += x[:-1] * y[1:] - y[:-1] * 0.5
+    return x
+
+
+def masked(x: Any, y: Any) -> None:
+    x[y * 2 - x > 0] = 0.5
+    x += y * 3 - 1
+
+
+def strided(x: Any, y: Any) -> Any:
+    x[::-2] = y[::2] * 3
+    return y[2:], y.sum()
+
+
+@pytest.mark.parametrize("function", [stored, shifted, masked, strided])
+def test_stores_into_arguments(function: Any, fake_device: FakeDevice) -> None:
+    fused = pyfuse.fuse(function, strict=True)
+    x, y = random(100), random(100, seed=1)
+    for call in range(3):
+        ours, theirs = (x.copy(), y.copy()), (x.copy(), y.copy())
+        mine = [FakeArray(array) for array in ours]
+        found, expected = fused(*mine), function(*theirs)
+        for kept, wanted in zip(ours, theirs, strict=True):
+            assert same_bits(kept, wanted)
+        if function is shifted:
+            assert found is mine[0]
+        if isinstance(expected, tuple):
+            assert same_bits(found[0].memory, expected[0])
+            assert np.shares_memory(found[0].memory, ours[1])
+        assert fused.cache_info().fused_calls == call + 1
+    assert len(fake_device.loads) == 1
+
+
+def test_where_the_order_of_stores_matters_their_library_stores(fake_device: FakeDevice) -> None:
+    def both(x: Any, y: Any) -> Any:
+        x[...] = y * 2.0
+        return y + 1.0
+
+    fused = pyfuse.fuse(both)
+    x, memory = random(100), random(101, seed=1)
+    apart = fused(FakeArray(x.copy()), FakeArray(x))
+    assert same_bits(apart.memory, x + 1.0)
+    assert fused.cache_info().fused_calls == 1
+    ours, theirs = memory.copy(), memory.copy()
+    found = fused(FakeArray(ours[1:]), FakeArray(ours[:-1]))
+    expected = both(theirs[1:], theirs[:-1])
+    assert same_bits(found.memory, expected)
+    assert same_bits(ours, theirs)
+    assert fused.cache_info().fused_calls == 1
+    assert len(fake_device.loads) == 1
+
+
+def test_arrays_of_several_libraries_are_not_stored_into(fake_device: FakeDevice) -> None:
     fused = pyfuse.fuse(stored, strict=True)
-    with pytest.raises(pyfuse.FuseError, match="stores into arrays of the caller"):
-        fused(FakeArray(random(100)), FakeArray(random(100)))
-    assert not fake_device.loads
+    x = random(100)
+    kinds = {FakeArray: fake_device.kind, ForeignArray: FakeKind()}
+    with (
+        patch.object(array_kinds, "_known", {**array_kinds._known, **kinds}),
+        pytest.raises(pyfuse.FuseError, match="several libraries"),
+    ):
+        fused(FakeArray(x.copy()), ForeignArray(x))
 
 
 def test_calls_on_a_device_are_not_tried_against_the_original(fake_device: FakeDevice) -> None:

@@ -356,3 +356,38 @@ def test_a_full_device_is_a_reason(cupy: Any) -> None:
     finally:
         del x
         cupy.get_default_memory_pool().free_all_blocks()
+
+
+def update(x: Any, y: Any) -> Any:
+    x[1:] += x[:-1] * y[1:] - y[:-1] * 0.5
+    return y * 2
+
+
+def backwards(x: Any, y: Any) -> Any:
+    x[::-2] = y[::2] * 3 - 1
+    return y + 1
+
+
+def in_grid(x: Any, y: Any) -> Any:
+    x[1:-1, 1:-1] = 0.25 * (y[:-2, 1:-1] + y[2:, 1:-1] + y[1:-1, :-2] + y[1:-1, 2:])
+    x[x > 1.0] = 1.0
+    return x
+
+
+@pytest.mark.parametrize("function", [update, backwards, in_grid])
+def test_stores_into_arguments(function: Any, library: Library) -> None:
+    shape = (300, 200) if function is in_grid else (20_000,)
+    x, y = random(*shape), random(*shape, seed=1)
+    fused = pyfuse.fuse(function, strict=library.name != "numba")
+    if library.name == "numba":
+        pytest.skip("stores into Numba's arrays are left to Numba, which has none of NumPy's operators")
+    ours = library.to_device(x), library.to_device(y)
+    theirs = x.copy(), y.copy()
+    for call in range(3):
+        found, expected = fused(*ours), function(*theirs)
+        assert same_bits(on_host(library, ours[0]), theirs[0])
+        assert same_bits(on_host(library, ours[1]), theirs[1])
+        assert same_bits(on_host(library, found), expected)
+        if function is in_grid:
+            assert found is ours[0]
+        assert_fused(fused, call + 1)

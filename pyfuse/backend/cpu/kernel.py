@@ -40,7 +40,7 @@ class CpuKernel:
         calls = ffi.new("pf_nest_call[]", len(nests))
         kept: list[Any] = [calls]
         for number, nest in enumerate(nests):
-            memory = ffi.new("long long[]", nest.geometry or [0])
+            memory = ffi.new("long long[]", [*nest.geometry, nest.past_caches])
             kept.append(memory)
             calls[number] = (self._nests[number], memory, nest.outer, nest.inner, nest.depth, nest.element_cost)
         launch = ffi.new("pf_launch *", (operand_count, len(nests), thread_limit, data_offset(), calls))

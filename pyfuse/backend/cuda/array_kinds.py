@@ -56,6 +56,12 @@ class ArrayKind(Protocol):
         Raises CannotFuse where the library has no such views.
         """
 
+    def assign(self, target: Any, value: Any) -> None:
+        """Copy an array of the kind into another of the same shape and dtype, in the library's own stream.
+
+        Raises CannotFuse where the library cannot; nothing has been copied then.
+        """
+
     def stream(self, device: int) -> int:
         """The handle of the stream that the library's work goes to now; 0 is the default one."""
 
@@ -125,6 +131,9 @@ class _Cupy:
     def view(self, owner: Any, offset: int, form: Facts) -> Any:
         kind = sys.modules["cupy"].ndarray
         return kind(form.shape, form.dtype, memptr=owner.data + offset, strides=form.strides)
+
+    def assign(self, target: Any, value: Any) -> None:
+        target[...] = value
 
     def stream(self, device: int) -> int:  # noqa: ARG002  CuPy's current stream is that of its current device
         return int(sys.modules["cupy"].cuda.get_current_stream().ptr)
@@ -199,6 +208,9 @@ class _Torch:
             )
         return owner.as_strided(form.shape, steps, owner.storage_offset() + offset // size)
 
+    def assign(self, target: Any, value: Any) -> None:
+        target.copy_(value)
+
     def stream(self, device: int) -> int:
         torch = sys.modules["torch"]
         raw = getattr(torch._C, "_cuda_getCurrentRawStream", None)  # what its own compiler asks; the public way: 8 us
@@ -236,6 +248,12 @@ class _GpuArray:
         address = int(owner.gpudata or 0) + offset
         return kind(form.shape, form.dtype, gpudata=address, base=owner, strides=form.strides)
 
+    def assign(self, target: Any, value: Any) -> None:
+        try:
+            target[...] = value
+        except NotImplementedError as error:  # more than three dimensions with gaps between
+            raise refuse(Code.DEVICE, "pycuda cannot store into such a view", notes=(str(error),)) from error
+
     def stream(self, device: int) -> int:  # noqa: ARG002
         return 0
 
@@ -266,6 +284,9 @@ class _Numba:
     def view(self, owner: Any, offset: int, form: Facts) -> Any:  # noqa: ARG002
         raise refuse(Code.DEVICE, "the result is a view, which is not made of Numba's arrays yet")
 
+    def assign(self, target: Any, value: Any) -> None:  # noqa: ARG002
+        raise refuse(Code.DEVICE, "stores into Numba's arrays are not fused")
+
     def stream(self, device: int) -> int:  # noqa: ARG002
         return 0
 
@@ -293,6 +314,9 @@ class _Unknown:
 
     def view(self, owner: Any, offset: int, form: Facts) -> Any:
         raise AssertionError((owner, offset, form))
+
+    def assign(self, target: Any, value: Any) -> None:
+        raise AssertionError((target, value))
 
     def stream(self, device: int) -> int:
         raise AssertionError(device)

@@ -84,6 +84,7 @@ class ArrayValue:
         is_reshaped: it has a reshape, which is a view or a copy of it: that depends on its memory order.
         weak: the Python type of a number that is no NumPy scalar (``np.count_nonzero`` gives an int).
         limits: of such a whole number, two between which it always is, where they are known.
+        interval: the same as numbers of the specialisation.
     """
 
     node: int
@@ -98,6 +99,7 @@ class ArrayValue:
     is_reshaped: bool = False
     weak: type | None = None
     limits: tuple[HostValue, HostValue] | None = None
+    interval: tuple[int, int] | None = None
     base_node: int = dataclasses.field(default=-1)
 
 

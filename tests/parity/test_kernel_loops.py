@@ -266,6 +266,22 @@ def test_python_raises_for_a_division_by_zero_in_some_turn() -> None:
     assert fused.cache_info().misses == 1
 
 
+@pytest.mark.parametrize(
+    "body", ["s = s + x * (1.0 / (2 * i + 1))", "s = s + x / (i * i - 9)", "s = s + (i - 3) / (7 - i) * x"]
+)
+def test_arithmetic_with_a_moderate_index(body: str) -> None:
+    fused = pyfuse.fuse(loop(f"s = x * 0.0\nfor i in range(n):\n    {body}\nreturn s"))
+    for turns in (3, 4, 5, 12):
+        check(fused, numbers("f8", 37), turns, 0.25)
+    assert fused.cache_info().misses == 1
+
+
+def test_an_index_that_is_not_moderate_is_looked_at() -> None:
+    fused = pyfuse.fuse(loop("for i in range(n, n + 3):\n    x = x + dt * (i * i)\nreturn x"))
+    for start in (5, 2**20, 2**31 - 2, 2**31, 2**40, -(2**40)):
+        check(fused, numbers("f8", 37), start, 0.25)
+
+
 def test_an_integer_that_becomes_long_is_pythons() -> None:
     fused = pyfuse.fuse(loop("f = 1\nfor k in range(1, n):\n    f = f * k\n    x = x + dt / f\nreturn x, f"))
     for turns in (3, 20, 40):
@@ -307,3 +323,22 @@ def test_mandelbrot_counts_as_numpy_does() -> None:
     for turns in (3, 10, 1000):
         np.testing.assert_array_equal(fused(c, turns), fused.__wrapped__(c, turns))
     assert (fused.cache_info().kernels, fused.cache_info().misses) == (1, 1)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="of loops in loops only the inner one is in the kernel: the outer one is unrolled"
+)
+def test_a_loop_in_a_loop_is_one_kernel_for_every_number_of_turns() -> None:
+    body = "z = x * 1\nfor _ in range(n):\n    for j in range(n):\n        z = z * 0.5 + j\n    z = z + 1\nreturn z"
+    fused = pyfuse.fuse(loop(body))
+    for turns in (3, 4, 5):
+        check(fused, numbers("f8"), turns, 0.25)
+    assert fused.cache_info().kernels == 1
+
+
+@pytest.mark.xfail(strict=True, reason="the shortcuts of powers (x ** 2 is a square) are chosen while tracing")
+def test_a_power_by_the_index_is_one_kernel_for_every_number_of_turns() -> None:
+    fused = pyfuse.fuse(loop("z = x * 1\nfor i in range(n):\n    z = z + x ** i\nreturn z"))
+    for turns in (3, 4, 5):
+        fused(numbers("f8"), turns, 0.25)
+    assert fused.cache_info().kernels == 1

@@ -228,6 +228,8 @@ class LoopBody:
     def _settle(self, names: list[str]) -> None:
         """Say what the next iteration finds, and bind names to what comes out of the last one."""
         local = self._frame.scope.local
+        if not self._before.keys() <= local.keys():  # a name was deleted: the next iteration does not find it
+            raise self._try_again
         for name in names:
             end, slot = local[name], self._of_name.get(name)
             if slot is None:

@@ -305,6 +305,15 @@ def test_values_of_the_loop_used_as_python_numbers_afterwards() -> None:
     assert fused.cache_info().fused_calls == 2
 
 
+@pytest.mark.parametrize(
+    "body", ["z = z + w\n    del w", "w = z * 2\n    z = z * 0.5 + w\n    del w", "z = z * 0.5\n    if n > 3: del w"]
+)
+def test_a_name_that_is_deleted(body: str) -> None:
+    fused = pyfuse.fuse(loop(f"z = x * 1\nw = x + 1\nfor _ in range(n):\n    {body}\nreturn z"))
+    for turns in (0, 1, 2, 5):
+        check(fused, numbers("f8", 37), turns, 0.25)
+
+
 def test_threads_share_a_loop() -> None:
     fused = pyfuse.fuse(loop(BODIES["where"]))
     x = numbers("f8", 300_000)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from pyfuse.diagnostics import Code
+
+if TYPE_CHECKING:
+    from pyfuse.backend.cpu._dispatcher import LaunchTable
 
 
 class CacheInfo(NamedTuple):
@@ -27,3 +33,47 @@ class CacheInfo(NamedTuple):
     fused_calls: int
     partly_fused_calls: int
     fallback_calls: int
+
+
+class CallCounts:
+    """How often one function was called, and by what it was answered: here, or in the extension.
+
+    Attributes:
+        misses, kernels: as in ``CacheInfo``.
+        fused: calls that kernels answered here.
+        partly: those that a driver did.
+        plain: those that the original did because it is faster.
+        refused: calls in a row that the original answered because they cannot be fused.
+        driven_for: why calls that the extension's driver answers do not fuse as a whole.
+    """
+
+    def __init__(self, table: LaunchTable | None) -> None:
+        self._table = table
+        self.driven_for = Code.UNKNOWN_CALL
+        self.misses = self.kernels = self.fused = self.partly = self.plain = self.refused = 0
+
+    def clear(self) -> None:
+        """Begin again."""
+        self.misses = self.kernels = self.fused = self.partly = self.plain = self.refused = 0
+        if self._table is not None:
+            self._table.fused = self._table.partly = self._table.original = self._table.plain = 0
+
+    def fused_calls(self) -> int:
+        """Calls that kernels answered."""
+        return self.fused + (self._table.fused if self._table is not None else 0)
+
+    def partly_fused_calls(self) -> int:
+        """Calls that drivers answered."""
+        return self.partly + (self._table.partly if self._table is not None else 0)
+
+    def original_calls(self) -> int:
+        """Calls that the original answered without being asked by ``Fallback``."""
+        return self.plain + (self._table.plain + self._table.original if self._table is not None else 0)
+
+    def reasons(self) -> Counter[str]:
+        """How often each reason led to a call that the extension answered, or to one that the original does faster."""
+        counts: Counter[str] = Counter()
+        counts[Code.SLOWER.value] += self.plain + (self._table.plain if self._table is not None else 0)
+        if self._table is not None:
+            counts[self.driven_for.value] += self._table.partly + self._table.original
+        return counts

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyfuse import config as settings
 from pyfuse.backend.cpu import dispatch
-from pyfuse.cache_info import CacheInfo
+from pyfuse.cache_info import CacheInfo, CallCounts
 from pyfuse.call_geometry import call_geometry, evaluate_inputs
 from pyfuse.call_signature import exact_key, signature_key
 from pyfuse.compiler import Specialization, StillBuilding, load_kernel, specialize
@@ -76,8 +76,7 @@ class Executor:
         self.drivers = RegionDrivers(self, region)
         self._lock = threading.Lock()
         self.table = dispatch.launch_table(function)  # calls that the extension answers
-        self._misses = self._kernels = self._fused = self._partly_fused = self._plain = 0
-        self._driven_for = Code.UNKNOWN_CALL  # why calls that the extension's driver answers do not fuse as a whole
+        self.counts = CallCounts(self.table)
         self._dumps = itertools.count()
 
     # --- the hot path ---------------------------------------------------------------------------------------------
@@ -119,7 +118,10 @@ class Executor:
                 return self._answer(args, kwargs, runner.reason)
             result, status = outcome
             if not status or not must_report(status, runner.replay_bits):
-                self._fused += 1
+                self.counts.fused += 1
+                if self.counts.refused:
+                    self.counts.refused = 0
+                    self.stop_driving()
                 if runner.known is not None:
                     self._remember_known(key, runner)
                 if not runner.trial.is_tried:
@@ -133,7 +135,7 @@ class Executor:
 
     def _run_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The original's result, because it is faster."""
-        self._plain += 1
+        self.counts.plain += 1
         return self._function(*args, **kwargs)
 
     def _try(self, runner: Runner, arguments: Sequence[Any], config: Config) -> None:
@@ -149,10 +151,10 @@ class Executor:
         given = copies_for_trial(arguments, [store.target for store in launch.specialization.stores])
         if given is None:
             return
-        fused, counted = self._fused, self.table.fused if self.table is not None else 0
+        fused, counted = self.counts.fused, self.table.fused if self.table is not None else 0
         call = probe_of(self) if self.table is not None else lambda *again: self.call(again, {})
         runner.trial.prefers_plain = int(original_is_faster(call, self._function, given))
-        self._fused = fused
+        self.counts.fused = fused
         if self.table is not None:
             self.table.fused = counted
 
@@ -173,15 +175,19 @@ class Executor:
         except CannotFuse as mistake:
             driver, reason = None, mistake.diagnostic
         if driver is not None:
-            self._partly_fused += 1
+            self.counts.partly += 1
             self.fallback.count_partial(reason)
             if self.table is not None and not driver.is_outgrown:
                 driver.calls += 1
                 self.table.driver = driver.function if driver.calls >= CALLS_BEFORE_DRIVING else None
-                self._driven_for = reason.code
+                self.counts.driven_for = reason.code
             return driver.run(args, kwargs)
-        if self._region is not None and reason.code not in NUMPYS_OWN:
-            self._region.owner.give_up_soon(self._region.number, self._fused_calls() + self._partly_fused)
+        if reason.code not in NUMPYS_OWN:
+            self.counts.refused += 1
+            if self._region is not None:
+                self._region.owner.give_up_soon(self._region.number, self.counts.fused_calls() + self.counts.partly)
+            elif self.table is not None and self.counts.refused >= CALLS_BEFORE_DRIVING:
+                self.table.driver, self.counts.driven_for = self._function, reason.code
         return self.fallback.run(args, kwargs, reason, settings.current())
 
     def move_region(self, owner: RegionDriver, number: int) -> None:
@@ -236,7 +242,7 @@ class Executor:
 
         found = self._cache.find_or_make(signature_key(arguments), arguments, make, config.max_kernels)
         with self._lock:
-            self._misses += found.is_new
+            self.counts.misses += found.is_new
             if found.has_evicted:
                 self._forget_runners()
         if isinstance(found.entry, Refusal):
@@ -268,7 +274,7 @@ class Executor:
             raise
         if is_new:
             with self._lock:
-                self._kernels += 1
+                self.counts.kernels += 1
         return make_launch(specialization, loaded, geometry, config.num_threads)
 
     def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
@@ -340,26 +346,23 @@ class Executor:
     def info(self) -> CacheInfo:
         """The counters now."""
         specializations = [entry for entry in self._cache.entries() if isinstance(entry, Specialization)]
-        fused = self._fused_calls()
+        fused = self.counts.fused_calls()
         regions = [region.info() for region in self.drivers.regions()]
         info = CacheInfo(
-            hits=max(0, fused - self._kernels),
-            misses=self._misses + sum(region.misses for region in regions),
+            hits=max(0, fused - self.counts.kernels),
+            misses=self.counts.misses + sum(region.misses for region in regions),
             maxsize=settings.current().max_kernels,
             currsize=sum(len(entry.kernels) for entry in specializations) + sum(region.currsize for region in regions),
-            kernels=self._kernels + sum(region.kernels for region in regions),
+            kernels=self.counts.kernels + sum(region.kernels for region in regions),
             fused_calls=fused,
-            partly_fused_calls=self._partly_fused + self._driven_calls(),
-            fallback_calls=self.fallback.count + self._plain_calls(),
+            partly_fused_calls=self.counts.partly_fused_calls(),
+            fallback_calls=self.fallback.count + self.counts.original_calls(),
         )
         return self.on_device.counted(info)
 
     def reasons(self) -> dict[str, int]:
         """How often each reason kept the whole function from being fused, or some of its statements; by code."""
-        counts = Counter(self.fallback.reasons())
-        counts[Code.SLOWER.value] += self._plain_calls()
-        counts[self._driven_for.value] += self._driven_calls()
-        return dict(+counts)
+        return dict(+(Counter(self.fallback.reasons()) + self.counts.reasons()))
 
     def prefers_plain(self, arguments: Sequence[Any]) -> bool:
         """Whether calls of this form are answered by the original because it is faster."""
@@ -371,15 +374,6 @@ class Executor:
         if self.table is not None:
             self.table.driver = None
 
-    def _driven_calls(self) -> int:
-        return self.table.partly if self.table is not None else 0
-
-    def _plain_calls(self) -> int:
-        return self._plain + (self.table.plain if self.table is not None else 0)
-
-    def _fused_calls(self) -> int:
-        return self._fused + (self.table.fused if self.table is not None else 0)
-
     def clear(self) -> None:
         """Forget every specialisation and counter."""
         with self._lock:
@@ -389,9 +383,8 @@ class Executor:
             self.fallback.clear()
             self._prepared = None
             self.drivers.clear()
-            self._misses = self._kernels = self._fused = self._partly_fused = self._plain = 0
+            self.counts.clear()
             if self.table is not None:
-                self.table.fused = self.table.plain = self.table.partly = 0
                 self.table.driver = None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,8 @@ class Guard:
         holds_for: whether the fact holds of its value now.
         text: the fact, for explanations.
         is_of_form: whether arrays of the same exact form (``call_signature.exact_key``) agree in it.
-        settled_by: the object, if any, of which the fact holds for ever; others must be looked at.
+        settled_by: the object, if any, of which the fact holds for ever; others must be looked at. Of a function: its
+            code, defaults and keyword defaults.
     """
 
     expression: HostExpression
@@ -165,6 +167,19 @@ def identity_guard(expression: HostExpression, value: Any) -> Guard:
         holds_for=lambda now: now is value,
         text=f"{expression.text} is unchanged",
         settled_by=(value,),
+    )
+
+
+def helper_guard(function: FunctionType) -> Guard:
+    """The code and the defaults of a function that is known: settled by these three objects where they never change."""
+    code, defaults, named = function.__code__, function.__defaults__, function.__kwdefaults__
+    facts = (code, freeze(defaults), freeze(named))
+    never_change = named is None and all(isinstance(value, _PLAIN) for value in defaults or ())
+    return Guard(
+        expression=HostConstant(value=function, text=function.__qualname__),
+        holds_for=lambda now: (now.__code__, freeze(now.__defaults__), freeze(now.__kwdefaults__)) == facts,
+        text=f"helper {function.__qualname__} at {function.__module__} is unchanged",
+        settled_by=(code, defaults, named) if never_change else (),
     )
 
 
@@ -228,6 +243,9 @@ def freeze(value: Any) -> Any:
     if kind is slice:
         return (slice, freeze((value.start, value.stop, value.step)))
     return (kind, id(value))
+
+
+_PLAIN = (int, float, complex, str, bytes, type(None))
 
 
 def _is_mutable(value: Any) -> bool:

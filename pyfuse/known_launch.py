@@ -6,7 +6,8 @@ import math
 import operator
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import FunctionType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,16 @@ from pyfuse.frontend.names import cell_contents, global_value, is_absent
 from pyfuse.frontend.statistics import degrees_left
 from pyfuse.frontend.tracer import extent_of
 from pyfuse.graph.nodes import Output, code_of
-from pyfuse.host_values import Guard, HostArgument, HostCall, HostConstant, HostExpression, evaluation_of
+from pyfuse.host_values import (
+    Guard,
+    HostArgument,
+    HostCall,
+    HostConstant,
+    HostExpression,
+    cut_of,
+    evaluation_of,
+    view_of,
+)
 from pyfuse.launch import PACKED, Launch, NewArray
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.runner import checked_guards, computes_arrays, does_not_fit, guards_check
@@ -25,6 +35,8 @@ from pyfuse.runner import checked_guards, computes_arrays, does_not_fit, guards_
 # Below this the GIL is kept: taking it back from a busy thread may last longer than the kernel (5 ms).
 GIL_KEPT_BELOW_PICOSECONDS = 10_000_000
 
+_IN_DICTIONARY, _IN_CELL, _CODE, _DEFAULTS, _KEYWORD_DEFAULTS = range(5)  # as in dispatcher.c: fact_kind
+_OF_FUNCTIONS = (_CODE, _DEFAULTS, _KEYWORD_DEFAULTS)
 _ARRAY, _SCALAR, _NUMBER = range(3)  # as in dispatcher.c: result_kind
 Result = tuple[int, int]
 _PYTHONS_NUMBERS = frozenset({bool, int, float})
@@ -32,6 +44,9 @@ _PYTHONS_NUMBERS = frozenset({bool, int, float})
 Fact = tuple[Any, ...]
 Scalars = tuple[tuple[int | bytes | None, np.dtype], ...]
 Values = Callable[[Sequence[Any]], list[Any]]
+Places = tuple[tuple[int, ...], tuple[int, ...], tuple[Any, ...]]
+
+_VIEWS: tuple[Any, ...] = (operator.getitem, view_of, cut_of)
 
 # What is computed from extents with these depends on them only: calls of one form agree in it.
 _OF_EXTENTS: frozenset[Any] = frozenset(
@@ -56,16 +71,9 @@ def known_launch(
     assert binder is not None
     if addresses is None or binder.plain_count != len(arguments) or launch.has_complex_scalars:
         return None
-    try:
-        arrays, computed = _arrays(launch, arguments)
-    except MemoryError:
-        raise
-    except Exception:  # an attribute that is not there any more
+    read = _read_inputs(launch, arguments)
+    if read is None:
         return None
-    input_count = len(specialization.inputs)
-    used = computed if arrays is not None else tuple(arguments[index] for index in launch.input_indices or ())
-    if (*exact_key(used[:input_count]), *used[input_count:]) != launch.input_key:
-        return None  # another thread has put something else there meanwhile
     recipe = _results(specialization.result, specialization.graph.outputs) if not specialization.stores else None
     scalars, numbers = _scalars(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
     results, items, container = recipe if recipe is not None else ((), (), None)
@@ -79,7 +87,8 @@ def known_launch(
         start=start,
         launch=structure,
         keeper=launch.prepared,
-        inputs=tuple(range(input_count)) if arrays is not None else launch.input_indices,
+        inputs=read.inputs,
+        offsets=read.offsets,
         scalars=scalars,
         outputs=tuple(_array(made) for made in launch.outputs),
         temporaries=tuple(made if isinstance(made, int) else _array(made) for made in launch.own_arrays),
@@ -89,13 +98,110 @@ def known_launch(
         facts=None if launch.depends_on_buffer else _facts(checked_guards(launch)),
         holds=guards_check(launch),
         numbers=numbers,
-        arrays=arrays,
-        computed=computed,
-        array_count=input_count,
+        arrays=read.arrays,
+        computed=read.computed,
+        array_count=len(specialization.inputs),
         finish=launch.finish if recipe is None else None,
         replay_bits=launch.replay_bits,
         is_long=not 0 < launch.work < GIL_KEPT_BELOW_PICOSECONDS,
     )
+
+
+class _Inputs(NamedTuple):
+    """Where the arrays are that a kernel reads.
+
+    Attributes:
+        inputs: for each, the argument, or its number among what ``arrays`` computes.
+        offsets: bytes from the first element of that to the input's.
+        arrays: what computes them and the extents, if that must be done at each call.
+        computed: what it gave now.
+    """
+
+    inputs: tuple[int, ...]
+    offsets: tuple[int, ...]
+    arrays: Values | None = None
+    computed: tuple[Any, ...] = ()
+
+
+def _read_inputs(launch: Launch, arguments: Sequence[Any]) -> _Inputs | None:
+    """Where inputs are; None where they cannot be read, or are not as they were when the launch was made."""
+    count = len(launch.specialization.inputs)
+    try:
+        places = _places(launch, arguments)
+        arrays, computed = _arrays(launch, arguments) if places is None else (None, ())
+    except MemoryError:
+        raise
+    except Exception:  # an attribute that is not there any more
+        return None
+    if places is not None:
+        read, used = _Inputs(places[0], places[1]), places[2]
+    elif arrays is not None:
+        read, used = _Inputs(tuple(range(count)), (0,) * count, arrays, computed), computed
+    else:
+        indices = launch.input_indices or ()
+        read, used = _Inputs(indices, (0,) * count), tuple(arguments[index] for index in indices)
+    is_as_it_was = (*exact_key(used[:count]), *used[count:]) == launch.input_key
+    return read if is_as_it_was else None  # another thread has put something else there meanwhile
+
+
+def _places(
+    launch: Launch, arguments: Sequence[Any]
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[Any, ...]] | None:
+    """Where inputs lie that are views of arguments, always in the same way for arguments of one exact form.
+
+    Returns:
+        For each input, the argument and the bytes from its first element to the input's; and the inputs and extents of
+        this call. None where nothing is computed, or there is more to compute.
+    """
+    specialization = launch.specialization
+    expressions = specialization.inputs
+    if not computes_arrays(launch) or not all(map(_is_of_extents, specialization.extents)):
+        return None
+    if not all(_root(expression) is not None for expression in expressions):
+        return None
+    count, evaluate = len(expressions), evaluation_of([*expressions, *specialization.extents])
+    values = evaluate(arguments)
+    inputs, offsets = [], []
+    for expression, array in zip(expressions, values[:count], strict=True):
+        index = _root(expression)
+        assert index is not None
+        whole = arguments[index]
+        if type(array) is not np.ndarray or type(whole) is not np.ndarray or not array.size:
+            return None
+        if array is not whole and not np.may_share_memory(array, whole):
+            return None
+        inputs.append(index)
+        offsets.append(_address(array) - _address(whole))
+    return tuple(inputs), tuple(offsets), (*values[:count], *map(int, values[count:]))
+
+
+def _root(expression: HostExpression) -> int | None:
+    """The argument that an expression is, or is a view of whatever its elements are; None for another expression."""
+    match expression:
+        case HostArgument(index=index):
+            return index
+        case HostCall(function=function, operands=(base, *rest)) if any(function is known for known in _VIEWS):
+            is_fixed = all(_is_of_extents(operand) and _is_plain_index(operand) for operand in rest)
+            return _root(base) if is_fixed else None
+        case _:
+            return None
+
+
+def _is_plain_index(expression: HostExpression) -> bool:
+    """Whether it may be an index that makes a view: not an array, a list or a truth value."""
+    return not isinstance(expression, HostConstant) or _is_plain(expression.value)
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is tuple:
+        return all(map(_is_plain, value))
+    if type(value) is slice:
+        return all(map(_is_plain, (value.start, value.stop, value.step)))
+    return value is None or value is Ellipsis or type(value) in (int, str)
+
+
+def _address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 def _arrays(launch: Launch, arguments: Sequence[Any]) -> tuple[Values | None, tuple[Any, ...]]:
@@ -216,21 +322,35 @@ def _results(
 
 def _facts(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
     """Places and the objects that settle all guards when they are found there, or None if that is not how they are."""
-    facts = [_fact(guard) for guard in guards]
-    return tuple(fact for fact in facts if fact is not None) if None not in facts else None
+    facts: list[Fact] = []
+    for guard in guards:
+        found = _facts_of(guard)
+        if found is None:
+            return None
+        facts += found
+    return tuple(facts)
 
 
-def _fact(guard: Guard) -> Fact | None:
+def _facts_of(guard: Guard) -> list[Fact] | None:
+    """Of each place its kind (as in dispatcher.c), the place, its key, and what must be there, if anything."""
+    settled = guard.settled_by
     match guard.expression:
+        case HostConstant(value=FunctionType() as helper) if len(settled) == len(_OF_FUNCTIONS):
+            return [
+                (kind, helper, None, wanted) if wanted is not None else (kind, helper, None)
+                for kind, wanted in zip(_OF_FUNCTIONS, settled, strict=True)
+            ]
+        case HostConstant(value=value) if len(settled) == 1 and settled[0] is value:
+            return []  # it is the same at every call
         case HostCall(function=function, operands=operands):
             places = [operand.value for operand in operands if isinstance(operand, HostConstant)]
         case _:
             return None
     if function is is_absent and guard.holds_for is bool:
-        return tuple(places)
-    if len(guard.settled_by) == 1 and len(places) == len(operands):
+        return [(_IN_DICTIONARY, *places)]
+    if len(settled) == 1 and len(places) == len(operands):
         if function is global_value:
-            return (*places, *guard.settled_by)
+            return [(_IN_DICTIONARY, *places, *settled)]
         if function is cell_contents:
-            return (*places, None, *guard.settled_by)
+            return [(_IN_CELL, *places, None, *settled)]
     return None

@@ -21,7 +21,7 @@ from pyfuse.frontend.parse import parse_function
 from pyfuse.frontend.ufunc_calls import call_ufunc
 from pyfuse.frontend.values import ArrayValue, BoundMethod, HostValue, LocalFunction, Value, constant, is_container
 from pyfuse.graph.ops import NOT_FUSED_UFUNCS, by_callable
-from pyfuse.host_values import Guard, HostCall, HostConstant, HostExpression, freeze, identity_guard
+from pyfuse.host_values import HostCall, HostConstant, HostExpression, helper_guard, identity_guard
 
 if TYPE_CHECKING:
     from pyfuse.frontend.interpret import Frame
@@ -278,15 +278,7 @@ class Caller:
 
     def _guard_helper(self, function: FunctionType) -> None:
         """A helper's code and defaults are part of the specialisation; its globals are guarded where they are read."""
-        here = HostConstant(value=function, text=function.__qualname__)
-        facts = (function.__code__, freeze(function.__defaults__), freeze(function.__kwdefaults__))
-        self._tracer.add_guard(
-            Guard(
-                expression=here,
-                holds_for=lambda now: (now.__code__, freeze(now.__defaults__), freeze(now.__kwdefaults__)) == facts,
-                text=f"helper {function.__qualname__} at {function.__module__} is unchanged",
-            )
-        )
+        self._tracer.add_guard(helper_guard(function))
 
     def _bind(
         self, scope: Scope, parameters: ast.arguments, arguments: Sequence[Value], keywords: dict[str, Value],

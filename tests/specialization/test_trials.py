@@ -36,7 +36,8 @@ def long_chain(x: Any, y: Any) -> Any:
     return x
 
 
-def test_the_original_answers_where_views_cost_more_than_a_kernel_saves() -> None:
+def test_the_original_answers_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen(monkeypatch, is_faster=True)
     fused = pyfuse.fuse(differences)
     for _ in range(MANY):
         np.testing.assert_array_equal(fused(A), differences(A))

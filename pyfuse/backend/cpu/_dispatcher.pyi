@@ -30,6 +30,7 @@ class KnownLaunch:
         launch: int,
         keeper: object,
         inputs: tuple[int, ...],
+        offsets: tuple[int, ...],
         scalars: tuple[tuple[int | bytes | None, Any], ...],
         outputs: tuple[tuple[Any, ...], ...],
         temporaries: tuple[tuple[Any, ...] | int, ...],
@@ -50,8 +51,9 @@ class KnownLaunch:
 class LaunchTable:
     fused: int
     plain: int
+    original: int
     partly: int
-    driver: FunctionType | None
+    driver: Any  # a function or None
     def __init__(self, function: FunctionType, /) -> None: ...
     def remember(self, known: KnownLaunch, /) -> None: ...
     def forget(self) -> None: ...

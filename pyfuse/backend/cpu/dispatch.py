@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     KnownLaunch = LaunchTable = Any
 
-INTERFACE = 4  # of dispatcher.c; another one is of an older build, and is left alone
+INTERFACE = 5  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
 
 

@@ -19,7 +19,7 @@
 
 #include "output_pool.h"
 
-enum { INTERFACE = 4 };        /* dispatch.py refuses another: an old build may lie beside new sources */
+enum { INTERFACE = 5 };        /* dispatch.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32 };
 enum { MOST_OPERANDS = 64 };
 enum { MOST_OUTPUTS = 16 };
@@ -31,6 +31,8 @@ enum { MOST_REMEMBERED = 64 };
 enum { CALLS_BEFORE_TRIAL = 16 };
 /* One in so many calls that a driver answers goes the Python way: it may fuse as a whole, or settings have changed. */
 enum { DRIVEN_CALLS = 256 };
+/* The same where the original answers because nothing fuses. */
+enum { ORIGINAL_CALLS = 32 };
 /* Temporaries up to this size together lie on the stack: partial results of reductions do. */
 enum { STACK_BYTES = 1024, CACHE_LINE = 64 };
 
@@ -77,9 +79,12 @@ typedef struct {
     int kind;
 } result;
 
+typedef enum { IN_DICTIONARY, IN_CELL, CODE, DEFAULTS, KEYWORD_DEFAULTS } fact_kind;
+
 typedef struct {
-    PyObject *place; /* a dictionary or a cell */
-    PyObject *key;   /* NULL for a cell */
+    fact_kind kind;
+    PyObject *place; /* a dictionary, a cell, or a function for the others */
+    PyObject *key;   /* in a dictionary */
     PyObject *value; /* the object that must be there; NULL: nothing */
 } fact;
 
@@ -96,6 +101,7 @@ typedef struct {
     int argument_count, input_count, scalar_count, output_count, temporary_count, result_count, item_count, fact_count;
     form *forms;
     int *inputs;
+    npy_intp *offsets; /* of each input, from the beginning of the array: bytes */
     scalar *scalars;
     output *outputs;
     output *temporaries;
@@ -116,7 +122,8 @@ typedef struct {
     Py_ssize_t positional_only;
     PyObject *driver, *driver_code; /* answers calls of no known form; and the function's code that it was made of */
     unsigned driven;
-    long long fused, partly, plain; /* calls answered by kernels, the driver, and the original because it is faster */
+    /* Calls answered by kernels, by the driver, by the original as one, and by the original because it is faster. */
+    long long fused, partly, original, plain;
     unsigned long version; /* moves with every change of `known` */
     int count;
     KnownLaunch *known[MOST_REMEMBERED]; /* most recently used first */
@@ -276,16 +283,22 @@ static int are_facts_as_they_were(const KnownLaunch *known)
 {
     for (int number = 0; number < known->fact_count; number++) {
         const fact *one = &known->facts[number];
-        PyObject *now;
-        if (one->key == NULL) {
-            now = PyCell_Get(one->place);
-            Py_XDECREF(now); /* compared, not used */
-        } else {
+        PyObject *now = NULL;
+        switch (one->kind) {
+        case IN_DICTIONARY:
             now = PyDict_GetItemWithError(one->place, one->key);
             if (now == NULL && PyErr_Occurred()) {
                 PyErr_Clear();
                 return 0;
             }
+            break;
+        case IN_CELL:
+            now = PyCell_Get(one->place);
+            Py_XDECREF(now); /* compared, not used */
+            break;
+        case CODE: now = PyFunction_GetCode(one->place); break;
+        case DEFAULTS: now = PyFunction_GetDefaults(one->place); break;
+        case KEYWORD_DEFAULTS: now = PyFunction_GetKwDefaults(one->place); break;
         }
         if (now != one->value) return 0;
     }
@@ -673,7 +686,7 @@ static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObjec
 
     for (int number = 0; number < known->input_count; number++) {
         PyObject *input = computed != NULL ? PyList_GET_ITEM(computed, number) : arguments[known->inputs[number]];
-        addresses[count++] = PyArray_BYTES((PyArrayObject *)input);
+        addresses[count++] = PyArray_BYTES((PyArrayObject *)input) + known->offsets[number];
     }
     for (int number = 0; number < known->output_count; number++) {
         outputs[number] = make_array(&known->outputs[number]);
@@ -794,7 +807,7 @@ static int is_driven(LaunchTable *table)
     return driver != NULL && PyFunction_GetCode(function) == table->driver_code
            && PyFunction_GetDefaults(function) == PyFunction_GetDefaults(driver)
            && PyFunction_GetKwDefaults(function) == PyFunction_GetKwDefaults(driver)
-           && ++table->driven % DRIVEN_CALLS != 0;
+           && ++table->driven % (driver == function ? ORIGINAL_CALLS : DRIVEN_CALLS) != 0;
 }
 
 static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t count, PyObject *keywords,
@@ -866,6 +879,7 @@ static PyObject *call_python(PyObject *self, answer end, PyObject *args, PyObjec
 static PyObject *take_other(LaunchTable *table, answer end)
 {
     if (end == PLAIN) return table->plain++, Py_NewRef(table->function);
+    if (end == DRIVEN && table->driver == table->function) return table->original++, Py_NewRef(table->function);
     if (end == DRIVEN) return table->partly++, Py_NewRef(table->driver);
     return NULL;
 }
@@ -1072,11 +1086,15 @@ static int read_output(PyObject *description, output *into)
 static int read_fact(PyObject *description, fact *into)
 {
     PyObject *place, *key, *value = NULL;
-    if (!PyArg_ParseTuple(description, "OO|O", &place, &key, &value)) return -1;
-    if (!(key == Py_None ? PyCell_Check(place) && value != NULL : PyDict_CheckExact(place) && PyUnicode_CheckExact(key)))
-        return refuse("no place of a fact");
+    int kind;
+    if (!PyArg_ParseTuple(description, "iOO|O", &kind, &place, &key, &value)) return -1;
+    int is_right = kind == IN_DICTIONARY ? PyDict_CheckExact(place) && PyUnicode_CheckExact(key)
+                   : kind == IN_CELL     ? PyCell_Check(place) && value != NULL
+                                         : PyFunction_Check(place);
+    if (!is_right || kind < IN_DICTIONARY || kind > KEYWORD_DEFAULTS) return refuse("no place of a fact");
+    into->kind = (fact_kind)kind;
     into->place = Py_NewRef(place);
-    into->key = key == Py_None ? NULL : Py_NewRef(key);
+    into->key = kind == IN_DICTIONARY ? Py_NewRef(key) : NULL;
     into->value = Py_XNewRef(value);
     return 0;
 }
@@ -1141,20 +1159,22 @@ static int read_computed(KnownLaunch *self, PyObject *arrays, PyObject *computed
     return 0;
 }
 
-static int read_operands(KnownLaunch *self, PyObject *arguments, PyObject *inputs, PyObject *scalars, PyObject *outputs,
-                         PyObject *temporaries)
+static int read_operands(KnownLaunch *self, PyObject *arguments, PyObject *inputs, PyObject *offsets, PyObject *scalars,
+                         PyObject *outputs, PyObject *temporaries)
 {
     Py_ssize_t operands = PyTuple_GET_SIZE(inputs) + PyTuple_GET_SIZE(outputs) + PyTuple_GET_SIZE(temporaries);
     if (PyTuple_GET_SIZE(arguments) > MOST_ARGUMENTS || operands > MOST_OPERANDS || PyTuple_GET_SIZE(scalars) > MOST_SCALARS
         || PyTuple_GET_SIZE(outputs) > MOST_OUTPUTS)
         return refuse("too many arguments or outputs");
+    if (PyTuple_GET_SIZE(offsets) != PyTuple_GET_SIZE(inputs)) return refuse("not one offset for each input");
     if (operands != self->launch.operand_count) return refuse("a launch of another number of operands");
     self->forms = records(PyTuple_GET_SIZE(arguments), sizeof *self->forms);
     self->inputs = records(PyTuple_GET_SIZE(inputs), sizeof *self->inputs);
+    self->offsets = records(PyTuple_GET_SIZE(inputs), sizeof *self->offsets);
     self->scalars = records(PyTuple_GET_SIZE(scalars), sizeof *self->scalars);
     self->outputs = records(PyTuple_GET_SIZE(outputs), sizeof *self->outputs);
     self->temporaries = records(PyTuple_GET_SIZE(temporaries), sizeof *self->temporaries);
-    if (!self->forms || !self->inputs || !self->scalars || !self->outputs || !self->temporaries)
+    if (!self->forms || !self->inputs || !self->offsets || !self->scalars || !self->outputs || !self->temporaries)
         return PyErr_NoMemory(), -1;
     for EACH(arguments) {
         self->argument_count++;
@@ -1167,6 +1187,8 @@ static int read_operands(KnownLaunch *self, PyObject *arguments, PyObject *input
         if (index < 0) return -1;
         if (forms[index].dtype == NULL) return refuse("an input that is no array");
         if (self->arrays != NULL && index != number) return refuse("computed inputs in another order");
+        self->offsets[self->input_count] = PyLong_AsSsize_t(PyTuple_GET_ITEM(offsets, number));
+        if (PyErr_Occurred()) return -1;
         self->inputs[self->input_count++] = index;
     }
     int computed_count = 0;
@@ -1234,10 +1256,10 @@ static int read_facts(KnownLaunch *self, PyObject *facts, PyObject *holds)
 static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *words[] = {"code", "names", "positional_only", "arguments", "thread_limit", "start", "launch", "keeper",
-                            "inputs", "scalars", "outputs", "temporaries", "results", "items", "container", "facts",
+                            "inputs", "offsets", "scalars", "outputs", "temporaries", "results", "items", "container", "facts",
                             "holds", "numbers", "arrays", "computed", "array_count", "finish", "replay_bits",
                             "is_long", NULL};
-    PyObject *code, *names, *arguments, *keeper, *inputs, *scalars, *outputs, *temporaries, *results, *items, *container;
+    PyObject *code, *names, *arguments, *keeper, *inputs, *offsets, *scalars, *outputs, *temporaries, *results, *items, *container;
     PyObject *facts, *holds, *numbers, *arrays, *computed, *finish;
     Py_ssize_t positional_only, array_count;
     long thread_limit;
@@ -1245,9 +1267,9 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     unsigned replay_bits;
     int is_long;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!OOOOOO!nOIp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
+            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!O!OOOOOO!nOIp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
             &positional_only, &PyTuple_Type, &arguments, &thread_limit, &start, &launch, &keeper, &PyTuple_Type, &inputs,
-            &PyTuple_Type, &scalars, &PyTuple_Type, &outputs, &PyTuple_Type, &temporaries, &PyTuple_Type, &results,
+            &PyTuple_Type, &offsets, &PyTuple_Type, &scalars, &PyTuple_Type, &outputs, &PyTuple_Type, &temporaries, &PyTuple_Type, &results,
             &PyTuple_Type, &items, &container, &facts, &holds, &numbers, &arrays, &PyTuple_Type,
             &computed, &array_count, &finish, &replay_bits, &is_long))
         return NULL;
@@ -1268,7 +1290,7 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->launch = *(const pf_launch *)(uintptr_t)launch;
     self->launch.data_offset = -1;
     if (read_computed(self, arrays, computed, array_count) < 0
-        || read_operands(self, arguments, inputs, scalars, outputs, temporaries) < 0
+        || read_operands(self, arguments, inputs, offsets, scalars, outputs, temporaries) < 0
         || read_results(self, results, items, container) < 0 || read_facts(self, facts, holds) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -1349,6 +1371,7 @@ static void known_dealloc(PyObject *object)
     free_forms(self->array_forms, self->array_count);
     PyMem_Free(self->extents);
     PyMem_Free(self->inputs);
+    PyMem_Free(self->offsets);
     for (int number = 0; number < self->scalar_count; number++) Py_XDECREF(self->scalars[number].dtype);
     PyMem_Free(self->scalars);
     free_outputs(self->outputs, self->output_count);
@@ -1513,6 +1536,7 @@ static PyMethodDef table_methods[] = {
 
 static PyMemberDef table_members[] = {
     {"plain", T_LONGLONG, offsetof(LaunchTable, plain), 0, "How many calls the original answered here, being faster."},
+    {"original", T_LONGLONG, offsetof(LaunchTable, original), 0, "How many the original did, being the driver."},
     {"partly", T_LONGLONG, offsetof(LaunchTable, partly), 0, "How many calls the driver answered here."},
     {NULL, 0, 0, 0, NULL},
 };

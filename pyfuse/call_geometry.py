@@ -16,7 +16,21 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.drop_unused_values import may_report
 from pyfuse.graph.evaluate import number_at
 from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, Offset, ReductionNest, Store, Style
-from pyfuse.graph.nodes import ONE, Apply, Gather, Graph, Input, InputExtent, Reduce, Reshape, Scan, Slice, View
+from pyfuse.graph.loops import update_of
+from pyfuse.graph.nodes import (
+    ONE,
+    Apply,
+    Carried,
+    Gather,
+    Graph,
+    Input,
+    InputExtent,
+    Reduce,
+    Reshape,
+    Scan,
+    Slice,
+    View,
+)
 from pyfuse.graph.ops import Fold, by_name
 from pyfuse.graph.output_layouts import AxisOrder, miniatures, node_orders
 from pyfuse.graph.reduction_forms import ReductionForm, base_of, dense_strides, form_of, reductions_of, walk_of
@@ -181,12 +195,22 @@ def _refuse_backward_products(graph: Graph, inputs: Sequence[np.ndarray]) -> Non
 
 
 def _may_run_backwards(graph: Graph, index: int, inputs: Sequence[np.ndarray]) -> bool:
-    node = graph.nodes[index]
-    while isinstance(node, View | Slice):
+    pending, seen = [index], set[int]()
+    while pending:
+        index = pending.pop()
+        node = graph.nodes[index]
+        if index in seen:
+            continue
+        seen.add(index)
         if isinstance(node, Slice) and node.step < 0:
             return True
-        node = graph.nodes[node.operand]
-    return isinstance(node, Input) and _runs_backwards(inputs[node.index])
+        if isinstance(node, Input) and _runs_backwards(inputs[node.index]):
+            return True
+        if isinstance(node, View | Slice):
+            pending.append(node.operand)
+        if isinstance(node, Carried):
+            pending += [node.initial, update_of(graph, index)]
+    return False
 
 
 def _runs_backwards(array: np.ndarray) -> bool:

@@ -21,11 +21,12 @@ from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import mistakes_as_reasons
 from pyfuse.frontend.build_graph import Recipe, StoreRecipe, build_graph
-from pyfuse.graph.loop_plan import LoopPlan, plan_text
+from pyfuse.graph.loop_plan import LoopPlan
 from pyfuse.graph.nodes import Graph
 from pyfuse.graph.output_layouts import AxisOrder, Miniature
 from pyfuse.graph.pipeline import run_passes
 from pyfuse.graph.plan_loops import plan_loops
+from pyfuse.graph.plan_text import plan_text
 from pyfuse.graph.reduction_forms import ReductionForm, reductions_of
 from pyfuse.graph.text import graph_text
 from pyfuse.host_values import Guard, HostExpression

@@ -14,7 +14,8 @@ from pyfuse.config import Config
 from pyfuse.diagnostics import Diagnostic
 from pyfuse.errors import CannotFuse
 from pyfuse.executor import Executor
-from pyfuse.graph.loop_plan import LoopPlan, plan_text
+from pyfuse.graph.loop_plan import LoopPlan
+from pyfuse.graph.plan_text import plan_text
 from pyfuse.graph.text import graph_text
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from pyfuse.frontend.build_graph import (
     StoreRecipe,
     ViewRecipe,
 )
-from pyfuse.graph.loop_plan import Nest, Style
+from pyfuse.graph.loop_plan import Nest, Style, has_open_loop
 from pyfuse.graph.nodes import Apply, code_of
 from pyfuse.graph.output_layouts import AxisOrder
 from pyfuse.host_values import HostArgument, HostCall, HostConstant, HostExpression, cut_of, evaluation_of, view_of
@@ -151,7 +151,9 @@ def make_launch(
         allocate=tuple(map(_allocate, outputs)),
         own_arrays=own_arrays,
         temporaries=tuple(made if isinstance(made, int) else _allocate(made) for made in own_arrays),
-        work=sum(nest.outer * nest.inner * max(0, nest.depth * nest.element_cost) for nest in nests),
+        work=0
+        if has_open_loop(geometry.plan)
+        else sum(nest.outer * nest.inner * max(0, nest.depth * nest.element_cost) for nest in nests),
         depends_on_buffer=geometry.depends_on_buffer,
         input_key=geometry.input_key,
         pack=struct.Struct(f"={count}Q{scalar_format}").pack,

@@ -141,6 +141,24 @@ def turned_channels(image: Array, order: Array) -> Any:
     return np.take(image, order, axis=-1)
 
 
+def loop_in_the_kernel(c: Array, turns: int) -> Any:
+    z = np.zeros_like(c)
+    count = np.zeros(c.shape, np.int32)
+    for _ in range(turns):
+        inside = z.real * z.real + z.imag * z.imag <= 4.0
+        z = np.where(inside, z * z + c, z)
+        count += inside
+    return count
+
+
+def loop_with_index_and_time(x: Array, turns: int, dt: float) -> Any:
+    t = 0.0
+    for i in range(1, turns):
+        x = x + dt * np.maximum(x / i, t)
+        t = t + dt
+    return x, t
+
+
 def _array(dtype: str, *shape: int) -> Array:
     return np.ones(shape, dtype)
 
@@ -174,6 +192,8 @@ PROGRAMS: dict[str, Program] = {
         Program(running_sum, (_array("f8", 50),)),
         Program(joined_pieces, (_array("f8", 5), _array("f8", 7))),
         Program(short_row_distances, (_array("f8", 5, 3), _array("f8", 7, 3))),
+        Program(loop_in_the_kernel, (_array("c16", 3, 5), 30)),
+        Program(loop_with_index_and_time, (_array("f4", 5), 30, 0.125)),
         Program(cast_sum_in_pieces, (_array("f4", 3, 9000),)),
         Program(lookup_table, (_array("f4", 256), _array("u1", 3, 5))),
         Program(chosen_rows, (_array("f8", 7, 50), _array("i4", 5), _array("f8", 50))),

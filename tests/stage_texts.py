@@ -10,7 +10,7 @@ from pyfuse.call_geometry import call_geometry, evaluate_inputs
 from pyfuse.compiler import Specialization, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.graph.loop_plan import plan_text
+from pyfuse.graph.plan_text import plan_text
 from pyfuse.graph.text import graph_text
 from pyfuse.prepared_function import prepare
 

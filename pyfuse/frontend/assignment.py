@@ -72,10 +72,10 @@ def assign_augmented(frame: Frame, statement: ast.AugAssign) -> None:
     name = statement.target.id
     if name not in frame.scope.local:
         raise refuse(Code.UNKNOWN_NAME, f"'{name}' is not assigned in this function", frame.tracer.span)
-    current = frame.scope.local[name]
+    current = frame.scope.find(name, frame.tracer)
     value = frame.evaluate(statement.value)
     class_name = type(statement.op).__name__
-    if isinstance(current, ArrayValue) and not current.is_scalar:
+    if isinstance(current, ArrayValue) and not current.is_scalar and not current.weak:
         _store(frame, current, class_name, value)
     elif isinstance(current, list):
         _change_list(frame, current, class_name, value)

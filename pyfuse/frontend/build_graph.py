@@ -11,11 +11,12 @@ from typing import Any
 from pyfuse.diagnostics import Code, refuse, with_span
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.interpret import Frame
+from pyfuse.frontend.loop_body import UNROLL
 from pyfuse.frontend.names import Scope
 from pyfuse.frontend.split_statements import part_to_blame
 from pyfuse.frontend.stores import GivenStore, check_gain
 from pyfuse.frontend.tracer import Tracer
-from pyfuse.frontend.values import ArrayValue, HostValue, Value
+from pyfuse.frontend.values import ArrayValue, HostValue, Place, TryAgain, Value
 from pyfuse.graph.nodes import Graph, Output
 from pyfuse.host_values import Guard, HostArgument, HostExpression
 from pyfuse.records import dataclass
@@ -135,7 +136,28 @@ def build_graph(
     Raises:
         CannotFuse: something in the function cannot be fused for these arguments.
     """
-    tracer = Tracer()
+    ways: dict[Place, int] = {}
+    first: CannotFuse | None = None
+    while True:
+        tracer = Tracer(ways)
+        try:
+            return _traced(function, source, parameters, arguments, tracer)
+        except TryAgain as change:
+            ways = {**ways, change.place: change.way}
+        except CannotFuse as error:
+            if first is not None:
+                raise first if error.diagnostic.code is Code.TOO_LARGE else error from None
+            if not tracer.kernel_loops:
+                raise
+            # What a loop in the kernel leaves behind can be used in fewer ways than what Python has computed.
+            first = error
+            ways = {**ways, **dict.fromkeys(tracer.kernel_loops, UNROLL)}
+
+
+def _traced(
+    function: FunctionType, source: FunctionSource, parameters: Sequence[str], arguments: Sequence[Any], tracer: Tracer
+) -> TracedFunction:
+    """``build_graph``, with loops traced in the ways that the tracer knows."""
     scope = Scope(function)
     frame = Frame(tracer=tracer, source=source, scope=scope)
     parameter: str | None = None

@@ -61,7 +61,7 @@ def only_defaults(tracer: Tracer, name: str, keywords: dict[str, Value], **defau
 def as_array(tracer: Tracer, value: Value) -> ArrayValue:
     """An operand that must be an array; a number becomes one of rank 0."""
     if isinstance(value, ArrayValue):
-        return value
+        return ArrayValue(node=value.node) if value.weak else value
     kind = tracer.operand_type(value)
     dtype = kind if isinstance(kind, np.dtype) else np.asarray(kind(0)).dtype
     return ArrayValue(node=tracer.operand(value, dtype))

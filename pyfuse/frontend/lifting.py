@@ -204,6 +204,16 @@ class Lifter:
             return bool(self.pure_call(bool, [value], "bool").value)
         return bool(self.pin(self.pure_call(bool, [value], "bool")))
 
+    def surely_fits(self, number: ArrayValue, dtype: np.dtype) -> bool:
+        """Whether a number that the kernel computes fits a dtype, whatever it is; a guard where its limits say so."""
+        if dtype == self.draft[number.node].dtype:
+            return True
+        if dtype.kind in "fc" and dtype.itemsize > 2:
+            return True
+        if number.limits is None or dtype.kind not in "iu":
+            return False
+        return self.truth(self.host_call(_fit, [*number.limits, constant(dtype)], "fit"))
+
     def pure_call(
         self, function: Callable[..., Any], operands: Sequence[HostValue], text: str | None = None
     ) -> HostValue:
@@ -241,6 +251,11 @@ class Lifter:
             return constant(value, shown)
         expression = HostCall(function=function, operands=tuple(operand.expression for operand in operands), text=shown)
         return HostValue(expression=expression, value=value)
+
+
+def _fit(first: int, last: int, dtype: np.dtype) -> bool:
+    limits = np.iinfo(dtype)
+    return all(limits.min <= number <= limits.max for number in (first, last))
 
 
 _PLAIN_OBJECTS = (

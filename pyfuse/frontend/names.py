@@ -8,7 +8,7 @@ from typing import Any
 
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.tracer import Tracer
-from pyfuse.frontend.values import Value, constant
+from pyfuse.frontend.values import Unsettled, Value, constant
 from pyfuse.host_values import Guard, HostCall, HostConstant, HostExpression
 
 
@@ -32,9 +32,13 @@ class Scope:
 
         Raises:
             CannotFuse: there is no such name, or a local has no value yet (Python raises its own error).
+            TryAgain: the value is not known in the way in which a loop was traced.
         """
         if name in self.local:
-            return self.local[name]
+            value = self.local[name]
+            if isinstance(value, Unsettled):
+                raise value.otherwise
+            return value
         if self.outer is not None:
             return self.outer.find(name, tracer)
         if name not in self._known:

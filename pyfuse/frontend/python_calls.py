@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.frontend.kernel_numbers import apply_to_numbers, are_numbers
 from pyfuse.frontend.known_arguments import has_array, static, whole_number
 from pyfuse.frontend.products import product
 from pyfuse.frontend.scalar_arithmetic import refuse_scalar_difference
@@ -88,6 +89,8 @@ def apply_operator(tracer: Tracer, class_name: str, operands: Sequence[Value]) -
         return tracer.pure_call(_OPERATOR_FUNCTIONS[class_name], hosts, class_name.lower())
     if any(is_container(operand) for operand in operands):
         return _container_operator(tracer, class_name, operands)
+    if are_numbers(operands):
+        return apply_to_numbers(tracer, class_name, operands)
     operation = by_python_operator(class_name)
     if operation is None:
         return product("matmul")(tracer, *operands)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.frontend import python_calls
+from pyfuse.frontend import kernel_loops
 from pyfuse.frontend.assignment import assign, assign_augmented
 from pyfuse.frontend.expressions import attribute_of, local_function
 from pyfuse.frontend.parse import unsupported
@@ -72,13 +72,18 @@ def _if(frame: Frame, statement: ast.If) -> Flow:
 
 
 def _for(frame: Frame, statement: ast.For) -> Flow:
-    for item in python_calls.iterate(frame.tracer, frame.evaluate(statement.iter)):
+    items, loop = kernel_loops.items_of(frame, statement)
+    for item in items:
         assign(frame, statement.target, item)
         flow = run_block(frame, statement.body)
         if flow is Flow.BREAK:
             return Flow.NEXT
         if flow is Flow.RETURN:
             return flow
+    if loop is not None:
+        kernel_loops.run(frame, statement, loop)
+        frame.point_at(statement)
+        frame.statement = statement
     return run_block(frame, statement.orelse)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
-from pyfuse.graph.nodes import ONE, Apply, Input, Reduce, Scan
+from pyfuse.graph.nodes import ONE, Apply, Input, Looped, Reduce, Scan
 from pyfuse.graph.ops import Cost, by_name
 from pyfuse.host_values import HostCall, HostConstant, HostExpression, view_of
 from pyfuse.memory_overlap import may_overlap
@@ -101,6 +101,14 @@ def check_read(tracer: Tracer, array: ArrayValue) -> None:
             raise _begins_a_region(tracer, f"'{array.argument.text}' is read after a store into its memory")
         if all(array.argument is not other for other in store.apart):
             store.apart.append(array.argument)
+
+
+def arrays_apart(tracer: Tracer, array: ArrayValue) -> list[HostExpression] | None:
+    """All other arrays of the caller, where none of them shares memory with one at hand; else None."""
+    others = [given for given in tracer.inputs if given.expression is not array.argument]
+    if array.example is None or any(may_overlap(array.example, given.example) for given in others):
+        return None
+    return [given.expression for given in others]
 
 
 def store_into(tracer: Tracer, target: ArrayValue, value: ArrayValue, casting: str = "same_kind") -> None:
@@ -200,6 +208,8 @@ def as_stored(tracer: Tracer, value: Value, wanted: np.dtype) -> ArrayValue:
         return ArrayValue(node=tracer.operand(value, wanted))
     if not isinstance(value, ArrayValue):
         raise refuse(Code.UNSUPPORTED_VALUE, "a list or another object is stored into an array", tracer.span)
+    if value.weak:
+        return ArrayValue(node=tracer.operand(value, wanted))
     if tracer.dtype(value).kind == "c" and wanted.kind != "c":
         raise refuse(Code.UNSUPPORTED_OPERATION, "a store drops imaginary parts: NumPy warns of it", tracer.span)
     return value
@@ -239,7 +249,7 @@ def check_gain(tracer: Tracer) -> None:
     nodes = [tracer.draft[index] for index in range(len(tracer.draft))]
     work = sum(by_name(node.operation).cost for node in nodes if isinstance(node, Apply) and node.operation != "cast")
     if work < OPERATIONS_A_STORE * Cost.SIMPLE * len(tracer.stores) and not any(
-        isinstance(node, Reduce | Scan) for node in nodes
+        isinstance(node, Reduce | Scan | Looped) for node in nodes
     ):
         raise refuse(Code.NO_ARRAY_WORK, "so little is done in place that NumPy does it as fast", tracer.span)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.lifting import Lifter
 from pyfuse.frontend.stores import GivenStore, check_read
-from pyfuse.frontend.values import ArrayValue, Cut, HostValue, Reshaped, Value, constant, is_container
+from pyfuse.frontend.values import ArrayValue, Cut, HostValue, Place, Reshaped, Value, constant, is_container
 from pyfuse.graph.infer import OperandType, is_fused_dtype, resolve, resolve_reduction
 from pyfuse.graph.nodes import ONE, Constant, Graph, HostExtent, InputExtent, Node, Number, Origin, Output
 from pyfuse.graph.ops import Fold, Operation, by_name
@@ -28,10 +29,16 @@ class Tracer(Lifter):
         scalars: numbers of the call that the kernel takes, in the order of the graph's scalars.
         extents: extents that Python computes at each call, in the order of the graph's.
         stores: into arrays of the caller, in the order of the program.
+        loop_ways: how loops are traced that are not traced in the usual way (see ``kernel_loops``).
+        kernel_loops: places of those that are in the kernel.
+        loop_is_open: whether the body of a loop in the kernel is being traced.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop_ways: Mapping[Place, int] = MappingProxyType({})) -> None:
         super().__init__()
+        self.loop_ways = loop_ways
+        self.kernel_loops: list[Place] = []
+        self.loop_is_open = False
         self.scalars: list[HostExpression] = []
         self.extents: list[HostExpression] = []
         self.stores: list[GivenStore] = []
@@ -180,7 +187,7 @@ class Tracer(Lifter):
     def operand(self, value: Value, dtype: np.dtype) -> int:
         """The node of an operand, as the loop's dtype."""
         if isinstance(value, ArrayValue):
-            if value.weak and dtype.kind not in "fc" and dtype != self.dtype(value):
+            if value.weak and not self.surely_fits(value, dtype):
                 raise refuse(Code.SCALAR_RANGE, f"a Python number may not fit {dtype}; NumPy says so itself", self.span)
             return self.draft.cast(self.node_of(value), dtype, self.origin(), is_implicit=True)
         assert isinstance(value, HostValue)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.frontend.kernel_numbers import number_as_scalar
 from pyfuse.frontend.known_arguments import NONE, as_array, as_dtype, is_none, listed, only_defaults, static
 from pyfuse.frontend.scalar_arithmetic import is_complex_scalar
 from pyfuse.frontend.stores import is_apart, store_into
@@ -41,12 +42,18 @@ def call_ufunc(tracer: Tracer, operation: Operation, arguments: Sequence[Value],
         raise refuse(
             Code.UNSUPPORTED_OPERATION, "complex NumPy scalars are multiplied with other rounding", tracer.span
         )
+    if all(isinstance(operand, HostValue) or _is_number(operand) for operand in operands):
+        operands = [number_as_scalar(tracer, operand) for operand in operands]
     if operation.name == "power" and dtype is None:
         made: tuple[ArrayValue, ...] = (power(tracer, operands[0], operands[1]),)
     else:
         made = tracer.apply(operation, operands, dtype=dtype, casting=casting)
     results = _stored(tracer, made, out, where, casting)
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, ArrayValue) and value.weak is not None
 
 
 def _stored(
@@ -93,6 +100,10 @@ def power(tracer: Tracer, base: Value, exponent: Value) -> ArrayValue:
 
     NumPy scalars take none (numpy/_core/src/umath/scalarmath.c.src, ``@name@_power``): sqrt(-0.0) is not (-0.0)**0.5.
     """
+    if isinstance(exponent, ArrayValue) and exponent.weak:
+        raise refuse(
+            Code.UNSUPPORTED_OPERATION, "the shortcut for a power depends on a number of the kernel", tracer.span
+        )
     if isinstance(exponent, HostValue) and isinstance(base, ArrayValue) and not base.is_scalar:
         if tracer.dtype(base).kind == "b":
             raise refuse(Code.UNSUPPORTED_OPERATION, "powers of boolean arrays are not fused", tracer.span)

@@ -83,6 +83,8 @@ class ArrayValue:
         reshaped: of a view under other extents.
         is_reshaped: it has a reshape, which is a view or a copy of it: that depends on its memory order.
         weak: the Python type of a number that is no NumPy scalar (``np.count_nonzero`` gives an int).
+        limits: of such a whole number, two between which it always is, where they are known.
+        interval: the same as numbers of the specialisation.
     """
 
     node: int
@@ -96,6 +98,8 @@ class ArrayValue:
     reshaped: Reshaped | None = None
     is_reshaped: bool = False
     weak: type | None = None
+    limits: tuple[HostValue, HostValue] | None = None
+    interval: tuple[int, int] | None = None
     base_node: int = dataclasses.field(default=-1)
 
 
@@ -138,9 +142,33 @@ class Iteration:
         return taken
 
 
+Place = tuple[str, int, int]  # of a statement: file, line, column
+
+
+class TryAgain(Exception):
+    """A loop is to be traced in another way; the tracing starts anew.
+
+    Attributes:
+        place: of the loop.
+        way: how many iterations are unrolled before it is a loop in the kernel; a large number: all.
+    """
+
+    def __init__(self, place: Place, way: int) -> None:
+        super().__init__(f"the loop at {place} is traced in way {way}")
+        self.place = place
+        self.way = way
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unsettled:
+    """A value that is not known in the way in which a loop is traced; who reads the name must raise."""
+
+    otherwise: TryAgain
+
+
 # Tuples, lists and dicts of values are Python's own, so that names share and mutate them as Python does.
 Container = tuple[Any, ...] | list[Any] | dict[Any, Any]
-Value = HostValue | ArrayValue | LocalFunction | BoundMethod | Iteration | Container
+Value = HostValue | ArrayValue | LocalFunction | BoundMethod | Iteration | Unsettled | Container
 
 
 def constant(value: Any, text: str | None = None) -> HostValue:

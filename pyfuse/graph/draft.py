@@ -13,6 +13,7 @@ from pyfuse.graph.nodes import (
     ONE,
     Apply,
     Assemble,
+    Carried,
     Constant,
     Dims,
     Extent,
@@ -21,6 +22,9 @@ from pyfuse.graph.nodes import (
     HostExtent,
     Input,
     InputExtent,
+    Loop,
+    Looped,
+    LoopIndex,
     Node,
     Number,
     Origin,
@@ -46,6 +50,8 @@ class GraphDraft:
         self._scalar_dtypes: list[np.dtype] = []
         self._input_count = 0
         self._extent_count = 0
+        self._loops: list[Loop] = []
+        self._updates: list[dict[int, int]] = []
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -268,15 +274,9 @@ class GraphDraft:
         return self._append(node)
 
     def gather(
-        self,
-        operand: int,
-        indices: Sequence[int],
-        axes: Sequence[int],
-        place: int,
-        kind: str,
-        origin: Origin,
+        self, operand: int, indices: Sequence[int], axes: Sequence[int], place: int, kind: str, origin: Origin,
         mode: str = "raise",
-    ) -> int:
+    ) -> int:  # fmt: skip
         """The elements of a node that integer nodes choose (see ``Gather``)."""
         dims = self.dims(operand)
         chosen = self.broadcast([self.dims(index) for index in indices])
@@ -297,6 +297,36 @@ class GraphDraft:
             origin=origin,
         )
         return self._append(node)
+
+    def add_loop(self, start: int, stop: int, step: int) -> int:
+        """The number of a new loop over ``range(start, stop, step)``; the bounds are int64 nodes of rank 0."""
+        self._loops.append(Loop(start=start, stop=stop, step=step, updates=()))
+        self._updates.append({})
+        return len(self._loops) - 1
+
+    def loop_index(self, loop: int, origin: Origin) -> int:
+        """The index of a loop in the iteration at hand."""
+        return self._append(LoopIndex(dtype=np.dtype("i8"), dims=(), loop=loop, origin=origin))
+
+    def carry(self, loop: int, initial: int, origin: Origin) -> int:
+        """A value that goes from iteration to iteration; until ``update`` says otherwise it stays as it is."""
+        updates = self._updates[loop]
+        dtype, dims = self._nodes[initial].dtype, self.dims(initial)
+        node = Carried(dtype=dtype, dims=dims, loop=loop, slot=len(updates), initial=initial, origin=origin)
+        index = self._append(node)
+        updates[index] = index
+        return index
+
+    def update(self, carried: int, value: int) -> None:
+        """Say what the next iteration finds in the place of a carried value."""
+        node = self._nodes[carried]
+        assert isinstance(node, Carried)
+        self._updates[node.loop][carried] = value
+
+    def looped(self, loop: int, operand: int, origin: Origin) -> int:
+        """What a value is in the last iteration of a loop."""
+        dtype, dims = self._nodes[operand].dtype, self.dims(operand)
+        return self._append(Looped(dtype=dtype, dims=dims, loop=loop, operand=operand, origin=origin))
 
     def broadcast(self, shapes: Sequence[Dims]) -> Dims:
         """The dimensions of a broadcast result; dimensions that meet are made one, to be checked at each call.
@@ -337,6 +367,10 @@ class GraphDraft:
             input_count=self._input_count,
             scalar_dtypes=tuple(self._scalar_dtypes),
             extent_count=self._extent_count,
+            loops=tuple(
+                replace(loop, updates=tuple(updates.items()))
+                for loop, updates in zip(self._loops, self._updates, strict=True)
+            ),
         )
 
     def _append(self, node: Node) -> int:

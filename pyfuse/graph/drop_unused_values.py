@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from pyfuse.graph.loops import body_of, loop_bodies, needed_of_loop, renumbered_loops
 from pyfuse.graph.nodes import (
     Apply,
     Gather,
     Graph,
     Input,
+    Looped,
     Node,
     Output,
     Reduce,
@@ -31,10 +34,12 @@ def keep_reporting_values(graph: Graph) -> Graph:
     """
     used = _reachable(graph, for_reports=True)
     users: set[int] = {operand for node in graph.nodes for operand in operands_of(node)}
+    inside = loop_bodies(graph)  # what may report there is needed for a carried value: the frontend sees to that
     discarded = [
         Output(node=index, is_discarded=True)
         for index, node in enumerate(graph.nodes)
         if index not in used
+        and index not in inside
         and may_report(graph, node)
         and not _is_part_of_used(graph, node, used)
         and (index not in users or not _all_users_report(graph, index))
@@ -49,7 +54,7 @@ def drop_unused_values(graph: Graph) -> Graph:
     number = {index: position for position, index in enumerate(kept)}
     nodes = tuple(renumbered(graph.nodes[index], number) for index in kept)
     outputs = tuple(replace(output, node=number[output.node]) for output in graph.outputs)
-    return replace(graph, nodes=nodes, outputs=outputs)
+    return replace(graph, nodes=nodes, outputs=outputs, loops=renumbered_loops(graph.loops, number))
 
 
 def _reachable(graph: Graph, *, for_reports: bool) -> set[int]:
@@ -83,6 +88,7 @@ def _reachable(graph: Graph, *, for_reports: bool) -> set[int]:
         if for_reports and _is_known_to_be_false(node):
             continue
         pending += operands_of(node)
+        pending += needed_of_loop(graph, index)
         layout = layout_node(node)
         if not for_reports and layout is not None:
             pending.append(layout)
@@ -104,15 +110,22 @@ def may_report(graph: Graph, node: Node) -> bool:
 
     Floating or complex arithmetic, an integer division, a cast that may not fit, and a read by index arrays can.
     """
+    if isinstance(node, Looped):
+        return _loop_reports(graph, node)
+    return node_may_report(graph.nodes, node)
+
+
+def node_may_report(nodes: Sequence[Node], node: Node) -> bool:
+    """``may_report`` of a node that is none of ``Looped``, in a graph or while it is written."""
     if isinstance(node, Reduce | Scan):
-        return by_name(node.operation).may_raise_flags and graph.nodes[node.operand].dtype.kind in "fc"
+        return by_name(node.operation).may_raise_flags and nodes[node.operand].dtype.kind in "fc"
     if isinstance(node, Gather):
         return node.mode == "raise"  # an index may be out of range
     if not isinstance(node, Apply):
         return False
-    kinds = {graph.nodes[operand].dtype.kind for operand in node.operands}
+    kinds = {nodes[operand].dtype.kind for operand in node.operands}
     if node.operation == "cast":
-        is_from_float = graph.nodes[node.operands[0]].dtype != node.dtype and not kinds.isdisjoint("fc")
+        is_from_float = nodes[node.operands[0]].dtype != node.dtype and not kinds.isdisjoint("fc")
         return is_from_float or node.dtype == np.dtype("f2")
     if node.operation in ("real", "imag"):
         return False
@@ -121,6 +134,12 @@ def may_report(graph: Graph, node: Node) -> bool:
     if not by_name(node.operation).may_raise_flags:
         return False
     return not kinds.isdisjoint("fc") or node.operation in _REPORTING_INTEGER_OPERATIONS
+
+
+def _loop_reports(graph: Graph, node: Looped) -> bool:
+    """Whether a carried value comes out of the loop, and something there may report."""
+    is_carried = any(update == node.operand for _, update in graph.loops[node.loop].updates)
+    return is_carried and any(may_report(graph, graph.nodes[index]) for index in body_of(graph.nodes, node.loop))
 
 
 def _is_part_of_used(graph: Graph, node: Node, used: set[int]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.loops import body_of
 from pyfuse.graph.nodes import (
     ALONG,
     CONCATENATED,
@@ -14,12 +16,15 @@ from pyfuse.graph.nodes import (
     TAKE,
     Apply,
     Assemble,
+    Carried,
     Constant,
     Gather,
     Graph,
     HostExtent,
     Input,
     InputExtent,
+    Looped,
+    LoopIndex,
     Node,
     Reduce,
     Reshape,
@@ -66,9 +71,52 @@ def evaluate_nodes(
             together need not fit: only the memory order of the values means something.
     """
     values: list[Any] = []
+
+    def value_of(node: Node) -> Any:
+        return _value(graph, node, values, inputs, scalars, extents, is_miniature)
+
+    finished: set[int] = set()
     for node in graph.nodes:
-        values.append(_value(graph, node, values, inputs, scalars, extents, is_miniature))
+        if isinstance(node, Looped) and node.loop not in finished:
+            finished.add(node.loop)
+            _run_further_iterations(graph, node.loop, values, value_of, is_miniature=is_miniature)
+        values.append(value_of(node))
     return values
+
+
+def _run_further_iterations(
+    graph: Graph, number: int, values: list[Any], value_of: Callable[[Node], Any], *, is_miniature: bool
+) -> None:
+    """Bring the values of a loop's body from the first iteration, in which they are, to the last.
+
+    Raises:
+        CannotFuse: of a miniature, memory orders after the second iteration are others than after the first.
+    """
+    loop = graph.loops[number]
+    turns = range(int(values[loop.start]), int(values[loop.stop]), loop.step)
+    body = [index for index in body_of(graph.nodes, number) if index < len(values)]
+    assert turns or is_miniature, "a loop runs at least once"
+    for turn in turns[1:] if not is_miniature else (1,):
+        following = {carried: values[update] for carried, update in loop.updates}
+        for index in body:
+            node = graph.nodes[index]
+            if isinstance(node, LoopIndex):
+                values[index] = node.dtype.type(turn)
+            else:
+                values[index] = following[index] if isinstance(node, Carried) else value_of(node)
+        if is_miniature and any(not _lie_alike(values[update], following[carried]) for carried, update in loop.updates):
+            raise refuse(Code.UNSUPPORTED_ARRAY, "the memory order of an array changes from iteration to iteration")
+
+
+def _lie_alike(one: Any, other: Any) -> bool:
+    """Whether NumPy chooses the same memory order for what is computed of either."""
+    return _order(np.asarray(one)) == _order(np.asarray(other))
+
+
+def _order(array: np.ndarray) -> list[tuple[int, int]]:
+    """Axes that are longer than one, from the outermost in memory to the innermost, and which way they run."""
+    axes = sorted((-abs(stride), axis) for axis, stride in enumerate(array.strides) if array.shape[axis] > 1)
+    return [(axis, int(np.sign(array.strides[axis]))) for _, axis in axes]
 
 
 def _value(
@@ -106,6 +154,12 @@ def _value(
         case Reshape():
             shape = _shape(graph, node, inputs, extents)
             return np.ones(shape, node.dtype) if is_miniature else np.reshape(values[node.operand], shape)
+        case LoopIndex(loop=loop):
+            return values[graph.loops[loop].start]
+        case Carried(initial=initial):
+            return values[initial]
+        case Looped(operand=operand):
+            return values[operand]
         case Assemble():
             result = _empty_assembly(node, values, _shape(graph, node, inputs, extents))
             return result if is_miniature else _assemble(node, values, result, extents)

@@ -1,4 +1,4 @@
-"""The records of a loop plan: what becomes which loop nest; and the plan as text."""
+"""The records of a loop plan: what becomes which loop nest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 import numpy as np
 
-from pyfuse.graph.nodes import ONE, Dims, HostExtent, Number, code_of
+from pyfuse.graph.nodes import Dims, HostExtent, Number
 from pyfuse.graph.reduction_forms import ReductionForm
 from pyfuse.records import dataclass
 
@@ -83,7 +83,7 @@ class Step:
     dtype: np.dtype
     varies_along: frozenset[int]
     name: str
-    source: LoadStep | GatherStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep
+    source: LoadStep | GatherStep | ScalarStep | ConstantStep | ApplyStep | ReducedStep | CarriedStep | IndexStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +139,36 @@ class ReducedStep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CarriedStep:
+    """What an iteration of the nest's own loop finds: step ``initial`` first, then what ``NestLoop.updates`` says."""
+
+    initial: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexStep:
+    """The index of the nest's own loop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NestLoop:
+    """A loop around the body of a nest, for each element: ``for index in range(start, stop, step)``, at least once.
+
+    What depends on no ``CarriedStep`` and no ``IndexStep`` is computed before it, and stores come after it.
+
+    Attributes:
+        start, stop: steps, of int64.
+        step: not zero.
+        updates: for each ``CarriedStep``, the step whose value the next iteration finds in its place.
+    """
+
+    start: int
+    stop: int
+    step: int
+    updates: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Nest:
     """A loop nest over elements that do not depend on each other.
 
@@ -148,6 +178,7 @@ class Nest:
         loads: what it reads.
         steps: the body, operands first.
         element_cost: estimated picoseconds for one element on one core.
+        loop: around the steps, or None.
     """
 
     dims: Dims
@@ -155,6 +186,7 @@ class Nest:
     loads: tuple[Load, ...]
     steps: tuple[Step, ...]
     element_cost: int
+    loop: NestLoop | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,104 +299,10 @@ class LoopPlan:
     temporaries: tuple[Temporary, ...] = ()
 
 
-def plan_text(plan: LoopPlan) -> str:
-    """The stable text form of a plan, ending in a newline."""
-    lines = [
-        f"tmp{number} : {code_of(temporary.dtype)}[{_dims_text(temporary.dims)}]{_shared_text(temporary, plan)}"
-        for number, temporary in enumerate(plan.temporaries)
-    ]
-    for number, nest in enumerate(plan.nests):
-        lines.append(f"nest {number} over {_loops_text(nest)}, {nest.element_cost} ps an element")
-        lines += [f"  {_step_text(position, step, nest, plan)}" for position, step in enumerate(nest.steps)]
-        lines += [f"  {_store_text(position, nest, plan)}" for position in range(len(nest.stores))]
-    return "\n".join(lines) + "\n"
-
-
-def _shared_text(temporary: Temporary, plan: LoopPlan) -> str:
-    return "" if temporary.shares is None else f" in {_operand_text(plan.input_count + temporary.shares, plan)}"
-
-
-def _loops_text(nest: Nest | ReductionNest) -> str:
-    if isinstance(nest, Nest):
-        return f"[{_dims_text(nest.dims)}]"
-    lead = f" lead [{_dims_text(nest.lead)}]" if nest.lead else ""
-    return f"[{_dims_text(nest.kept)}] {nest.style.value}{lead} [{_dims_text(nest.row)}]"
-
-
-def _dims_text(dims: Dims | None) -> str:
-    return "parts" if dims is None else ", ".join("1" if dim == ONE else f"d{dim}" for dim in dims)
-
-
-def _step_text(position: int, step: Step, nest: Nest | ReductionNest, plan: LoopPlan) -> str:
-    match step.source:
-        case LoadStep(load=load):
-            operand = nest.loads[load]
-            text = (
-                f"load {_operand_text(operand.index, plan)}{_axes_text(operand.axes)}{_offsets_text(operand.offsets)}"
-            )
-        case GatherStep(load=load, operands=indices, mode=mode):
-            operand = nest.loads[load]
-            chosen = ", ".join(f"t{i} on axis {axis}" for i, axis in zip(indices, operand.gathered, strict=True))
-            text = f"gather {_operand_text(operand.index, plan)}{_axes_text(operand.axes)} by {chosen}"
-            text += f"{_offsets_text(operand.offsets)}{'' if mode == 'raise' else f' {mode}'}"
-        case ScalarStep(slot=slot):
-            text = f"scalar s{slot}"
-        case ConstantStep(value=value):
-            text = f"constant {value!r}"
-        case ApplyStep(operation=operation, operands=operands, result=result):
-            text = f"{operation}{f'.{result}' if result else ''} {', '.join(f't{operand}' for operand in operands)}"
-        case ReducedStep(accumulation=number):
-            assert isinstance(nest, ReductionNest)
-            text = _accumulation_text(nest.accumulations[number])
-    name = f"  # {step.name}" if step.name else ""
-    return f"t{position} = {text} : {code_of(step.dtype)}{name}"
-
-
-def _accumulation_text(accumulation: Accumulation) -> str:
-    form = accumulation.form
-    notes = [
-        note
-        for note, holds in (("in pieces", form.is_chunked), ("short", form.is_short), ("along memory", form.is_inner))
-        if holds
-    ]
-    start = "" if accumulation.initial is None else f" from t{accumulation.initial}"
-    kind = "scan" if accumulation.scan_store is not None else "count" if accumulation.counts else "reduce"
-    return (
-        f"{kind} {accumulation.operation} t{accumulation.step}{start} in pass {accumulation.phase} ({', '.join(notes)})"
+def has_open_loop(plan: LoopPlan) -> bool:
+    """Whether a nest has a loop whose number of turns only a call knows: nobody knows how long the kernel takes."""
+    return any(
+        not all(isinstance(nest.steps[bound].source, ConstantStep) for bound in (nest.loop.start, nest.loop.stop))
+        for nest in plan.nests
+        if isinstance(nest, Nest) and nest.loop is not None
     )
-
-
-def _store_text(position: int, nest: Nest | ReductionNest, plan: LoopPlan) -> str:
-    store = nest.stores[position]
-    where = f"{_operand_text(plan.input_count + store.output, plan)} : {code_of(store.dtype)}{_axes_text(store.axes)}"
-    phase = ""
-    if isinstance(nest, ReductionNest):
-        number = nest.store_phases[position]
-        phase = " after all passes" if number == EPILOGUE else f" in pass {number}"
-    scans = [value for value in getattr(nest, "accumulations", ()) if value.scan_store == position]
-    value = _accumulation_text(scans[0]) if scans else f"t{store.step}"
-    return f"store {value} to {where}{_offsets_text(store.offsets)}{phase}"
-
-
-def _operand_text(index: int, plan: LoopPlan) -> str:
-    if index < plan.input_count:
-        return f"a{index}"
-    buffer = index - plan.input_count
-    return f"out{buffer}" if buffer < plan.output_count else f"tmp{buffer - plan.output_count}"
-
-
-def _axes_text(axes: tuple[int | None, ...]) -> str:
-    return "[" + ", ".join("-" if axis is None else str(axis) for axis in axes) + "]"
-
-
-def _offsets_text(offsets: tuple[Offset, ...]) -> str:
-    return "".join(f" axis {offset.axis} from {sum_text(offset.start)} step {offset.step}" for offset in offsets)
-
-
-def sum_text(terms: Sum) -> str:
-    """A sum as text, such as ``2*n0 + 3``."""
-    parts = [
-        ("" if factor == 1 else f"{factor}*") + (f"n{number.slot}" if isinstance(number, HostExtent) else str(number))
-        for factor, number in terms
-    ]
-    return " + ".join(parts) or "0"

@@ -30,6 +30,7 @@ class Write:
 
     Attributes:
         computes: the value is an anchor that is computed here.
+        loop: number of the loop of the graph that computes it.
     """
 
     value: int
@@ -38,6 +39,7 @@ class Write:
     target: AxisMap
     computes: bool = False
     phase: int = 0
+    loop: int | None = None
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -47,6 +49,7 @@ class Group:
     Attributes:
         style: None for a nest without reductions.
         key: what members must share.
+        loop: number of the loop of the graph that it runs for each element.
         kept, lead, row: loop axes.
         walked: the dimensions of the members' operands in their own order, and the loop axis of each.
     """
@@ -57,6 +60,7 @@ class Group:
     lead: Dims = ()
     row: Dims = ()
     walked: tuple[Dims, tuple[int, ...]] = ((), ())
+    loop: int | None = None
     members: list[Member] = dataclasses.field(default_factory=list)
     writes: list[Write] = dataclasses.field(default_factory=list)
 

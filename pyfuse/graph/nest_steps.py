@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pyfuse.graph.element_cost import GATHER_COST
 from pyfuse.graph.loop_plan import (
     ApplyStep,
+    CarriedStep,
     ConstantStep,
     GatherStep,
+    IndexStep,
     Load,
     LoadStep,
+    NestLoop,
     Offset,
     ReducedStep,
     ScalarStep,
     Step,
     Sum,
 )
+from pyfuse.graph.loops import loop_bodies, needed_of_loop, update_of
 from pyfuse.graph.nodes import (
     ALONG,
     ONE,
     Apply,
     Assemble,
+    Carried,
     Constant,
     Gather,
     Graph,
     Input,
+    Looped,
+    LoopIndex,
     Node,
     Reduce,
     Reshape,
@@ -66,22 +74,21 @@ class Chosen(NamedTuple):
 AxisMap = tuple[AxisUse, ...]
 STILL = AxisUse(None)
 
-
 # A value that costs more than this many picoseconds is not computed again for every row of a larger array.
 HELD_ABOVE = int(Cost.DIVISION)
-# A read at a computed place, mostly from cache: 0.4 to 2 ns.
-GATHER_COST = 500
+_ALWAYS_ANCHORS = (Reduce, Scan, Assemble, Reshape, Looped)
 
 
 def anchors_of(graph: Graph) -> frozenset[int]:
     """The values that loops of their own compute, and that everything else reads from memory.
 
-    Results of reductions and scans, arrays that are put together or reshaped, what is computed and read by indices, and
-    values that are dear and would be computed for every row of a larger array that they are broadcast to. (What is
-    constant along the last axis is computed once a row, and not held.)
+    Results of reductions, scans and loops, arrays that are put together or reshaped, what is computed and read by
+    indices, and values that are dear and would be computed for every row of a larger array that they are broadcast to.
+    (What is constant along the last axis is computed once a row, and not held.)
     """
     held = set()
     read_by_indices = set()
+    inside = loop_bodies(graph)
     for node in graph.nodes:
         if isinstance(node, Gather):
             held |= {_without_views(graph, index) for index in node.indices if _is_repeated(graph, index, node)}
@@ -93,9 +100,13 @@ def anchors_of(graph: Graph) -> frozenset[int]:
             is_broadcast = sum(dim != ONE for dim in dims) < sum(dim != ONE for dim in node.dims)
             if dims and dims[-1] != ONE and is_broadcast:
                 held.add(_without_views(graph, operand))
-    always = {index for index, node in enumerate(graph.nodes) if isinstance(node, Reduce | Scan | Assemble | Reshape)}
+    always = {index for index, node in enumerate(graph.nodes) if isinstance(node, _ALWAYS_ANCHORS)}
+    if graph.loops:  # their nests have no reads by indices inside
+        always |= {index for index, node in enumerate(graph.nodes) if isinstance(node, Gather)}
     always |= {index for index in read_by_indices if not isinstance(graph.nodes[index], Input)}
-    dear = {index for index in held if isinstance(graph.nodes[index], Apply | Gather) and _is_dear(graph, index)}
+    dear = {
+        index for index in held - inside if isinstance(graph.nodes[index], Apply | Gather) and _is_dear(graph, index)
+    }
     return frozenset(always | dear)
 
 
@@ -154,6 +165,8 @@ def operand_maps(graph: Graph, node: Node, axes: AxisMap) -> list[tuple[int, Axi
             ]
         case Gather():
             return [(node.operand, _gathered(graph, node, axes))]
+        case Carried(initial=operand) | Looped(operand=operand):
+            return [(operand, axes)]
         case _:
             return []
 
@@ -179,6 +192,12 @@ def _gathered(graph: Graph, node: Gather, axes: AxisMap) -> AxisMap:
 def places_needed(axes: AxisMap) -> list[tuple[int, AxisMap]]:
     """The values that say at which index an axis is read, where they are computed."""
     return [(use.chosen.node, use.chosen.axes) for use in axes if use.chosen is not None]
+
+
+def loop_maps(graph: Graph, index: int, axes: AxisMap) -> list[tuple[int, AxisMap]]:
+    """What a node of a loop reads of the loop itself: the update of a carried value, and bounds."""
+    is_carried = isinstance(graph.nodes[index], Carried)
+    return [(need, axes if is_carried else ()) for need in needed_of_loop(graph, index)]
 
 
 def mask_map(graph: Graph, node: Reduce, operand_axes: AxisMap) -> tuple[int, AxisMap] | None:
@@ -208,9 +227,12 @@ def anchors_read(
     pending, seen = list(roots), set(roots)
     while pending:
         index, axes = pending.pop()
+        needs = needs_of(graph, index, axes, anchors)
         if index in anchors:
             yield index, axes
-        for need in needs_of(graph, index, axes, anchors):
+        else:
+            needs += loop_maps(graph, index, axes)
+        for need in needs:
             if need not in seen:
                 seen.add(need)
                 pending.append(need)
@@ -268,6 +290,20 @@ class StepWriter:
             self._known[index, axes] = self._add_step(index, axes, [self._known[need] for need in needed])
         return self._known[root, root_axes]
 
+    def loop_of(self, number: int) -> NestLoop:
+        """The loop of the nest, once its stores are written: the steps of its bounds and updates are added."""
+        loop = self._graph.loops[number]
+        start, stop = self.step_of(loop.start, ()), self.step_of(loop.stop, ())
+        updates: dict[int, int] = {}
+        while missing := [
+            (step, index, axes)
+            for (index, axes), step in self._known.items()
+            if isinstance(self._graph.nodes[index], Carried) and step not in updates
+        ]:
+            for step, index, axes in missing:
+                updates[step] = self.step_of(update_of(self._graph, index), axes)
+        return NestLoop(start=start, stop=stop, step=loop.step, updates=tuple(updates.items()))
+
     def by_loop_axis(self, axes: AxisMap) -> tuple[tuple[int | None, ...], tuple[Offset, ...]]:
         """An axis map as ``Load`` and ``Store`` keep it."""
         where = {use.loop: axis for axis, use in enumerate(axes) if use.loop is not None}
@@ -280,7 +316,7 @@ class StepWriter:
 
     def _add_step(self, index: int, axes: AxisMap, operands: list[int]) -> int:
         node = self._graph.nodes[index]
-        source: LoadStep | ScalarStep | ConstantStep | ApplyStep
+        source: LoadStep | ScalarStep | ConstantStep | ApplyStep | CarriedStep | IndexStep
         varies = frozenset(axis for operand in operands for axis in self.steps[operand].varies_along)
         if index in self._anchors:
             if self._own.get(index, (None, 0))[0] != axes:
@@ -289,8 +325,13 @@ class StepWriter:
             reduced = ReducedStep(accumulation=self._own[index][1])
             return self._append(Step(dtype=node.dtype, varies_along=varies, name=node.origin.name, source=reduced))
         match node:
-            case View() | Slice() | Gather():
+            case View() | Slice() | Gather() | Looped():
                 return operands[0]
+            case Carried():
+                source = CarriedStep(initial=operands[0])
+                varies |= frozenset(use.loop for use in axes if use.loop is not None)
+            case LoopIndex():
+                source = IndexStep()
             case Input():
                 return self._add_load(node, node.index, axes, operands)
             case Scalar():
@@ -327,28 +368,3 @@ class StepWriter:
     def _append(self, step: Step) -> int:
         self.steps.append(step)
         return len(self.steps) - 1
-
-
-PICOSECONDS_PER_BYTE = 12  # one core streams about 40 bytes in 1 ns from memory; a third of that is hidden by caches
-
-
-def element_cost(writer: StepWriter, itemsizes: Sequence[int], last_axis: int | None) -> int:
-    """Estimated picoseconds for one element of a nest on one core.
-
-    Args:
-        writer: of the nest's body.
-        itemsizes: of what it writes.
-        last_axis: the loop axis that is walked innermost: what is constant along it is computed once a row.
-    """
-    moved = (sum(load.dtype.itemsize for load in writer.loads) + sum(itemsizes)) * PICOSECONDS_PER_BYTE
-    return moved + sum(_step_cost(step, last_axis) for step in writer.steps)
-
-
-def _step_cost(step: Step, last_axis: int | None) -> int:
-    if not isinstance(step.source, ApplyStep | GatherStep) or (
-        last_axis is not None and last_axis not in step.varies_along
-    ):
-        return 0
-    if isinstance(step.source, GatherStep):
-        return GATHER_COST
-    return int(by_name(step.source.operation).cost) * (4 if step.dtype.kind == "c" else 1)

@@ -6,9 +6,10 @@ import dataclasses
 
 import numpy as np
 
+from pyfuse.graph.element_cost import element_cost
 from pyfuse.graph.loop_plan import Accumulation, ApplyStep, Nest, ReductionNest, Store, Style
 from pyfuse.graph.nest_groups import Buffers, Group, Member, Write
-from pyfuse.graph.nest_steps import StepWriter, element_cost
+from pyfuse.graph.nest_steps import StepWriter
 from pyfuse.graph.nodes import Graph, Reduce, Scan
 from pyfuse.graph.ops import Fold, by_name
 
@@ -27,13 +28,15 @@ def write_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[
 def _map_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[int]) -> Nest:
     writer = StepWriter(graph, len(group.kept), anchors, buffers.operand)
     stores = tuple(_store(graph, writer, write) for write in group.writes)
+    loop = None if group.loop is None else writer.loop_of(group.loop)
     last = len(group.kept) - 1 if group.kept else None
     return Nest(
         dims=group.kept,
         stores=stores,
         loads=tuple(writer.loads),
         steps=tuple(writer.steps),
-        element_cost=element_cost(writer, [store.dtype.itemsize for store in stores], last),
+        element_cost=element_cost(writer, [store.dtype.itemsize for store in stores], last, loop),
+        loop=loop,
     )
 
 

@@ -209,6 +209,60 @@ INDEX, TAKE, ALONG = "index", "take", "along"
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoopIndex(Node):
+    """The index of loop number ``loop`` in the iteration at hand: an int64 of rank 0."""
+
+    loop: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried(Node):
+    """A value as an iteration of a loop finds it: ``initial`` in the first one, then its update (see ``Loop``).
+
+    Attributes:
+        loop: number of the loop.
+        slot: tells it from other carried values of the loop.
+        initial: index of an earlier node of the same dtype and dimensions.
+    """
+
+    loop: int
+    slot: int
+    initial: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looped(Node):
+    """What an earlier node is in the last iteration of a loop: only through this do values leave a loop.
+
+    Attributes:
+        loop: number of the loop.
+        operand: index of the node.
+    """
+
+    loop: int
+    operand: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """``for index in range(start, stop, step)``, which runs at least once.
+
+    Its body is every node that depends on its index or carried values: elementwise operations only.
+
+    Attributes:
+        start: index of a node of rank 0, an int64 that no loop changes.
+        stop: the same.
+        step: not zero.
+        updates: for each carried node, the node whose value the next iteration finds in its place.
+    """
+
+    start: int
+    stop: int
+    step: int
+    updates: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputExtent:
     """A dimension's extent: axis ``axis`` of input ``index``."""
 
@@ -252,6 +306,7 @@ class Graph:
         input_count: arrays at the call.
         scalar_dtypes: of each scalar at the call.
         extent_count: whole numbers that the call computes for ``HostExtent``.
+        loops: inside the kernel; none is in another.
     """
 
     nodes: tuple[Node, ...]
@@ -260,6 +315,7 @@ class Graph:
     input_count: int
     scalar_dtypes: tuple[np.dtype, ...]
     extent_count: int = 0
+    loops: tuple[Loop, ...] = ()
 
 
 def operands_of(node: Node) -> tuple[int, ...]:
@@ -275,6 +331,10 @@ def operands_of(node: Node) -> tuple[int, ...]:
             return pieces
         case Gather(operand=operand, indices=indices):
             return (operand, *indices)
+        case Carried(initial=initial):
+            return (initial,)
+        case Looped(operand=operand):
+            return (operand,)
         case _:
             return ()
 
@@ -296,7 +356,9 @@ def renumbered(node: Node, number: Mapping[int, int] | Sequence[int]) -> Node:
         case Apply(kept_layout=kept):
             moved = None if kept is None else number[kept]
             return replace(node, operands=tuple(number[index] for index in node.operands), kept_layout=moved)
-        case View() | Scan() | Slice() | Reshape():
+        case Carried():
+            return replace(node, initial=number[node.initial])
+        case View() | Scan() | Slice() | Reshape() | Looped():
             return replace(node, operand=number[node.operand])
         case Reduce(initial=initial, where=where):
             start, mask = (None if index is None else number[index] for index in (initial, where))

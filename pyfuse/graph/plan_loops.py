@@ -14,7 +14,7 @@ from pyfuse.graph.loop_plan import EPILOGUE, LoopPlan, Nest, ReductionNest, Styl
 from pyfuse.graph.nest_groups import Buffers, Group, Member, Write
 from pyfuse.graph.nest_steps import AxisMap, AxisUse, anchors_of, anchors_read, mask_map, plain_map
 from pyfuse.graph.nest_writer import write_nest
-from pyfuse.graph.nodes import ONE, Assemble, Dims, Graph, HostExtent, Reduce, Reshape, Scan
+from pyfuse.graph.nodes import ONE, Assemble, Dims, Graph, HostExtent, Looped, Reduce, Reshape, Scan
 from pyfuse.graph.ops import Fold, by_name
 from pyfuse.graph.reduction_forms import ReductionForm, reductions_of
 
@@ -53,6 +53,9 @@ class _Planner:
                 self._place_pieces(index, node)
             elif isinstance(node, Reshape):
                 self._place_reshaped(index, node)
+            elif isinstance(node, Looped):
+                buffer = self._buffers.of(index)
+                self._places[index] = [self._place_whole(index, buffer, computes=True, loop=node.loop)]
             elif index in self._anchors:
                 self._places[index] = [self._place_whole(index, self._buffers.of(index), computes=True)]
         for number, output in enumerate(self._graph.outputs):
@@ -177,11 +180,12 @@ class _Planner:
         self._buffers.share(index, buffer)
         self._places[index] = places
 
-    def _place_whole(self, value: int, buffer: int, *, computes: bool = False) -> int:
+    def _place_whole(self, value: int, buffer: int, *, computes: bool = False, loop: int | None = None) -> int:
         """Put a value that fills an array into a group; returns its place."""
         loops = range(sum(dim != ONE for dim in self._graph.nodes[value].dims))
         axes = plain_map(self._graph, value, loops)
-        return self._place_write(Write(value=value, buffer=buffer, axes=axes, target=axes, computes=computes))
+        write = Write(value=value, buffer=buffer, axes=axes, target=axes, computes=computes, loop=loop)
+        return self._place_write(write)
 
     def _place_write(self, write: Write) -> int:
         """Put a value that goes to memory into a group; returns its place."""
@@ -191,7 +195,7 @@ class _Planner:
             if found is not None:
                 group.writes.append(found)
                 return place
-        self._groups.append(Group(style=None, key=(None, dims), kept=dims))
+        self._groups.append(Group(style=None, key=(None, dims), kept=dims, loop=write.loop))
         self._groups[-1].writes.append(write)
         self._note_reads(len(self._groups) - 1, self._reads_of(write))
         return len(self._groups) - 1
@@ -203,6 +207,8 @@ class _Planner:
     def _as_part_of(self, group: Group, dims: Dims, write: Write) -> Write | None:
         """The write as one of a group's, or None where it does not belong there."""
         place = self._groups.index(group)
+        if write.loop != group.loop:
+            return None
         if dims == group.kept:
             results = {member.node for member in group.members}
             reads = self._reads_of(write)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pyfuse.graph.loops import renumbered_loops
 from pyfuse.graph.nodes import Constant, Graph, Node, renumbered
 
 
@@ -26,7 +27,8 @@ def share_equal_values(graph: Graph) -> Graph:
         stands_for.append(len(nodes))
         nodes.append(node)
     outputs = tuple(replace(output, node=stands_for[output.node]) for output in graph.outputs)
-    return replace(graph, nodes=tuple(nodes), outputs=outputs)
+    loops = renumbered_loops(graph.loops, dict(enumerate(stands_for)))
+    return replace(graph, nodes=tuple(nodes), outputs=outputs, loops=loops)
 
 
 def _key(node: Node) -> object:

@@ -7,6 +7,7 @@ from pyfuse.graph.nodes import (
     ONE,
     Apply,
     Assemble,
+    Carried,
     Constant,
     Dims,
     Extent,
@@ -15,6 +16,8 @@ from pyfuse.graph.nodes import (
     HostExtent,
     Input,
     InputExtent,
+    Looped,
+    LoopIndex,
     Node,
     Reduce,
     Reshape,
@@ -44,6 +47,7 @@ def graph_text(graph: Graph) -> str:
     for index, node in enumerate(graph.nodes):
         name = f"  # {node.origin.name}" if node.origin.name else ""
         lines.append(f"%{index} = {node_text(node):<28} : {code_of(node.dtype)}[{_dims_text(node.dims)}]{name}")
+    lines += [_loop_text(graph, number) for number in range(len(graph.loops))]
     lines += [_output_text(graph, number) for number in range(len(graph.outputs))]
     return "\n".join(lines) + "\n"
 
@@ -76,6 +80,12 @@ def node_text(node: Node) -> str:
             return _assemble_text(node)
         case Gather():
             return _gather_text(node)
+        case LoopIndex(loop=loop):
+            return f"index of loop {loop}"
+        case Carried():
+            return f"carried by loop {node.loop} from %{node.initial}"
+        case Looped(loop=loop, operand=operand):
+            return f"after loop {loop} %{operand}"
         case _:
             raise AssertionError(f"unknown node {node!r}")
 
@@ -111,6 +121,12 @@ def _gather_text(node: Gather) -> str:
     place = f" at {node.place}" if node.kind == INDEX else ""
     mode = "" if node.mode == "raise" else f" {node.mode}"
     return f"gather {node.kind} %{node.operand} by {chosen}{place}{mode}"
+
+
+def _loop_text(graph: Graph, number: int) -> str:
+    loop = graph.loops[number]
+    updates = ", ".join(f"%{carried} becomes %{update}" for carried, update in loop.updates)
+    return f"loop {number} from %{loop.start} to %{loop.stop} step {loop.step}: {updates}"
 
 
 def _extent_text(extent: Extent) -> str:

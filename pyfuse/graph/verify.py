@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pyfuse.graph.infer import is_fused_dtype
+from pyfuse.graph.loops import body_of, loop_bodies, needed_of_loop
 from pyfuse.graph.nodes import (
     ALONG,
     ONE,
     Apply,
     Assemble,
+    Carried,
     Dims,
     Gather,
     Graph,
     Input,
+    Looped,
+    LoopIndex,
     Reduce,
     Reshape,
     Scalar,
@@ -62,9 +66,49 @@ def verify(graph: Graph) -> None:
                 assert {_without(piece.dims, node.axis) for piece in pieces} == {_without(node.dims, node.axis)}, where
             case Gather():
                 _verify_gather(graph, node, where)
+    _verify_loops(graph)
     for output in graph.outputs:
         assert 0 <= output.node < len(graph.nodes), output
         assert not output.is_scalar or not graph.nodes[output.node].dims, output
+
+
+def _verify_loops(graph: Graph) -> None:
+    """Bodies are elementwise, apart from each other, and left through ``Looped`` only; carried values keep their type.
+
+    Raises:
+        AssertionError: that is not so.
+    """
+    for number, loop in enumerate(graph.loops):
+        where = f"loop {number}: {loop!r}"
+        assert loop.step != 0, where
+        body = body_of(graph.nodes, number)
+        for carried, update in loop.updates:
+            own, other, initial = graph.nodes[carried], graph.nodes[update], graph.nodes[_initial(graph, carried)]
+            assert own.loop == number if isinstance(own, Carried) else False, where
+            assert (own.dtype, own.dims) == (other.dtype, other.dims) == (initial.dtype, initial.dims), where
+        for index in body:
+            node = graph.nodes[index]
+            assert isinstance(node, Apply | View | Carried | LoopIndex), f"{where} has {node!r}"
+            assert getattr(node, "loop", number) == number, f"{where} has {node!r} of another"
+    inside = loop_bodies(graph)
+    assert len(inside) == sum(len(body_of(graph.nodes, number)) for number in range(len(graph.loops))), "loops mix"
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Looped):
+            assert all(member < index for member in body_of(graph.nodes, node.loop)), f"node %{index}: {node!r}"
+        if isinstance(node, Carried):
+            assert node.initial not in inside, f"node %{index}: {node!r}"
+        if isinstance(node, Looped):
+            operand = graph.nodes[node.operand]
+            assert (operand.dtype, operand.dims) == (node.dtype, node.dims), f"node %{index}: {node!r}"
+            bounds = [graph.nodes[bound] for bound in needed_of_loop(graph, index)]
+            assert all(bound.dims == () and bound.dtype.kind == "i" for bound in bounds), f"node %{index}: {node!r}"
+    assert not any(output.node in inside for output in graph.outputs), "an output is inside a loop"
+
+
+def _initial(graph: Graph, index: int) -> int:
+    node = graph.nodes[index]
+    assert isinstance(node, Carried)
+    return node.initial
 
 
 def _verify_view(graph: Graph, node: View, where: str) -> None:

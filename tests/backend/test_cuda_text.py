@@ -372,3 +372,40 @@ def test_functions_are_near_and_rare_arguments_are_computed(code: str, tmp_path:
 def test_the_text_of_a_call_is_always_the_same() -> None:
     program = PROGRAMS["several_outputs"]
     assert cuda_source(program.function, *program.arguments) == cuda_source(program.function, *program.arguments)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["loop_in_the_kernel", "loop_with_index_and_time"])
+@pytest.mark.parametrize("turns", [2, 3, 40])
+def test_a_loop_inside_a_kernel_runs_for_each_element(name: str, turns: int, tmp_path: Path) -> None:
+    function = PROGRAMS[name].function
+    chance = np.random.default_rng(3)
+    x = chance.normal(size=(6, 70))
+    arguments = (x + 1j * chance.normal(size=x.shape), turns) if name == "loop_in_the_kernel" else (x, turns, 0.125)
+    result, expected = run_on_shim(tmp_path, function, *arguments), function(*arguments)
+    assert same_bits(result, expected)
+
+
+def odd_numbers(x: Any, turns: int) -> Any:
+    for i in range(turns):
+        x = x / (2 * i + 1)
+    return x
+
+
+def test_arithmetic_with_the_index_of_a_loop_has_a_text() -> None:
+    assert "replay" not in cuda_source(odd_numbers, np.ones(5), 30).text
+
+
+def factorials(x: Any, turns: int) -> Any:
+    k = 1
+    for i in range(1, turns):
+        k = k * i
+        x = x + 1 / k
+    return x
+
+
+@pytest.mark.xfail(
+    strict=True, raises=CannotFuse, reason="an integer that may become long asks for the original: a device has none"
+)
+def test_integers_that_a_loop_carries_have_a_text() -> None:
+    cuda_source(factorials, np.ones(5), 30)

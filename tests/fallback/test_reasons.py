@@ -85,8 +85,8 @@ def hands_back(a: Any) -> Any:
 
 
 def repeats(a: Any, count: Any) -> Any:
-    for _ in range(count):
-        a = a + 1.0
+    for step in range(count):  # unrolled: the body depends on whether a step is even
+        a = a + (1.0 if step % 2 else 2.0)
     return a
 
 

@@ -34,6 +34,7 @@ SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.75, 1e-3, 7.0, np.inf, -np.inf, np
 NOT_DRAWN = ("power", "float_power")
 SEES_THE_SIGN_OF_NAN = ("signbit", "copysign")  # which no standard and no compiler fixes
 ONE_AXIS_ONLY = ("subtract", "divide")  # NumPy reduces along several axes where the order does not matter
+IN_LOOPS = ("add", "multiply", "maximum", "minimum")  # of all numbers
 CHOOSES_A_ZERO = ("maximum", "minimum", "fmax", "fmin")  # of zeros of both signs a kernel leaves the choice to NumPy
 
 
@@ -201,6 +202,7 @@ class _Builder:
             self.add_repetition,
             self.add_roll,
             *[self.add_gather] * 2,
+            *[self.add_loop] * 2,
         )
         self._choose(kinds)()
 
@@ -496,6 +498,46 @@ class _Builder:
         extent = len(pieces) * shape[axis]
         if extent * self._row_count(operand, axis) <= MOST_ELEMENTS:
             self._assemble(pieces, axis, range(len(pieces)), extent, "C", step=len(pieces))
+
+    def add_loop(self) -> None:
+        """A few turns of elementwise operations on one or two values, and on others from before the loop."""
+        first = self._matching([], lambda index: self._node(index).dtype.kind in "iuf")
+        if first < 0:
+            return
+        shape, dtype = self._shape(first), self._node(first).dtype
+        start, step = self._choose((0, -1, 3)), self._choose((1, 1, 2, -1))
+        bounds = [self._bound(start), self._bound(start + step * self._choose((1, 2, 5)))]
+        loop = self._draft.add_loop(bounds[0], bounds[1], step)
+        second = self._matching([], lambda index: self._node(index).dtype == dtype and self._shape(index) == shape)
+        carried = [self._draft.carry(loop, index, HERE) for index in self._choose(((first,), (first, second)))]
+        index = self._draft.cast(self._draft.loop_index(loop, HERE), dtype, HERE, is_implicit=True)
+        inside = [*carried, index]
+        for _ in range(self._choose((1, 2, 4))):
+            operands = [self._choose(inside), self._choose((*inside, self._beside(shape, dtype)))]
+            inside += self._draft.apply(self._choose(IN_LOOPS), operands, (dtype,), HERE)
+        for value in carried:
+            like = [node for node in inside if self._draft.dims(node) == self._draft.dims(value)]
+            self._draft.update(value, self._choose(like))
+        for value in [*carried, inside[-1]]:
+            if value == inside[-1] or self._choose((True, False)):
+                self._keep(self._draft.looped(loop, value, HERE))
+
+    def _bound(self, number: int) -> int:
+        if self._choose((True, False)):
+            return self._draft.add_constant(number, np.dtype("i8"))
+        self._scalars.append(number)
+        return self._draft.add_scalar(np.dtype("i8"), HERE)
+
+    def _beside(self, shape: tuple[int, ...], dtype: np.dtype) -> int:
+        """A node of this dtype that broadcasts to the shape, and to no other."""
+        return self._matching(
+            [],
+            lambda index: (
+                self._node(index).dtype == dtype
+                and self._broadcasts([shape], index)
+                and np.broadcast_shapes(self._shape(index), shape) == shape
+            ),
+        )
 
     def add_roll(self) -> None:
         operand = self._matching([], lambda index: max(self._shape(index), default=0) > 1)

@@ -35,6 +35,22 @@ def test_a_read_by_indices_is_numpys() -> None:
         assert np.array_equal(result, expected) and result.strides == expected.strides
 
 
+def test_a_loop_goes_from_iteration_to_iteration() -> None:
+    draft = GraphDraft()
+    x = draft.add_input(np.dtype("f8"), [False], HERE)
+    bounds = [draft.add_constant(number, np.dtype("i8")) for number in (5, 0)]
+    loop = draft.add_loop(bounds[0], bounds[1], -2)
+    index = draft.loop_index(loop, HERE)
+    wide = draft.cast(index, np.dtype("f8"), HERE, is_implicit=True)
+    before, now = draft.carry(loop, x, HERE), draft.carry(loop, x, HERE)
+    (following,) = draft.apply("add", (now, wide), (np.dtype("f8"),), HERE)
+    draft.update(before, now)
+    draft.update(now, following)
+    outputs = [Output(node=draft.looped(loop, node, HERE)) for node in (following, before, now, index)]
+    results = evaluate(draft.finish(outputs), [np.array([10.0])])
+    assert [np.ravel(result).tolist() for result in results] == [[19.0], [15.0], [18.0], [1]]
+
+
 def test_a_store_keeps_the_memory_order_of_its_target() -> None:
     draft = GraphDraft()
     x, y = (draft.add_input(np.dtype("f8"), [False, False], HERE) for _ in range(2))

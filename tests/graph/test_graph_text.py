@@ -43,6 +43,31 @@ def test_every_kind_of_node_extent_and_output_has_its_text() -> None:
     )
 
 
+def test_a_loop_has_its_text() -> None:
+    draft = GraphDraft()
+    x = draft.add_input(F8, [False], Origin(name="x"))
+    bounds = draft.add_constant(0, np.dtype("i8")), draft.add_scalar(np.dtype("i8"), Origin(name="n"))
+    loop = draft.add_loop(bounds[0], bounds[1], 2)
+    index = draft.cast(draft.loop_index(loop, Origin(name="i")), F8, HERE, is_implicit=True)
+    z = draft.carry(loop, x, Origin(name="z"))
+    (following,) = draft.apply("multiply", (z, index), (F8,), HERE)
+    draft.update(z, following)
+    after = draft.looped(loop, following, HERE)
+    assert graph_text(draft.finish([Output(node=after)])) == (
+        "d0 = a0.shape[0]\n"
+        "%0 = input a0                     : f8[d0]  # x\n"
+        "%1 = constant 0                   : i8[]\n"
+        "%2 = scalar s0                    : i8[]  # n\n"
+        "%3 = index of loop 0              : i8[]  # i\n"
+        "%4 = cast %3 implicit             : f8[]\n"
+        "%5 = carried by loop 0 from %0    : f8[d0]  # z\n"
+        "%6 = multiply %5, %4              : f8[d0]\n"
+        "%7 = after loop 0 %6              : f8[d0]\n"
+        "loop 0 from %1 to %2 step 2: %5 becomes %6\n"
+        "return %7\n"
+    )
+
+
 def test_equal_dimensions_are_written_as_equal() -> None:
     draft = GraphDraft()
     x, y = draft.add_input(F8, [False], HERE), draft.add_input(F8, [False], HERE)

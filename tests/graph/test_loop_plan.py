@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from pyfuse.graph.draft import GraphDraft
-from pyfuse.graph.loop_plan import ApplyStep, GatherStep, LoopPlan, plan_text
+from pyfuse.graph.loop_plan import ApplyStep, GatherStep, LoopPlan
 from pyfuse.graph.nodes import INDEX, ONE, Origin, Output
 from pyfuse.graph.plan_loops import plan_loops
+from pyfuse.graph.plan_text import plan_text
 
 F8, I8 = np.dtype("f8"), np.dtype("i8")
 HERE = Origin()

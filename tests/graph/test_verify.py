@@ -13,13 +13,17 @@ from pyfuse.graph.nodes import (
     ONE,
     TAKE,
     Apply,
+    Carried,
     Constant,
     Gather,
     Graph,
     Input,
     InputExtent,
+    Loop,
+    Looped,
     Node,
     Output,
+    Reduce,
     Scalar,
     View,
 )
@@ -104,6 +108,48 @@ BROKEN = {
     "an output that does not exist": graph(output=Output(node=3)),
     "a scalar output with axes": graph(output=Output(node=0, is_scalar=True)),
 }
+
+
+I8 = np.dtype("i8")
+BOUND = Constant(dtype=I8, dims=(), value=3)
+
+
+def looping(*body: Node, updates: tuple[tuple[int, int], ...] = ((4, 5),), **loop: int) -> Graph:
+    """A graph with a loop: node 3 is its bound, node 4 a carried value of it, ``body`` comes behind."""
+    carried = Carried(dtype=F8, dims=(0, 1), loop=0, slot=0, initial=0)
+    made = Loop(start=3, stop=3, step=loop.get("step", 1), updates=updates)
+    return replace(graph(BOUND, carried, *body), loops=(made,))
+
+
+def after(operand: int, dims: tuple[int, ...] = (0, 1)) -> Looped:
+    return Looped(dtype=F8, dims=dims, loop=0, operand=operand)
+
+
+BROKEN_LOOPS = {
+    "a step of zero": looping(apply("negative", 4), after(5), step=0),
+    "an update of other dimensions": looping(apply("negative", 1, dims=(1,)), after(4)),
+    "a body that reduces": looping(
+        Reduce(dtype=F8, dims=(0,), operation="add", operand=4, axes=(1,)), after(5, (0,)), updates=((4, 4),)
+    ),
+    "a value that leaves the loop by itself": looping(apply("negative", 4)),
+    "a result of another type": looping(apply("negative", 4), after(5, (1,))),
+    "a body that goes on behind the result": looping(apply("negative", 4), after(5), apply("negative", 4), after(7)),
+    "an initial value from inside": looping(
+        apply("negative", 4), Carried(dtype=F8, dims=(0, 1), loop=0, slot=1, initial=5), after(5),
+        updates=((4, 5), (6, 6)),
+    ),
+}  # fmt: skip
+
+
+def test_a_sound_loop_passes() -> None:
+    sound = looping(apply("negative", 4), after(5))
+    assert verified(sound) is sound
+
+
+@pytest.mark.parametrize("what", BROKEN_LOOPS)
+def test_verify_notices_of_loops(what: str) -> None:
+    with pytest.raises(AssertionError):
+        verify(BROKEN_LOOPS[what])
 
 
 @pytest.mark.parametrize("sound", SOUND)

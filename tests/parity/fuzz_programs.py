@@ -323,10 +323,10 @@ def check(seed: int, tally: Tally, report: Callable[[str], None] = print) -> Non
     """Run one program, every call twice; differences are added to the tally."""
     text, makers = draw(seed)
     with patch.object(stores, "OPERATIONS_A_STORE", 3 * (seed % 2)):
-        _check(seed, text, makers, tally, report)
+        check_program(seed, text, makers, tally, report)
 
 
-def _check(
+def check_program(
     seed: int, text: str, makers: Sequence[Callable[[], list[Any]]], tally: Tally, report: Callable[[str], None]
 ) -> None:
     fused = pyfuse.fuse(function_from(text, **NAMES))

@@ -144,7 +144,7 @@ def test_a_refusal_that_depends_on_a_value_holds_for_that_value_only(traced: lis
 def repeated(a: Any, count: int) -> Any:
     total = a
     for _ in range(count):
-        total = total + a
+        total = (total + a)[::-1]  # not elementwise: unrolled
     return total
 
 

@@ -265,3 +265,19 @@ def test_a_clear_case_is_timed_once() -> None:
     assert calls == ["kernel", "original"]
     assert original_is_faster(slow, quick, ())
     assert len(calls) == 2 + 2 * ROUNDS
+
+
+def turned(x: Any, turns: int) -> Any:
+    for _ in range(turns):
+        x = x * 0.5 + 1
+    return x
+
+
+def test_a_loop_of_any_number_of_turns_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is true of one turn is not of a thousand."""
+    trials = chosen(monkeypatch, is_faster=True)
+    fused = pyfuse.fuse(turned)
+    for _ in range(MANY):
+        np.testing.assert_array_equal(fused(A, 1), turned(A, 1))
+    assert not trials
+    assert fused.cache_info().fused_calls == MANY

@@ -27,13 +27,15 @@ from pyfuse.graph.loop_plan import Nest
 _TILE = 128  # elements: short enough for the processor to fill the next tile while one is written
 
 
-def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tuple[str, set[str]]:
+def write_map(
+    name: str, nest: Nest, layout: NestLayout, input_count: int, stored_truth: str = "pf_b1"
+) -> tuple[str, set[str]]:
     """The text of a nest's functions, and the library functions that it calls."""
-    steps = StepText(nest, layout, input_count)
+    steps = StepText(nest, layout, input_count, stored_truth)
     moving = {position for position in range(len(nest.steps)) if steps.moves(position)}
     held = held_places.held_gathers(nest, layout, steps)
     hoisted, inner = _bodies(nest, steps, moving, held)
-    pointers = _pointers(layout, steps)
+    pointers = row_pointers(layout, steps)
     tiles = _Tiles(nest, layout, steps)
     rows = [
         *tiles.declarations(),
@@ -54,7 +56,7 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int) -> tu
     return nest_text(name, body, is_careful=is_careful), steps.calls
 
 
-def _pointers(layout: NestLayout, steps: StepText) -> list[str]:
+def row_pointers(layout: NestLayout, steps: StepText) -> list[str]:
     """The address of each operand's row, and the strides of those that are neither unit nor broadcast."""
     rank, operands = layout.outer_rank, steps.operands()
     starts = steps.start_indices()

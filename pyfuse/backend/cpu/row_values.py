@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pyfuse.backend.cpu.fold_text import FoldText
 from pyfuse.backend.cpu.step_text import StepText
+from pyfuse.graph.element_cost import GATHER_COST
 from pyfuse.graph.loop_plan import ApplyStep, GatherStep, LoadStep, ReductionNest, Store
-from pyfuse.graph.nest_steps import GATHER_COST
 from pyfuse.graph.ops import Cost, by_name
 
 # A value that a later pass needs again is kept in memory if it costs more than this many picoseconds to compute.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,11 +16,14 @@ from pyfuse.backend.cpu.opaque_constants import opaque_constants
 from pyfuse.graph.infer import resolve
 from pyfuse.graph.loop_plan import (
     ApplyStep,
+    CarriedStep,
     ConstantStep,
     GatherStep,
+    IndexStep,
     Load,
     LoadStep,
     Nest,
+    NestLoop,
     ReducedStep,
     ReductionNest,
     ScalarStep,
@@ -48,16 +51,20 @@ class StepText:
         nest: whose steps.
         layout: how its operands lie, in the order stores, loads.
         input_count: arrays before the outputs in ``operands``.
+        stored_truth: the C type of a boolean in memory.
     """
 
-    def __init__(self, nest: Nest | ReductionNest, layout: NestLayout, input_count: int) -> None:
+    def __init__(
+        self, nest: Nest | ReductionNest, layout: NestLayout, input_count: int, stored_truth: str = "pf_b1"
+    ) -> None:
         self.calls: set[str] = set()
         self.names: dict[int, str] = {}
         self._nest = nest
         self._layout = layout
         self._input_count = input_count
+        self._stored_truth = stored_truth
         self._seconds: dict[tuple[str, tuple[int, ...]], tuple[str, str]] = {}
-        self._opaque = opaque_constants(nest.steps)
+        self._opaque = opaque_constants(nest.steps) | _constants_of_loop(nest)
         self._moving: set[int] = set()
         self._reads_singly = gather_text.reads_singly(nest.steps)
         for position, step in enumerate(nest.steps):
@@ -92,7 +99,7 @@ class StepText:
 
     def element_type(self, position: int) -> str:
         """The C type of an operand's elements in memory."""
-        name = c_type(self.operands()[position][1])
+        name = self._memory_type(self.operands()[position][1])
         return f"{name}_unaligned" if self._layout.operands[position].endswith(UNALIGNED) else name
 
     def is_gathered(self, position: int) -> bool:
@@ -112,6 +119,9 @@ class StepText:
         """Declarations of the axes along which computed places choose."""
         first = self.first_start() + len(self.start_indices())
         return gather_text.gathered_axes(self._nest.loads, len(self._nest.stores), first)
+
+    def _memory_type(self, dtype: np.dtype) -> str:
+        return self._stored_truth if dtype.kind == "b" else c_type(dtype)
 
     def is_unit(self, position: int) -> bool:
         """Whether the innermost loop walks an operand element by element, and no computed places are added."""
@@ -199,8 +209,8 @@ class StepText:
             case GatherStep():
                 return gather_text.gathered(self, position, "p")
             case ScalarStep(slot=slot):
-                text = f"*(const {c_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
-            case ConstantStep() | ReducedStep():
+                text = f"*(const {self._memory_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
+            case ConstantStep() | ReducedStep() | CarriedStep() | IndexStep():
                 return []
             case ApplyStep():
                 return self._application(position, step.source, dtype)
@@ -313,6 +323,14 @@ def without_unused(lines: Sequence[str]) -> list[str]:
         kept = needed
 
 
+def turns_text(loop: NestLoop, names: Mapping[int, str]) -> str:
+    """How often the loop inside a nest runs, as an expression of the names of steps."""
+    low, high = (names[loop.start], names[loop.stop]) if loop.step > 0 else (names[loop.stop], names[loop.start])
+    distance = f"(pf_u8){high} - (pf_u8){low}"
+    turns = distance if abs(loop.step) == 1 else f"({distance} - 1) / {abs(loop.step)} + 1"
+    return f"{low} < {high} ? {turns} : 0"
+
+
 def hidden_zero(lines: Sequence[str]) -> list[str]:
     """The declaration of a zero that the compiler cannot see, where it is used."""
     if not any(HIDDEN_ZERO in line for line in lines):
@@ -370,3 +388,12 @@ def _entry(name: str, *, is_careful: bool) -> str:
 def _name(position: int, step: Step) -> str:
     word = re.sub(r"[^A-Za-z0-9_]", "", step.name)
     return f"{word}_{position}" if word and not word[0].isdigit() else f"t_{position}"
+
+
+def _constants_of_loop(nest: Nest | ReductionNest) -> set[int]:
+    """Constants that a loop inside the nest begins with or goes on with: gcc could compute an iteration with them."""
+    if not isinstance(nest, Nest) or nest.loop is None:
+        return set()
+    initial = [step.source.initial for step in nest.steps if isinstance(step.source, CarriedStep)]
+    used = [nest.loop.start, *initial, *(update for _, update in nest.loop.updates)]
+    return {place for place in used if isinstance(nest.steps[place].source, ConstantStep)}

@@ -73,7 +73,7 @@ def _kernels(
 ) -> list[WrittenNest]:
     """The kernels of a nest: two where parts of it are combined afterwards."""
     name, has_scalars = f"pyfuse_nest_{number}", bool(plan.scalar_dtypes)
-    if isinstance(nest, Nest) and own.turned:
+    if isinstance(nest, Nest) and own.turned and nest.loop is None:
         return [write_tiles(name, nest, layout, plan.input_count, own.turned, has_scalars=has_scalars)]
     if isinstance(nest, Nest):
         return [write_map(name, nest, layout, plan.input_count, has_scalars=has_scalars)]

@@ -12,10 +12,12 @@ import numpy as np
 
 from pyfuse.array_layout import BROADCAST, STRIDED, NestLayout
 from pyfuse.backend.c_text import c_type
-from pyfuse.backend.cpu.step_text import indented
+from pyfuse.backend.cpu.step_text import indented, turns_text
 from pyfuse.backend.cuda.device_steps import DeviceSteps
 from pyfuse.backend.cuda.kernel_text import ROW_BLOCK, WrittenNest, finished_kernel
 from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape
+from pyfuse.backend.cuda.loop_text import loop_lines
+from pyfuse.graph.element_cost import repeated_steps
 from pyfuse.graph.loop_plan import ApplyStep, Load, LoadStep, Nest, Store
 from pyfuse.graph.ops import Cost, by_name
 
@@ -38,11 +40,14 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, ha
     steps = DeviceSteps(nest, layout, input_count)
     shape = shape_of(nest, layout)
     varying = varying_steps(nest, layout)
+    repeated = repeated_steps(nest.steps)
     hoisted: list[str] = []
     inner: list[str] = []
     loads: list[str] = []
     arrays: list[str] = []
     for position, step in enumerate(nest.steps):
+        if position in repeated:
+            continue
         if position not in varying:
             hoisted += steps.declaration(position)
         elif isinstance(step.source, LoadStep):
@@ -52,6 +57,9 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, ha
             inner += steps.declaration(position, f"loaded_{position}[k]")
         else:
             inner += steps.declaration(position)
+    if nest.loop is not None:
+        hoisted.append(f"const pf_u8 turns = {turns_text(nest.loop, steps.names)};")
+        inner += loop_lines(nest, steps)
     stores = [f"{steps.element(position)} = {steps.names[store.step]};" for position, store in enumerate(nest.stores)]
     every = ["#pragma unroll", f"for (int k = 0; k < {shape.per_thread}; ++k) {{"]
     body = [
@@ -85,8 +93,8 @@ def shape_of(nest: Nest, layout: NestLayout) -> NestShape:
 
 
 def _is_dear(nest: Nest) -> bool:
-    """Whether functions of doubles decide the time: more elements a thread then cost registers."""
-    return any(
+    """Whether functions of doubles, or a loop, decide the time: more elements a thread then cost registers."""
+    return nest.loop is not None or any(
         isinstance(step.source, ApplyStep)
         and step.dtype in (np.dtype("f8"), np.dtype("c16"))
         and by_name(step.source.operation).cost >= Cost.FUNCTION

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from typing import TYPE_CHECKING
 
 from pyfuse.graph.loop_plan import ApplyStep, CarriedStep, ConstantStep, GatherStep, IndexStep, NestLoop, Step

@@ -13,10 +13,14 @@ import numpy as np
 
 from pyfuse.backend.cpu.dispatch import KnownLaunch, make_known
 from pyfuse.call_signature import exact_key
+from pyfuse.frontend import computed_views, slicing
 from pyfuse.frontend.build_graph import ContainerRecipe, NumberRecipe, OutputRecipe, Recipe
+from pyfuse.frontend.input_views import at_index, tuple_of
 from pyfuse.frontend.names import cell_contents, global_value, is_absent
+from pyfuse.frontend.padding import lies_in_fortrans_order
+from pyfuse.frontend.repeating import offset_of
 from pyfuse.frontend.statistics import degrees_left
-from pyfuse.frontend.tracer import extent_of
+from pyfuse.frontend.tracer import extent_of, is_one
 from pyfuse.graph.nodes import Output, code_of
 from pyfuse.host_values import (
     Guard,
@@ -46,12 +50,13 @@ Scalars = tuple[tuple[int | bytes | None, np.dtype], ...]
 Values = Callable[[Sequence[Any]], list[Any]]
 Places = tuple[tuple[int, ...], tuple[int, ...], tuple[Any, ...]]
 
-_VIEWS: tuple[Any, ...] = (operator.getitem, view_of, cut_of)
+_VIEWS: tuple[Any, ...] = (operator.getitem, at_index, view_of, cut_of)
 
-# What is computed from extents with these depends on them only: calls of one form agree in it.
-_OF_EXTENTS: frozenset[Any] = frozenset(
-    {operator.add, operator.sub, operator.mul, operator.floordiv, operator.truediv, degrees_left, int, float, np.intp}
-)
+# Functions of whole numbers, and the modules of pyfuse whose functions in expressions are such; what they compute from
+# extents and plain constants is the same for all calls of one form.
+_OF_NUMBERS: tuple[Any, ...] = (int, float, bool, np.intp, degrees_left, is_one, offset_of, tuple_of)
+_MODULES_OF_NUMBERS = frozenset({"_operator", computed_views.__name__, slicing.__name__})
+_OF_FORMS: tuple[Any, ...] = (extent_of, lies_in_fortrans_order)  # look at nothing of an array but its form
 
 
 def known_launch(
@@ -155,7 +160,7 @@ def _places(
     """
     specialization = launch.specialization
     expressions = specialization.inputs
-    if not computes_arrays(launch) or not all(map(_is_of_extents, specialization.extents)):
+    if not computes_arrays(launch) or not all(map(_is_of_form, specialization.extents)):
         return None
     if not all(_root(expression) is not None for expression in expressions):
         return None
@@ -180,8 +185,8 @@ def _root(expression: HostExpression) -> int | None:
     match expression:
         case HostArgument(index=index):
             return index
-        case HostCall(function=function, operands=(base, *rest)) if any(function is known for known in _VIEWS):
-            is_fixed = all(_is_of_extents(operand) and _is_plain_index(operand) for operand in rest)
+        case HostCall(function=function, operands=(base, *rest)) if _is_among(function, _VIEWS):
+            is_fixed = all(_is_of_form(operand) and _is_plain_index(operand) for operand in rest)
             return _root(base) if is_fixed else None
         case _:
             return None
@@ -189,7 +194,7 @@ def _root(expression: HostExpression) -> int | None:
 
 def _is_plain_index(expression: HostExpression) -> bool:
     """Whether it may be an index that makes a view: not an array, a list or a truth value."""
-    return not isinstance(expression, HostConstant) or _is_plain(expression.value)
+    return not isinstance(expression, HostConstant) or not isinstance(expression.value, bool)
 
 
 def _is_plain(value: Any) -> bool:
@@ -197,7 +202,7 @@ def _is_plain(value: Any) -> bool:
         return all(map(_is_plain, value))
     if type(value) is slice:
         return all(map(_is_plain, (value.start, value.stop, value.step)))
-    return value is None or value is Ellipsis or type(value) in (int, str)
+    return value is None or value is Ellipsis or type(value) in (bool, int, float, str)
 
 
 def _address(array: np.ndarray) -> int:
@@ -238,7 +243,7 @@ def _scalars(
         place: int | bytes | None = None
         if isinstance(expression, HostArgument):
             place = expression.index
-        elif _is_of_extents(expression):
+        elif _is_of_form(expression):
             place = _packed(expression, dtype, arguments)
         if place is None:
             computed.append(expression)
@@ -273,14 +278,22 @@ def _packed(expression: HostExpression, dtype: np.dtype, arguments: Sequence[Any
         return None
 
 
-def _is_of_extents(expression: HostExpression) -> bool:
+def _is_among(function: object, known: Sequence[object]) -> bool:
+    """By identity: functions of users may have an equality of their own."""
+    return any(function is other for other in known)
+
+
+def _is_of_form(expression: HostExpression) -> bool:
+    """Whether calls of one exact form agree in a value: it is computed from extents, strides and plain constants."""
     match expression:
-        case HostConstant():
-            return True
-        case HostCall(function=function, operands=(HostArgument(), HostConstant())) if function is extent_of:
-            return True
-        case HostCall(function=function, operands=operands) if any(function is known for known in _OF_EXTENTS):
-            return all(map(_is_of_extents, operands))
+        case HostConstant(value=value):
+            return _is_plain(value)
+        case HostCall(function=function, operands=(HostArgument(), *rest)) if _is_among(function, _OF_FORMS):
+            return all(map(_is_of_form, rest))
+        case HostCall(function=function, operands=operands):
+            own = getattr(function, "func", function)  # of functools.partial
+            is_of_numbers = _is_among(own, _OF_NUMBERS) or getattr(own, "__module__", None) in _MODULES_OF_NUMBERS
+            return is_of_numbers and all(map(_is_of_form, operands))
         case _:
             return False
 
@@ -334,6 +347,8 @@ def _facts(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
 def _facts_of(guard: Guard) -> list[Fact] | None:
     """Of each place its kind (as in dispatcher.c), the place, its key, and what must be there, if anything."""
     settled = guard.settled_by
+    if _is_of_form(guard.expression):
+        return []  # it holds for all calls of the form, or the launch would not have been made
     match guard.expression:
         case HostConstant(value=FunctionType() as helper) if len(settled) == len(_OF_FUNCTIONS):
             return [

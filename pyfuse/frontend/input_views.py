@@ -75,7 +75,7 @@ def selected(tracer: Tracer, array: ArrayValue, items: Sequence[Value]) -> Value
         return _made(tracer, operator.getitem, [owner, constant(index)], shown)
     if len(hosts) == 1:
         return _made(tracer, operator.getitem, [owner, *hosts], shown)
-    return _made(tracer, _at, [owner, *hosts], shown)
+    return _made(tracer, at_index, [owner, *hosts], shown)
 
 
 def view_function(function: Callable[..., Any]) -> Callable[..., Value]:
@@ -144,7 +144,7 @@ def as_host(tracer: Tracer, name: str, value: Value) -> HostValue:
         made = type(value)(item.value for item in items)
         if all(item.is_constant for item in items) and not has_array(list(value)):
             return constant(made)
-        function = _tuple_of if isinstance(value, tuple) else _list_of
+        function = tuple_of if isinstance(value, tuple) else _list_of
         shown = f"({', '.join(item.expression.text for item in items)})"
         operands = tuple(item.expression for item in items)
         return HostValue(expression=HostCall(function=function, operands=operands, text=shown), value=made)
@@ -195,11 +195,13 @@ def _with_keywords(function: Callable[..., Any], names: tuple[str, ...], *values
     return function(*values[:count], **dict(zip(names, values[count:], strict=True)))
 
 
-def _at(array: np.ndarray, *index: Any) -> Any:
+def at_index(array: np.ndarray, *index: Any) -> Any:
+    """What NumPy gives for an index of several parts."""
     return array[index]
 
 
-def _tuple_of(*items: Any) -> tuple[Any, ...]:
+def tuple_of(*items: Any) -> tuple[Any, ...]:
+    """Parts of an index together."""
     return items
 
 
@@ -207,7 +209,7 @@ def _list_of(*items: Any) -> list[Any]:
     return list(items)
 
 
-_TRANSPARENT: tuple[Callable[..., Any], ...] = (operator.getitem, _at, view_of, slice, _tuple_of, _list_of)
+_TRANSPARENT: tuple[Callable[..., Any], ...] = (operator.getitem, at_index, view_of, slice, tuple_of, _list_of)
 
 
 # --- indices ----------------------------------------------------------------------------------------------------------

@@ -55,14 +55,15 @@ def _check_order(tracer: Tracer, array: ArrayValue, rank: int) -> None:
             tracer.span, hints=("pad first, or in a statement of its own",),
         )  # fmt: skip
     expression, example = known
-    order = HostCall(function=_lies_in_fortrans_order, operands=(expression,), text=f"{expression.text}.flags.fnc")
-    is_other = _lies_in_fortrans_order(example)
+    order = HostCall(function=lies_in_fortrans_order, operands=(expression,), text=f"{expression.text}.flags.fnc")
+    is_other = lies_in_fortrans_order(example)
     tracer.add_guard(value_guard(order, is_other))
     if is_other:
         raise refuse(Code.UNSUPPORTED_OPERATION, "np.pad of an array in Fortran's order is not fused", tracer.span)
 
 
-def _lies_in_fortrans_order(array: np.ndarray) -> bool:
+def lies_in_fortrans_order(array: np.ndarray) -> bool:
+    """Whether an array lies in Fortran's order and not in C's: its shape and strides say so."""
     return bool(array.flags.fnc)
 
 

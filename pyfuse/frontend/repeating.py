@@ -95,7 +95,7 @@ def _distances(tracer: Tracer, array: ArrayValue, shift: Value, axis: Value) -> 
 
 def _rolled(tracer: Tracer, array: ArrayValue, axis: int, distance: HostValue, layout: int) -> ArrayValue:
     extent = tracer.extent(array, axis)
-    offset = host_number(tracer, _offset, distance, extent)
+    offset = host_number(tracer, offset_of, distance, extent)
     if not tracer.truth(offset):
         return array
     rest = host_number(tracer, operator.sub, extent, offset)
@@ -104,5 +104,6 @@ def _rolled(tracer: Tracer, array: ArrayValue, axis: int, distance: HostValue, l
     return tracer.assemble([tail, head], axis, [constant(0), offset], extent, layout=layout)
 
 
-def _offset(distance: int, extent: int) -> int:
+def offset_of(distance: int, extent: int) -> int:
+    """How far elements are moved around an axis."""
     return distance % (extent or 1)

@@ -141,7 +141,7 @@ class Tracer(Lifter):
             raise refuse(Code.UNSUPPORTED_VALUE, "an extent is no whole number", self.span)
         if isinstance(extent.value, bool) or not isinstance(extent.value, int | np.integer) or extent.value < 0:
             raise refuse(Code.NUMPY_RAISES, f"{extent.value!r} is no extent of an array", self.span)
-        if self.truth(self.host_call(_is_one, [extent], "is one")):
+        if self.truth(self.host_call(is_one, [extent], "is one")):
             return ONE
         self._keep_number(extent)
         return self.draft.add_extent()
@@ -386,7 +386,8 @@ def extent_of(array: np.ndarray, axis: int) -> int:
     return int(array.shape[axis])
 
 
-def _is_one(extent: int) -> bool:
+def is_one(extent: int) -> bool:
+    """Whether an axis has one element."""
     return extent == 1
 
 

@@ -196,3 +196,31 @@ def test_errors_and_keywords_are_the_originals():
     assert_same(fused(a=LINE), sorts(LINE))
     with pytest.raises(TypeError, match="missing 1 required"):
         fused()
+
+
+# --- what depends on the form of the arguments only ---------------------------------------------------------------
+
+
+def padded(u):
+    around = np.pad(u, 1)
+    return around[2:, 1:-1] + around[:-2, 1:-1] - u * 2.0
+
+
+def rolled(u):
+    return np.roll(u, 1, axis=0) + np.roll(u, -1, axis=1) - u
+
+
+@pytest.mark.parametrize("function", [padded, rolled])
+def test_shapes_are_not_computed_again_for_a_form_that_is_known(function, monkeypatch):
+    fused = pyfuse.fuse(function)
+    for _ in range(3):
+        assert_same(fused(GRID), function(GRID))
+    known = fused._executor._runners
+    (runner,) = [runner for runners in known.values() for runner in runners]
+    assert known_launch._places(runner.launch, (GRID,)) is not None
+    facts = known_launch._facts(known_launch.checked_guards(runner.launch))
+    assert facts is not None
+    for shape in ((3, 3), (2, 9), (1, 5), (6, 7)):  # other forms, one of them with an axis of one
+        u = np.linspace(0.0, 1.0, shape[0] * shape[1]).reshape(shape)
+        for _ in range(3):
+            assert_same(fused(u), function(u))

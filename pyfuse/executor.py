@@ -182,13 +182,14 @@ class Executor:
                 self.table.driver = driver.function if driver.calls >= CALLS_BEFORE_DRIVING else None
                 self.counts.driven_for = reason.code
             return driver.run(args, kwargs)
-        if reason.code not in NUMPYS_OWN:
+        if self._region is not None and reason.code not in NUMPYS_OWN:
+            self._region.owner.give_up_soon(self._region.number, self.counts.fused_calls() + self.counts.partly)
+        result = self.fallback.run(args, kwargs, reason, settings.current())  # raises where that is asked for
+        if self.table is not None and self._region is None and reason.code not in NUMPYS_OWN:
             self.counts.refused += 1
-            if self._region is not None:
-                self._region.owner.give_up_soon(self._region.number, self.counts.fused_calls() + self.counts.partly)
-            elif self.table is not None and self.counts.refused >= CALLS_BEFORE_DRIVING:
+            if self.counts.refused >= CALLS_BEFORE_DRIVING:
                 self.table.driver, self.counts.driven_for = self._function, reason.code
-        return self.fallback.run(args, kwargs, reason, settings.current())
+        return result
 
     def move_region(self, owner: RegionDriver, number: int) -> None:
         """Of a region: another driver calls it now."""

@@ -160,6 +160,18 @@ def test_calls_for_which_nothing_fuses_reach_the_original_directly():
     assert fused.cache_info().fallback_calls == 1
 
 
+def test_strict_functions_and_settings_go_on_raising():
+    strict = pyfuse.fuse(sorts, strict=True)
+    for _ in range(30):
+        with pytest.raises(pyfuse.FuseError):
+            strict(LINE)
+    fused = pyfuse.fuse(sorts)
+    with pyfuse.config.set(fallback="raise"):
+        for _ in range(30):
+            with pytest.raises(pyfuse.FuseError):
+                fused(LINE)
+
+
 def test_what_fuses_later_is_found():
     @pyfuse.fuse
     def either(a, how):
@@ -211,7 +223,7 @@ def rolled(u):
 
 
 @pytest.mark.parametrize("function", [padded, rolled])
-def test_shapes_are_not_computed_again_for_a_form_that_is_known(function, monkeypatch):
+def test_shapes_are_not_computed_again_for_a_form_that_is_known(function):
     fused = pyfuse.fuse(function)
     for _ in range(3):
         assert_same(fused(GRID), function(GRID))

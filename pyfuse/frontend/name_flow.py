@@ -46,6 +46,14 @@ def captured_names(node: ast.FunctionDef) -> Names:
     return frozenset(declared).union(*(use.reads for use in used))
 
 
+def statements_in(block: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block and those inside them, in the order of the text."""
+    for statement in block:
+        yield statement
+        for inner in blocks_of(statement):
+            yield from statements_in(inner)
+
+
 def blocks_of(statement: ast.stmt) -> list[list[ast.stmt]]:
     """The lists of statements inside a compound statement, in the order of its text."""
     blocks = [

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypeVar
 
 from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.frontend.array_names import ArrayNames
-from pyfuse.frontend.name_flow import NOTHING, Names, blocks_of, captured_names, name_flow, needed_by, use_of
+from pyfuse.frontend.name_flow import (
+    NOTHING,
+    Names,
+    blocks_of,
+    captured_names,
+    name_flow,
+    needed_by,
+    statements_in,
+    use_of,
+)
 from pyfuse.frontend.parse import UNSUPPORTED
 from pyfuse.frontend.split_statements import Extent, extents_in, split_statements, without_dead_parts
 from pyfuse.records import dataclass
@@ -118,19 +127,21 @@ def blame_of(node: ast.FunctionDef, reason: Diagnostic, modules: Collection[str]
 def _statements_to_blame(node: ast.FunctionDef, reason: Diagnostic) -> frozenset[Position]:
     if reason.code is Code.TOO_MANY_VARIANTS:
         return frozenset(
-            position_of(child) for child in _statements(node.body) if isinstance(child, ast.For | ast.While)
+            position_of(child) for child in statements_in(node.body) if isinstance(child, ast.For | ast.While)
         )
     blamed = frozenset(reason.statements)
     if reason.code in _UNROLLED:
-        loops = [child for child in _statements(node.body) if isinstance(child, ast.For | ast.While)]
-        around = {position_of(loop) for loop in loops if blamed & {position_of(inner) for inner in _statements([loop])}}
+        loops = [child for child in statements_in(node.body) if isinstance(child, ast.For | ast.While)]
+        around = {
+            position_of(loop) for loop in loops if blamed & {position_of(inner) for inner in statements_in([loop])}
+        }
         return frozenset(around) or blamed
     return blamed
 
 
 def mentions(node: ast.FunctionDef, name: str) -> tuple[Position, ...]:
     """The statements that read a name themselves, not in statements inside them."""
-    return tuple(position_of(child) for child in _statements(node.body) if name in use_of(_own_parts(child)).reads)
+    return tuple(position_of(child) for child in statements_in(node.body) if name in use_of(_own_parts(child)).reads)
 
 
 def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str], modules: Collection[str] = ()) -> Split | None:
@@ -164,7 +175,7 @@ def _with_parts_apart(
     """The function with parts that stay Python as statements, which are hard then; and the names of all such parts."""
     around = {
         part: position_of(statement)
-        for statement in _statements(node.body)
+        for statement in statements_in(node.body)
         if not blocks_of(statement)
         for part in blame.parts & extents_in(statement)
     }
@@ -216,13 +227,6 @@ def _is_mangled(node: ast.AST) -> bool:
     """Whether a name stands for another one inside a class."""
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
     return name.startswith("__") and not name.endswith("__")
-
-
-def _statements(block: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    for statement in block:
-        yield statement
-        for inner in blocks_of(statement):
-            yield from _statements(inner)
 
 
 def _own_parts(statement: ast.stmt) -> list[ast.AST]:
@@ -290,7 +294,7 @@ class _Splitter:
     def _fits(self, statement: ast.stmt) -> bool:
         if id(statement) not in self._flow.assigned:  # never reached
             return False
-        inner = list(_statements([statement]))
+        inner = list(statements_in([statement]))
         if not all(isinstance(child, _IN_REGIONS) for child in inner) or _leaves_its_block(statement):
             return False
         places = {position_of(child) for child in inner}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from pyfuse.frontend.name_flow import blocks_of, captured_names, use_of
+from pyfuse.frontend.name_flow import blocks_of, captured_names, statements_in, use_of
 
 Position = tuple[int, int]
 Extent = tuple[int, int, int, int]  # first line and column, last line and column of an expression
@@ -114,7 +114,7 @@ class _Splitter:
         self._still = self._locals - captured_names(node)
         self._modules = modules - self._locals
         self._is_calm = all(_runs_no_code_of_the_user(part, self._modules) for part in _parts(node, parts))
-        self._taken = {(child.lineno, child.col_offset) for child in _statements(node.body)}
+        self._taken = {(child.lineno, child.col_offset) for child in statements_in(node.body)}
         self._prefix = "part"
         while any(name.startswith(f"{self._prefix}_") for name in use.reads | use.writes | arguments):
             self._prefix += "_"
@@ -245,13 +245,6 @@ def _parts(node: ast.FunctionDef, parts: frozenset[Extent]) -> list[ast.expr]:
 def _runs_no_code_of_the_user(node: ast.expr, modules: Collection[str]) -> bool:
     """Whether it is a product, or a call of a module's function: global names are the same after it."""
     return _is_product(node) or (isinstance(node, ast.Call) and _root(node.func) in modules)
-
-
-def _statements(block: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    for statement in block:
-        yield statement
-        for inner in blocks_of(statement):
-            yield from _statements(inner)
 
 
 def _is_product(node: ast.expr) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -101,8 +102,9 @@ class Builders:
         with self._lock:
             self._waiting.clear()
             running = list(self._running)
+        end = time.monotonic() + PATIENCE_AT_EXIT_SECONDS
         for build in running:
-            build.wait(PATIENCE_AT_EXIT_SECONDS)
+            build.wait(max(0.0, end - time.monotonic()))
 
 
 builders = Builders()

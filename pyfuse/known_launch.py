@@ -149,9 +149,7 @@ def _read_inputs(launch: Launch, arguments: Sequence[Any]) -> _Inputs | None:
     return read if is_as_it_was else None  # another thread has put something else there meanwhile
 
 
-def _places(
-    launch: Launch, arguments: Sequence[Any]
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[Any, ...]] | None:
+def _places(launch: Launch, arguments: Sequence[Any]) -> Places | None:
     """Where inputs lie that are views of arguments, always in the same way for arguments of one exact form.
 
     Returns:

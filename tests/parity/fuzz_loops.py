@@ -7,16 +7,14 @@ What differs is reported as by ``fuzz_programs``. The numbers of turns vary from
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tests.parity.fuzz_programs import Tally, check_program
+from tests.parity.fuzz_programs import Tally, check_program, command_line, run_checks
 
 BINARY = ("{} + {}", "{} - {}", "{} * {}", "np.maximum({}, {})", "{} / ({} + 2.5)", "np.minimum({}, {})")
 UNARY = ("-{}", "abs({})", "np.sqrt(np.abs({}))", "{} * 0.5", "1 - {}", "np.square({})", "{}.copy()", "np.floor({})")
@@ -184,27 +182,8 @@ def check(seed: int, tally: Tally, report: Callable[[str], None] = print) -> Non
 
 def run(first: int, count: int, report: Callable[[str], None] = print) -> Tally:
     """Run functions ``first`` to ``first + count``."""
-    tally = Tally()
-    for seed in range(first, first + count):
-        check(seed, tally, report)
-    return tally
-
-
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0, help="of the first example")
-    options = parser.parse_args()
-    begin = time.perf_counter()
-    tally = run(options.seed, options.examples)
-    minutes = (time.perf_counter() - begin) / 60
-    print(
-        f"{tally.examples} functions, {tally.calls} calls: {dict(tally.ways)}; {tally.kernels} kernels,"
-        f" {len(tally.failures)} differ, {tally.examples / minutes:.0f} functions a minute"
-    )
-    return 1 if tally.failures else 0
+    return run_checks(check, first, count, report)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(__doc__, check, "functions"))

@@ -360,6 +360,9 @@ def _all_reasons(fused: Any) -> list[str]:
     return found
 
 
+CheckOne = Callable[[int, Tally, Callable[[str], None]], None]
+
+
 def assert_same_effects(actual: Outcome, expected: Outcome) -> None:
     """Raise AssertionError unless two calls on equal arguments of their own did the same."""
     assert actual.error == expected.error, f"raised {actual.error}, the original {expected.error}"
@@ -376,29 +379,40 @@ def _sharing(outcome: Outcome) -> list[list[tuple[bool, bool]]]:
     return [[(one is other, np.shares_memory(one, other)) for other in arrays] for one in arrays]
 
 
-def run(first: int, count: int, report: Callable[[str], None] = print) -> Tally:
-    """Run programs ``first`` to ``first + count``."""
+def run_checks(check_one: CheckOne, first: int, count: int, report: Callable[[str], None] = print) -> Tally:
+    """Check what the seeds ``first`` to ``first + count`` draw."""
     tally = Tally()
     for seed in range(first, first + count):
-        check(seed, tally, report)
+        check_one(seed, tally, report)
     return tally
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def command_line(description: str | None, check_one: CheckOne, what: str) -> int:
+    """The command line of a fuzzer.
+
+    Args:
+        description: its module's.
+        check_one: runs what a seed draws.
+        what: that is, in the plural.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first example")
     options = parser.parse_args()
     begin = time.perf_counter()
-    tally = run(options.seed, options.examples)
+    tally = run_checks(check_one, options.seed, options.examples)
     minutes = (time.perf_counter() - begin) / 60
     print(
-        f"{tally.examples} programs, {tally.calls} calls: {dict(tally.ways)}; {tally.kernels} kernels,"
-        f" {len(tally.failures)} differ, {tally.examples / minutes:.0f} programs a minute"
+        f"{tally.examples} {what}, {tally.calls} calls: {dict(tally.ways)}; {tally.kernels} kernels,"
+        f" {len(tally.failures)} differ, {tally.examples / minutes:.0f} {what} a minute"
     )
     return 1 if tally.failures else 0
 
 
+def run(first: int, count: int, report: Callable[[str], None] = print) -> Tally:
+    """Run programs ``first`` to ``first + count``."""
+    return run_checks(check, first, count, report)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(__doc__, check, "programs"))

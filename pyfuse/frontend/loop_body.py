@@ -150,11 +150,9 @@ class LoopBody:
         return value
 
     def _carry_in_place(self, name: str, value: Value) -> None:
-        if not isinstance(value, ArrayValue):
+        if not isinstance(value, ArrayValue) or any(slot.found is value for slot in self._slots.values()):
             return
         slot = self._slots.get(id(value))
-        if slot is not None and slot.found is value:
-            return
         if slot is not None:
             raise self._try_again
         if value.base is not None or value.is_reshaped:

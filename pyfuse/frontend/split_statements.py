@@ -11,7 +11,7 @@ import copy
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from pyfuse.frontend.name_flow import blocks_of, captured_names, statements_in, use_of
+from pyfuse.frontend.name_flow import NOTHING, Names, blocks_of, captured_names, name_flow, statements_in, use_of
 
 Position = tuple[int, int]
 Extent = tuple[int, int, int, int]  # first line and column, last line and column of an expression
@@ -112,6 +112,8 @@ class _Splitter:
         arguments = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
         self._locals = use.writes | arguments
         self._still = self._locals - captured_names(node)
+        self._assigned = name_flow(node).assigned
+        self._sure: Names = NOTHING  # local names that have a value where the statement at hand begins
         self._modules = modules - self._locals
         self._is_calm = all(_runs_no_code_of_the_user(part, self._modules) for part in _parts(node, parts))
         self._taken = {(child.lineno, child.col_offset) for child in statements_in(node.body)}
@@ -146,6 +148,7 @@ class _Splitter:
             or statement.value is None
         ):
             raise _NotSplit
+        self._sure = self._assigned.get(id(statement), NOTHING)
         if isinstance(statement, ast.AugAssign) and not self._is_still_name(statement.target):
             raise _NotSplit  # what is changed is read before the value is computed
         before: list[ast.stmt] = []
@@ -234,8 +237,9 @@ class _Splitter:
     def _is_still_name(self, node: ast.expr) -> bool:
         if not isinstance(node, ast.Name):
             return False
-        is_local = node.id in self._locals
-        return node.id in self._still or node.id in self._modules or (self._is_calm and not is_local)
+        if node.id in self._locals:  # one without a value is missed in its turn
+            return node.id in self._still and node.id in self._sure
+        return node.id in self._modules or self._is_calm
 
 
 def _parts(node: ast.FunctionDef, parts: frozenset[Extent]) -> list[ast.expr]:

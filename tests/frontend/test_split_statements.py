@@ -215,3 +215,18 @@ def test_a_global_that_the_part_rebinds_is_read_before():
         assert scale == 5.0
         scale = 2.0
         assert_same(found, reads_first(X))
+
+
+def missing(x, n):
+    if n > 1:
+        first = second = x
+    return abs(X - first[np.floor(second).astype(int) % 3])
+
+
+@pytest.mark.usefixtures("c_compiler")
+def test_of_two_names_without_a_value_the_first_is_missed():
+    fused = pyfuse.fuse(missing)
+    for _ in range(3):
+        with pytest.raises(UnboundLocalError, match="'first'"):
+            fused(X, 1)
+    assert "part_" in fused.explain(X, 1)

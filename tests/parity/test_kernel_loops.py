@@ -59,6 +59,7 @@ BODIES: dict[str, str] = {
     "a helper": "step = lambda z, k: z * 0.5 + k\nz = x * 1\nfor i in range(n):\n    z = step(z, i)\nreturn z",
     "an array of the caller": "for _ in range(n):\n    x *= 0.5\n    x += 1\nreturn x",
     "an array of the caller by a mask": "y = x\nfor i in range(n):\n    x[x > 0.5] *= 0.5\n    x += dt * i\nreturn x * 2, y",
+    "an array of the caller by two names": "y = x\nfor _ in range(n):\n    y *= 0.5\n    x += dt\nreturn x * 2, y",
     "nothing is carried": "z = x * 1\nfor i in range(n):\n    z = x * dt\nreturn z",
 }
 NO_TURNS_IS_PYTHONS = (
@@ -150,6 +151,42 @@ def test_a_report_in_any_turn_is_numpys_own(turn: int) -> None:
     check(fused, x, 6, float(1.5 if turn == 0 else 0.25))
     if turn == 0:
         assert fused.fallback_reasons() == {"floating-point-report": 1}
+
+
+# name: a body after which all elements, or some, are again what they were a few turns before.
+RETURNING: dict[str, str] = {
+    "every turn": "z = x * 0.5\nfor _ in range(n):\n    z = np.where(z > 0, -z, z)\nreturn z",
+    "every second turn": "z = x * 0.5\nfor _ in range(n):\n    z = -z\nreturn z",
+    "every third turn": "z = np.floor(x)\nfor _ in range(n):\n    z = np.where(z >= 2, 0 * z, z + 1)\nreturn z",
+    "every eighth turn": "z = np.floor(np.abs(x))\nfor _ in range(n):\n    z = (z + 1) % 8\nreturn z",
+    "after a while": "z = np.abs(x) + 1\nfor _ in range(n):\n    z = 0.5 * (z + 2 / z)\nreturn z",
+    "some of them": (
+        "z = x * 1\nc = np.zeros(x.shape, int)\nfor _ in range(n):\n    m = np.abs(z) < 3\n"
+        "    z = np.where(m, z * 1.125, z)\n    c += m\nreturn z, c, m"
+    ),
+    "with a payload": "z = np.where(x > 0, np.nan, x)\nfor _ in range(n):\n    z = np.where(z < -1, z * 0.5, z)\nreturn z",
+}
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4"])
+@pytest.mark.parametrize("name", RETURNING)
+def test_turns_that_change_nothing_are_not_missed(name: str, kind: str) -> None:
+    """A loop whose state returns is cut short; the answer is that of all turns, the last ones included."""
+    function = pyfuse.fuse(loop(RETURNING[name]))
+    x = numbers(kind)
+    x[:64] = x[0]  # a block of lanes that go together
+    for turns in (*range(5, 30), 1001, 4096):
+        check(function, x, turns, 0.5)
+    info = function.cache_info()
+    assert (info.kernels, info.fallback_calls) == (1, 0), function.fallback_reasons()
+
+
+def test_turns_that_change_nothing_cost_nothing() -> None:
+    """So many turns of these elements would take weeks."""
+    function = pyfuse.fuse(loop(RETURNING["every second turn"]))
+    x = numbers("f8")
+    assert_equal(function(x, 10**15 + 1, 0.5), function.__wrapped__(x, 1001, 0.5))
+    assert function.cache_info().fused_calls == 1
 
 
 def test_what_only_a_report_needs_is_not_left_to_the_last_turn() -> None:

@@ -4,6 +4,10 @@ The values that go from iteration to iteration are small arrays, one element for
 registers: 32 elements of a Mandelbrot iteration take 9 ns each turn that way, 15 ns through the first-level cache. The
 last block of a row is filled up with copies of its last element, so that no lane meets a number that is not the
 user's, and raises a flag for it. What is the same for all lanes (the index, a time) is computed beside them.
+
+Turns are taken a few at a time. Where they leave all that a block carries as they found it, bit by bit, so do as many
+again: only what remains of the count is still to do. Points that have left Mandelbrot's circle end so, and Newton's
+iterations that have converged, or go to and fro between neighbours.
 """
 
 from __future__ import annotations
@@ -34,6 +38,13 @@ from pyfuse.graph.loop_plan import ApplyStep, CarriedStep, LoadStep, LoopPlan, N
 MOST_LANES = 64
 LEAST_LANES = 16
 CARRIED_BYTES = 1024  # of all lanes: half of AVX-512's registers; twice as many lanes spill
+# Turns between looks at whether anything has changed, where a selection may keep what it finds, and elsewhere; and the
+# lanes that are looked at first. Measured on 10,000 elements and 30 turns, one thread, us: Mandelbrot 155 without
+# looks, 125 with one every second turn (julia 425, 271; Newton's cube root 97, 33), but an oscillator 32 and 57; every
+# eighth turn 159 and 34. Without looks at 8 lanes first, 39.
+TURNS_OF_SELECTIONS = 2
+TURNS_OF_OTHERS = 8
+WATCHED_LANES = 8
 
 _INDEX = re.compile(r"\bi\b")
 _EVERY_LANE = "for (int l = 0; l < {count}; ++l)"
@@ -169,12 +180,53 @@ class _LoopWriter:
             ]
             lanes = self._in_lanes()
         inside = [*alone, *(self._for_lanes(lanes) if lanes else []), *alone_updates]
+        if self._may_repeat():
+            return [*declared, *self._turns_until_they_repeat(inside)]
         step = self._loop.step
         return [
             *declared,
             f"pf_i8 index = {self._steps.names[self._loop.start]};",
             *block(f"for (pf_u8 turn = 0; turn < turns; ++turn, index += {step})", inside),
         ]
+
+    def _may_repeat(self) -> bool:
+        """Whether an iteration is given by what the lanes carry."""
+        repeated = [self._nest.steps[place] for place in self._repeated]
+        is_counted = any(not isinstance(step.source, ApplyStep | CarriedStep) for step in repeated)
+        return bool(self._carried) and not is_counted and self._varying.issuperset(self._carried)
+
+    def _turns_until_they_repeat(self, inside: Sequence[str]) -> list[str]:
+        declared, kept, compared = [], [], []
+        for place in self._carried:
+            dtype = self._nest.steps[place].dtype
+            declared += self._array(f"before_{place}", dtype)
+            for now, before in zip(_parts(f"carried_{place}", dtype), _parts(f"before_{place}", dtype), strict=True):
+                kept.append(f"{before}[l] = {now}[l];")
+                compared.append(f"moved |= {self._bits(now, dtype)} ^ {self._bits(before, dtype)};")
+        most, few = self._turns_between_looks(), str(WATCHED_LANES)
+        return [
+            *declared,
+            "int watched = 0;",
+            *block(
+                "for (pf_u8 left = turns; left != 0;)",
+                [
+                    f"const pf_u8 some = left < {most} ? left : {most};",
+                    *block("if (watched)", self._for_lanes(kept)),
+                    *block("else", self._for_lanes(kept, few)),
+                    *block("for (pf_u8 turn = 0; turn < some; ++turn)", inside),
+                    "left -= some;",
+                    "pf_u8 moved = 0;",
+                    *block("if (watched)", [*self._for_lanes(compared), f"if (moved == 0) left %= {most};"]),
+                    *block("else", self._for_lanes(compared, few)),
+                    "watched = moved == 0;",
+                ],
+            ),
+        ]
+
+    def _turns_between_looks(self) -> int:
+        sources = [self._nest.steps[place].source for place in self._repeated]
+        selects = any(isinstance(source, ApplyStep) and source.operation == "select" for source in sources)
+        return TURNS_OF_SELECTIONS if selects else TURNS_OF_OTHERS
 
     def _beside_lanes(self) -> list[str]:
         """What an iteration computes once for all lanes."""
@@ -284,6 +336,15 @@ class _LoopWriter:
     def _array(self, name: str, dtype: np.dtype) -> list[str]:
         kind = c_type(_part(dtype))
         return [f"{kind} {part}[{self._lanes}];" for part in _parts(name, dtype)]
+
+    def _bits(self, name: str, dtype: np.dtype) -> str:
+        """A lane's value as a whole number."""
+        part = _part(dtype)
+        if part.kind != "f" or part.itemsize == 2:  # a float16 is held as its bits
+            return f"{name}[l]"
+        function = f"pf_bits_f{part.itemsize}"
+        self._steps.calls.add(function)
+        return f"{function}({name}[l])"
 
     def _for_lanes(self, lines: Sequence[str], count: str | None = None) -> list[str]:
         head = _EVERY_LANE.format(count=count or self._lanes)

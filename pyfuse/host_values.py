@@ -10,7 +10,7 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,11 +63,24 @@ class HostCall(HostExpression):
         return self.function(*[operand.evaluate(arguments) for operand in self.operands])
 
 
-def evaluation_of(expressions: Sequence[HostExpression]) -> Callable[[Sequence[Any]], list[Any]]:
-    """A function of a call's arguments: the values of all expressions, where a part of several is computed once.
+class Program(NamedTuple):
+    """Expressions as steps, where a part of several is computed once.
 
-    It raises what Python raises.
+    Attributes:
+        constants: the first values.
+        indices: of the arguments that are the next ones.
+        steps: functions, and which values they are given; each makes one more value.
+        results: which values those of the expressions are.
     """
+
+    constants: tuple[Any, ...]
+    indices: tuple[int, ...]
+    steps: tuple[tuple[Callable[..., Any], tuple[int, ...]], ...]
+    results: tuple[int, ...]
+
+
+def program_of(expressions: Sequence[HostExpression]) -> Program:
+    """What computes all expressions."""
     constants: list[Any] = []
     indices: list[int] = []
     calls: list[tuple[Callable[..., Any], list[tuple[int, int]]]] = []
@@ -94,8 +107,17 @@ def evaluation_of(expressions: Sequence[HostExpression]) -> Callable[[Sequence[A
 
     wanted = [place(expression) for expression in expressions]
     first = (0, len(constants), len(constants) + len(indices))
-    steps = [(function, [first[kind] + number for kind, number in needed]) for function, needed in calls]
-    results = [first[kind] + number for kind, number in wanted]
+    return Program(
+        constants=tuple(constants),
+        indices=tuple(indices),
+        steps=tuple((function, tuple(first[kind] + number for kind, number in needed)) for function, needed in calls),
+        results=tuple(first[kind] + number for kind, number in wanted),
+    )
+
+
+def evaluation_of(expressions: Sequence[HostExpression]) -> Callable[[Sequence[Any]], list[Any]]:
+    """A function of a call's arguments: the values of all expressions. It raises what Python raises."""
+    constants, indices, steps, results = program_of(expressions)
 
     def evaluate(arguments: Sequence[Any]) -> list[Any]:
         values = [*constants, *[arguments[index] for index in indices]]

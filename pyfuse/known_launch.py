@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import math
 import operator
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyfuse.backend.cpu.dispatch import KnownLaunch, make_known
+from pyfuse.backend.cpu.dispatch import Evaluation, KnownLaunch, make_known
 from pyfuse.call_signature import exact_key
-from pyfuse.frontend import computed_views, slicing
 from pyfuse.frontend.build_graph import ContainerRecipe, NumberRecipe, OutputRecipe, Recipe
-from pyfuse.frontend.input_views import at_index, tuple_of
+from pyfuse.frontend.input_views import at_index
 from pyfuse.frontend.names import cell_contents, global_value, is_absent
-from pyfuse.frontend.padding import lies_in_fortrans_order
-from pyfuse.frontend.repeating import offset_of
-from pyfuse.frontend.statistics import degrees_left
-from pyfuse.frontend.tracer import extent_of, is_one
-from pyfuse.graph.nodes import Output, code_of
+from pyfuse.graph.nodes import Output
 from pyfuse.host_values import (
     Guard,
     HostArgument,
@@ -32,9 +26,10 @@ from pyfuse.host_values import (
     evaluation_of,
     view_of,
 )
-from pyfuse.launch import PACKED, Launch, NewArray
+from pyfuse.known_values import Values, is_among, is_of_form, rest_of, scalars_of, values_of
+from pyfuse.launch import Launch, NewArray
 from pyfuse.prepared_function import PreparedFunction
-from pyfuse.runner import checked_guards, computes_arrays, does_not_fit, guards_check
+from pyfuse.runner import checked_guards, computes_arrays, guards_check
 
 # Below this the GIL is kept: taking it back from a busy thread may last longer than the kernel (5 ms).
 GIL_KEPT_BELOW_PICOSECONDS = 10_000_000
@@ -43,20 +38,11 @@ _IN_DICTIONARY, _IN_CELL, _CODE, _DEFAULTS, _KEYWORD_DEFAULTS = range(5)  # as i
 _OF_FUNCTIONS = (_CODE, _DEFAULTS, _KEYWORD_DEFAULTS)
 _ARRAY, _SCALAR, _NUMBER = range(3)  # as in dispatcher.c: result_kind
 Result = tuple[int, int]
-_PYTHONS_NUMBERS = frozenset({bool, int, float})
 
 Fact = tuple[Any, ...]
-Scalars = tuple[tuple[int | bytes | None, np.dtype], ...]
-Values = Callable[[Sequence[Any]], list[Any]]
 Places = tuple[tuple[int, ...], tuple[int, ...], tuple[Any, ...]]
 
 _VIEWS: tuple[Any, ...] = (operator.getitem, at_index, view_of, cut_of)
-
-# Functions of whole numbers, and the modules of pyfuse whose functions in expressions are such; what they compute from
-# extents and plain constants is the same for all calls of one form.
-_OF_NUMBERS: tuple[Any, ...] = (int, float, bool, np.intp, degrees_left, is_one, offset_of, tuple_of)
-_MODULES_OF_NUMBERS = frozenset({"_operator", computed_views.__name__, slicing.__name__})
-_OF_FORMS: tuple[Any, ...] = (extent_of, lies_in_fortrans_order)  # look at nothing of an array but its form
 
 
 def known_launch(
@@ -80,8 +66,9 @@ def known_launch(
     if read is None:
         return None
     recipe = _results(specialization.result, specialization.graph.outputs) if not specialization.stores else None
-    scalars, numbers = _scalars(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
+    scalars, numbers = scalars_of(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
     results, items, container = recipe if recipe is not None else ((), (), None)
+    facts, rest = (None, None) if launch.depends_on_buffer else _facts(checked_guards(launch), len(arguments))
     start, structure = addresses
     return make_known(
         code=prepared.code,
@@ -100,7 +87,8 @@ def known_launch(
         results=results,
         items=items,
         container=container,
-        facts=None if launch.depends_on_buffer else _facts(checked_guards(launch)),
+        facts=facts,
+        rest=rest,
         holds=guards_check(launch),
         numbers=numbers,
         arrays=read.arrays,
@@ -158,7 +146,7 @@ def _places(launch: Launch, arguments: Sequence[Any]) -> Places | None:
     """
     specialization = launch.specialization
     expressions = specialization.inputs
-    if not computes_arrays(launch) or not all(map(_is_of_form, specialization.extents)):
+    if not computes_arrays(launch) or not all(map(is_of_form, specialization.extents)):
         return None
     if not all(_root(expression) is not None for expression in expressions):
         return None
@@ -183,8 +171,8 @@ def _root(expression: HostExpression) -> int | None:
     match expression:
         case HostArgument(index=index):
             return index
-        case HostCall(function=function, operands=(base, *rest)) if _is_among(function, _VIEWS):
-            is_fixed = all(_is_of_form(operand) and _is_plain_index(operand) for operand in rest)
+        case HostCall(function=function, operands=(base, *rest)) if is_among(function, _VIEWS):
+            is_fixed = all(is_of_form(operand) and _is_plain_index(operand) for operand in rest)
             return _root(base) if is_fixed else None
         case _:
             return None
@@ -193,14 +181,6 @@ def _root(expression: HostExpression) -> int | None:
 def _is_plain_index(expression: HostExpression) -> bool:
     """Whether it may be an index that makes a view: not an array, a list or a truth value."""
     return not isinstance(expression, HostConstant) or not isinstance(expression.value, bool)
-
-
-def _is_plain(value: Any) -> bool:
-    if type(value) is tuple:
-        return all(map(_is_plain, value))
-    if type(value) is slice:
-        return all(map(_is_plain, (value.start, value.stop, value.step)))
-    return value is None or value is Ellipsis or type(value) in (bool, int, float, str)
 
 
 def _address(array: np.ndarray) -> int:
@@ -212,8 +192,9 @@ def _arrays(launch: Launch, arguments: Sequence[Any]) -> tuple[Values | None, tu
     if not computes_arrays(launch):
         return None, ()
     specialization = launch.specialization
-    count, evaluate = len(specialization.inputs), evaluation_of([*specialization.inputs, *specialization.extents])
-    values = evaluate(arguments)
+    count = len(specialization.inputs)
+    evaluate = values_of([*specialization.inputs, *specialization.extents], len(arguments))
+    values = evaluate(tuple(arguments))
     return evaluate, (*values[:count], *map(int, values[count:]))
 
 
@@ -226,88 +207,6 @@ def _array(made: NewArray) -> tuple[Any, ...]:
         return (made.dtype, shape, True, None)
     permuted = tuple(shape[axis] for axis in order)
     return (made.dtype, permuted, False, tuple(order.index(axis) for axis in range(len(order))))
-
-
-def _scalars(
-    expressions: Sequence[HostExpression], dtypes: Sequence[np.dtype], arguments: Sequence[Any]
-) -> tuple[Scalars, Values | None]:
-    """Where each number is: an argument, packed here once for all calls of the form, or None: computed at each call.
-
-    And what computes those, in their order; None where there are none.
-    """
-    places: list[tuple[int | bytes | None, np.dtype]] = []
-    computed = []
-    for expression, dtype in zip(expressions, dtypes, strict=True):
-        place: int | bytes | None = None
-        if isinstance(expression, HostArgument):
-            place = expression.index
-        elif _is_of_form(expression):
-            place = _packed(expression, dtype, arguments)
-        if place is None:
-            computed.append(expression)
-        places.append((place, dtype))
-    if not computed:
-        return tuple(places), None
-    evaluate = evaluation_of(computed)
-    is_pythons_own = all(_is_pythons_own(expression, arguments) for expression in computed)
-
-    def numbers(arguments: Sequence[Any]) -> list[Any]:
-        try:
-            if is_pythons_own:
-                return evaluate(arguments)
-            with np.errstate(all="raise"):  # as Launch.scalars
-                return evaluate(arguments)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise does_not_fit(error) from error
-
-    return tuple(places), numbers
-
-
-def _packed(expression: HostExpression, dtype: np.dtype, arguments: Sequence[Any]) -> bytes | None:
-    """A number as the kernel reads it; None where that raises, as it will at every call."""
-    try:
-        with np.errstate(all="raise"):
-            return struct.pack(f"={PACKED[code_of(dtype)]}", expression.evaluate(arguments))
-    except MemoryError:
-        raise
-    except Exception:
-        return None
-
-
-def _is_among(function: object, known: Sequence[object]) -> bool:
-    """By identity: functions of users may have an equality of their own."""
-    return any(function is other for other in known)
-
-
-def _is_of_form(expression: HostExpression) -> bool:
-    """Whether calls of one exact form agree in a value: it is computed from extents, strides and plain constants."""
-    match expression:
-        case HostConstant(value=value):
-            return _is_plain(value)
-        case HostCall(function=function, operands=(HostArgument(), *rest)) if _is_among(function, _OF_FORMS):
-            return all(map(_is_of_form, rest))
-        case HostCall(function=function, operands=operands):
-            own = getattr(function, "func", function)  # of functools.partial
-            is_of_numbers = _is_among(own, _OF_NUMBERS) or getattr(own, "__module__", None) in _MODULES_OF_NUMBERS
-            return is_of_numbers and all(map(_is_of_form, operands))
-        case _:
-            return False
-
-
-def _is_pythons_own(expression: HostExpression, arguments: Sequence[Any]) -> bool:
-    """Whether Python's operators on Python's numbers compute it, so that np.errstate (1.2 us) says nothing about it."""
-    match expression:
-        case HostConstant(value=value):
-            return type(value) in _PYTHONS_NUMBERS
-        case HostArgument(index=index):
-            return type(arguments[index]) in _PYTHONS_NUMBERS
-        case HostCall(function=function, operands=operands):
-            is_own = getattr(function, "__module__", None) == "_operator"
-            return is_own and all(_is_pythons_own(operand, arguments) for operand in operands)
-        case _:
-            return False
 
 
 def _results(
@@ -331,21 +230,27 @@ def _results(
     return tuple(results), tuple(places), recipe.kind if isinstance(recipe, ContainerRecipe) else None
 
 
-def _facts(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
-    """Places and the objects that settle all guards when they are found there, or None if that is not how they are."""
+def _facts(guards: Sequence[Guard], argument_count: int) -> tuple[tuple[Fact, ...] | None, Evaluation | None]:
+    """Places and the objects that settle guards when they are found there, and what looks at the other guards.
+
+    None where guards must be asked in another way.
+    """
     facts: list[Fact] = []
+    others = []
     for guard in guards:
         found = _facts_of(guard)
         if found is None:
-            return None
-        facts += found
-    return tuple(facts)
+            others.append(guard)
+        else:
+            facts += found
+    rest = rest_of(others, argument_count) if others else None
+    return (tuple(facts), rest) if rest is not None or not others else (None, None)
 
 
 def _facts_of(guard: Guard) -> list[Fact] | None:
     """Of each place its kind (as in dispatcher.c), the place, its key, and what must be there, if anything."""
     settled = guard.settled_by
-    if _is_of_form(guard.expression):
+    if is_of_form(guard.expression):
         return []  # it holds for all calls of the form, or the launch would not have been made
     match guard.expression:
         case HostConstant(value=FunctionType() as helper) if len(settled) == len(_OF_FUNCTIONS):

@@ -42,6 +42,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "fused_call",
         "region_driver",
         "region_drivers",
+        "known_values",
         "known_launch",
         "launch",
         "runner",

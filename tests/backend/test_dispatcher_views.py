@@ -129,8 +129,9 @@ def test_a_helper_without_keyword_defaults_is_settled_by_its_parts():
 
     calls(LINE)
     (specialization,) = calls._executor._cache.entries()
-    facts = known_launch._facts(specialization.guards)
+    facts, rest = known_launch._facts(specialization.guards, 1)
     assert facts is not None
+    assert rest is None
     assert {fact[0] for fact in facts} >= {2, 3, 4}  # code, defaults, keyword defaults
     helper.__defaults__ = (4.0,)
     assert_same(calls(LINE), LINE * 4.0 + 1.0)
@@ -230,8 +231,9 @@ def test_shapes_are_not_computed_again_for_a_form_that_is_known(function):
     known = fused._executor._runners
     (runner,) = [runner for runners in known.values() for runner in runners]
     assert known_launch._places(runner.launch, (GRID,)) is not None
-    facts = known_launch._facts(known_launch.checked_guards(runner.launch))
+    facts, rest = known_launch._facts(known_launch.checked_guards(runner.launch), 1)
     assert facts is not None
+    assert rest is None
     for shape in ((3, 3), (2, 9), (1, 5), (6, 7)):  # other forms, one of them with an axis of one
         u = np.linspace(0.0, 1.0, shape[0] * shape[1]).reshape(shape)
         for _ in range(3):

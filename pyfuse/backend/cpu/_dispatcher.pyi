@@ -1,7 +1,7 @@
 """What native/dispatcher.c defines."""
 
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -12,6 +12,21 @@ INTERFACE: int
 class Dispatcher:
     _table: LaunchTable | None
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+class Evaluation:
+    def __init__(
+        self,
+        *,
+        constants: tuple[Any, ...],
+        argument_count: int,
+        indices: tuple[int, ...],
+        steps: tuple[tuple[Callable[..., Any], tuple[int, ...]], ...],
+        results: tuple[int, ...],
+        predicates: tuple[Callable[[Any], bool], ...] | None,
+        context: Context | None,
+        otherwise: Callable[[Any], list[Any]] | None,
+    ) -> None: ...
+    def __call__(self, arguments: Any, /) -> Any: ...
 
 class KnownLaunch:
     calls: int
@@ -38,6 +53,7 @@ class KnownLaunch:
         items: tuple[int, ...],
         container: type | None,
         facts: tuple[tuple[Any, ...], ...] | None,
+        rest: Evaluation | None,
         holds: Callable[[Any], bool] | None,
         numbers: Callable[[Any], list[Any]] | None,
         arrays: Callable[[Any], list[Any]] | None,

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from pyfuse.backend.cpu._dispatcher import Evaluation as Evaluation
     from pyfuse.backend.cpu._dispatcher import KnownLaunch as KnownLaunch
     from pyfuse.backend.cpu._dispatcher import LaunchTable
 else:
-    KnownLaunch = LaunchTable = Any
+    Evaluation = KnownLaunch = LaunchTable = Any
 
-INTERFACE = 5  # of dispatcher.c; another one is of an older build, and is left alone
+INTERFACE = 6  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
 
 
@@ -98,6 +99,16 @@ def clear_pool() -> int:
         How many bytes that was.
     """
     return int(extension.clear_pool()) if extension is not None else 0
+
+
+def make_evaluation(**description: Any) -> Evaluation | None:
+    """Expressions as the extension evaluates them, or None where it does not: see ``_dispatcher.pyi``."""
+    assert extension is not None
+    try:
+        made: Evaluation = extension.Evaluation(**description)
+    except ValueError:
+        return None
+    return made
 
 
 def make_known(**description: Any) -> KnownLaunch | None:

@@ -17,9 +17,10 @@
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 
+#include "evaluation.h"
 #include "output_pool.h"
 
-enum { INTERFACE = 5 };        /* dispatch.py refuses another: an old build may lie beside new sources */
+enum { INTERFACE = 6 };        /* dispatch.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32 };
 enum { MOST_OPERANDS = 64 };
 enum { MOST_OUTPUTS = 16 };
@@ -90,7 +91,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *code, *names, *holds, *numbers, *arrays, *finish, *keeper;
+    PyObject *code, *names, *holds, *rest, *numbers, *arrays, *finish, *keeper;
     PyTypeObject *container; /* tuple, list, or NULL where the one result is what the function returns */
     Py_ssize_t positional_only;
     long thread_limit;
@@ -107,7 +108,7 @@ typedef struct {
     output *temporaries;
     result *results;
     int *items;
-    fact *facts; /* all that is guarded, or NULL where `holds` must be asked */
+    fact *facts; /* what is guarded, and `rest`, an Evaluation; or NULL where `holds` must be asked */
     /* Where `arrays` computes the inputs, and extents behind them: */
     int array_count, extent_count;
     form *array_forms;
@@ -308,6 +309,7 @@ static int are_facts_as_they_were(const KnownLaunch *known)
 /* What a Python function says of the arguments. */
 static PyObject *ask(PyObject *function, const KnownLaunch *known, PyObject *const *arguments)
 {
+    if (Py_TYPE(function) == &Evaluation_Type) return evaluation_values(function, arguments);
     PyObject *tuple = PyTuple_New(known->argument_count);
     if (tuple == NULL) return NULL;
     for (int number = 0; number < known->argument_count; number++)
@@ -348,8 +350,13 @@ static int are_as_computed(const KnownLaunch *known, PyObject *computed)
 static int suits(const KnownLaunch *known, PyObject *const *arguments, PyObject **computed)
 {
     *computed = NULL;
-    if (known->holds != NULL && !(known->facts != NULL && are_facts_as_they_were(known))) {
-        int holds = ask_whether_it_holds(known, arguments);
+    if (known->holds != NULL) {
+        int are_facts = known->facts != NULL && are_facts_as_they_were(known), holds = 1;
+        if (!are_facts) {
+            holds = ask_whether_it_holds(known, arguments);
+        } else if (known->rest != NULL) {
+            holds = evaluation_holds(known->rest, arguments);
+        }
         if (holds <= 0) return holds;
     }
     if (known->arrays == NULL) return 1;
@@ -1241,9 +1248,20 @@ static int read_results(KnownLaunch *self, PyObject *results, PyObject *items, P
     return 0;
 }
 
-static int read_facts(KnownLaunch *self, PyObject *facts, PyObject *holds)
+/* Whether an object is none, or anything but an Evaluation of calls with other arguments. */
+static int is_of_this_call(const KnownLaunch *self, PyObject *object)
+{
+    return Py_TYPE(object) != &Evaluation_Type || evaluation_argument_count(object) == self->argument_count;
+}
+
+static int read_facts(KnownLaunch *self, PyObject *facts, PyObject *rest, PyObject *holds)
 {
     if (holds != Py_None) self->holds = Py_NewRef(holds);
+    if (rest != Py_None && Py_TYPE(rest) != &Evaluation_Type) return refuse("a rest that is no Evaluation");
+    if (!is_of_this_call(self, rest) || (self->numbers != NULL && !is_of_this_call(self, self->numbers))
+        || (self->arrays != NULL && !is_of_this_call(self, self->arrays)))
+        return refuse("an Evaluation of other arguments");
+    if (rest != Py_None) self->rest = Py_NewRef(rest);
     if (facts == Py_None) return 0;
     if (!PyTuple_Check(facts)) return refuse("facts are a tuple or None");
     self->facts = records(PyTuple_GET_SIZE(facts), sizeof *self->facts);
@@ -1257,20 +1275,20 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *words[] = {"code", "names", "positional_only", "arguments", "thread_limit", "start", "launch", "keeper",
                             "inputs", "offsets", "scalars", "outputs", "temporaries", "results", "items", "container", "facts",
-                            "holds", "numbers", "arrays", "computed", "array_count", "finish", "replay_bits",
+                            "rest", "holds", "numbers", "arrays", "computed", "array_count", "finish", "replay_bits",
                             "is_long", NULL};
     PyObject *code, *names, *arguments, *keeper, *inputs, *offsets, *scalars, *outputs, *temporaries, *results, *items, *container;
-    PyObject *facts, *holds, *numbers, *arrays, *computed, *finish;
+    PyObject *facts, *rest, *holds, *numbers, *arrays, *computed, *finish;
     Py_ssize_t positional_only, array_count;
     long thread_limit;
     unsigned long long start, launch;
     unsigned replay_bits;
     int is_long;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!O!OOOOOO!nOIp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
+            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!O!OOOOOOO!nOIp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
             &positional_only, &PyTuple_Type, &arguments, &thread_limit, &start, &launch, &keeper, &PyTuple_Type, &inputs,
             &PyTuple_Type, &offsets, &PyTuple_Type, &scalars, &PyTuple_Type, &outputs, &PyTuple_Type, &temporaries, &PyTuple_Type, &results,
-            &PyTuple_Type, &items, &container, &facts, &holds, &numbers, &arrays, &PyTuple_Type,
+            &PyTuple_Type, &items, &container, &facts, &rest, &holds, &numbers, &arrays, &PyTuple_Type,
             &computed, &array_count, &finish, &replay_bits, &is_long))
         return NULL;
     if (start == 0 || launch == 0) return refuse("no address"), NULL;
@@ -1291,7 +1309,7 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->launch.data_offset = -1;
     if (read_computed(self, arrays, computed, array_count) < 0
         || read_operands(self, arguments, inputs, offsets, scalars, outputs, temporaries) < 0
-        || read_results(self, results, items, container) < 0 || read_facts(self, facts, holds) < 0) {
+        || read_results(self, results, items, container) < 0 || read_facts(self, facts, rest, holds) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -1304,6 +1322,7 @@ static int known_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->code);
     Py_VISIT(self->names);
     Py_VISIT(self->holds);
+    Py_VISIT(self->rest);
     Py_VISIT(self->numbers);
     Py_VISIT(self->arrays);
     Py_VISIT(self->finish);
@@ -1334,6 +1353,7 @@ static int known_clear(PyObject *object)
     PyMem_Free(self->facts);
     self->facts = NULL;
     Py_CLEAR(self->holds);
+    Py_CLEAR(self->rest);
     Py_CLEAR(self->numbers);
     Py_CLEAR(self->arrays);
     Py_CLEAR(self->finish);
@@ -1652,7 +1672,7 @@ static int execute(PyObject *module)
     if (!add_names()) return -1;
     if (pool_is_there() && (policy_capsule = PyCapsule_New(&policy, "mem_handler", NULL)) == NULL) return -1;
     if (PyModule_AddType(module, &Dispatcher_Type) < 0 || PyModule_AddType(module, &LaunchTable_Type) < 0
-        || PyModule_AddType(module, &KnownLaunch_Type) < 0)
+        || PyModule_AddType(module, &KnownLaunch_Type) < 0 || PyModule_AddType(module, &Evaluation_Type) < 0)
         return -1;
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }

@@ -45,11 +45,12 @@ class CallCounts:
         plain: those that the original did because it is faster.
         refused: calls in a row that the original answered because they cannot be fused.
         driven_for: why calls that the extension's driver answers do not fuse as a whole.
+        original_for: why the original is that driver.
     """
 
     def __init__(self, table: LaunchTable | None) -> None:
         self._table = table
-        self.driven_for = Code.UNKNOWN_CALL
+        self.driven_for = self.original_for = Code.UNKNOWN_CALL
         self.misses = self.kernels = self.fused = self.partly = self.plain = self.refused = 0
 
     def clear(self) -> None:
@@ -75,5 +76,6 @@ class CallCounts:
         counts: Counter[str] = Counter()
         counts[Code.SLOWER.value] += self.plain + (self._table.plain if self._table is not None else 0)
         if self._table is not None:
-            counts[self.driven_for.value] += self._table.partly + self._table.original
+            counts[self.driven_for.value] += self._table.partly
+            counts[self.original_for.value] += self._table.original
         return counts

@@ -27,7 +27,7 @@ from pyfuse.known_launch import known_launch
 from pyfuse.launch import Launch, make_launch, must_report
 from pyfuse.on_device import OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
-from pyfuse.region_drivers import RegionDrivers, RegionPlace
+from pyfuse.region_drivers import CALLS_BEFORE_DRIVING, RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.trial import copies_for_trial, is_due, original_is_faster
 from pyfuse.verification import is_verifiable, verify
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 # are no arguments, which are tried one after the other. Beyond either, all are forgotten and found again.
 MAX_RUNNERS = 1024
 MAX_RUNNERS_OF_ONE_FORM = 32
-# So many calls of a function are answered by one driver before the extension hands it all calls of unknown forms.
-CALLS_BEFORE_DRIVING = 8
 
 _DISABLED = Diagnostic(code=Code.DISABLED, message="pyfuse is disabled: PYFUSE_DISABLE is set")
 _BAD_CALL = Diagnostic(
@@ -175,20 +173,14 @@ class Executor:
         except CannotFuse as mistake:
             driver, reason = None, mistake.diagnostic
         if driver is not None:
-            self.counts.partly += 1
-            self.fallback.count_partial(reason)
-            if self.table is not None and not driver.is_outgrown:
-                driver.calls += 1
-                self.table.driver = driver.function if driver.calls >= CALLS_BEFORE_DRIVING else None
-                self.counts.driven_for = reason.code
-            return driver.run(args, kwargs)
+            return self.drivers.drive(driver, args, kwargs, reason)
         if self._region is not None and reason.code not in NUMPYS_OWN:
             self._region.owner.give_up_soon(self._region.number, self.counts.fused_calls() + self.counts.partly)
         result = self.fallback.run(args, kwargs, reason, settings.current())  # raises where that is asked for
         if self.table is not None and self._region is None and reason.code not in NUMPYS_OWN:
             self.counts.refused += 1
             if self.counts.refused >= CALLS_BEFORE_DRIVING:
-                self.table.driver, self.counts.driven_for = self._function, reason.code
+                self.table.driver, self.counts.original_for = self._function, reason.code
         return result
 
     def move_region(self, owner: RegionDriver, number: int) -> None:

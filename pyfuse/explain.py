@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pyfuse.region_driver import RegionDriver
 
 
+_FASTER = "It is answered by the original, which was faster when both were timed.\n\n"
+
+
 def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """What would happen to a call; nothing is built and nothing runs but shape arithmetic."""
     prepared = executor.prepared()
@@ -38,10 +41,10 @@ def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[s
     except CannotFuse as refusal:
         driver = executor.drivers.preview(refusal.diagnostic, args, kwargs)
         if driver is not None:
-            return _in_regions(name, refusal.diagnostic, driver)
+            note = _FASTER if driver.trials.prefer_plain(args) else ""
+            return note + _in_regions(name, refusal.diagnostic, driver)
         return f"{name} runs as ordinary Python for these arguments.\n\n{refusal.diagnostic.draw()}\n"
-    faster = "It is answered by the original, which was faster when both were timed.\n\n"
-    note = faster if executor.prefers_plain(arguments) else ""
+    note = _FASTER if executor.prefers_plain(arguments) else ""
     return note + _explanation(name, prepared.binder.names, arguments, specialization, plan, source)
 
 

@@ -13,6 +13,7 @@ from pyfuse.call_signature import ParameterBinder
 from pyfuse.diagnostics import Diagnostic
 from pyfuse.frontend.regions import NO_BLAME, Blame, Region, blame_of, region_function, split
 from pyfuse.frontend.rewrite import tree_text
+from pyfuse.live_trial import LiveTrials
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.region_drivers import RegionPlace
 from pyfuse.source import FunctionSource
@@ -51,6 +52,7 @@ class RegionDriver:
         is_outgrown: regions have met further statements that cannot fuse: another driver would do without them.
         on_outgrown: is called when that becomes true.
         calls: that it has answered, as far as the executor knows.
+        trials: of it against the original.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class RegionDriver:
         self.blame: Blame = NO_BLAME
         self.is_outgrown = False
         self.calls = 0
+        self.trials = LiveTrials()
         self.on_outgrown: Callable[[], None] = _nothing
         self.regions: tuple[Region, ...] = ()
         self.fused: list[FusedRegion] = []

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pyfuse.region_driver import RegionDriver
 
 
+# So many calls of a function are answered by one driver before the extension hands it all calls of unknown forms.
+CALLS_BEFORE_DRIVING = 8
 MOST_REASONS = 1024  # remembered, like the calls that they are remembered for
 
 
@@ -87,6 +89,31 @@ class RegionDrivers:
         self._executor.fallback.say(reason, config)
         self._executor.dump_for(config)("driver", lambda: driver.text)
         return driver
+
+    def drive(self, driver: RegionDriver, args: tuple[Any, ...], kwargs: dict[str, Any], reason: Diagnostic) -> Any:
+        """The function's result: in regions, unless the original has turned out to be faster for calls of this size."""
+        executor, original = self._executor, self._executor.prepared().function
+        table, counts = executor.table, executor.counts
+        trial = driver.trials.of(args) if self._is_timed(kwargs) else None
+        is_known, is_plain = trial is None or trial.is_over, trial is not None and trial.prefers_plain
+        driver.calls += 1
+        if table is not None and is_known and not driver.is_outgrown and driver.calls >= CALLS_BEFORE_DRIVING:
+            table.driver = original if is_plain else driver.function
+            counts.driven_for, counts.original_for = reason.code, Code.SLOWER
+        if trial is None or is_known:
+            result = original(*args, **kwargs) if is_plain else driver.run(args, kwargs)
+        else:
+            executor.stop_driving()
+            result, is_plain = trial.run(lambda: driver.run(args, kwargs), lambda: original(*args))
+        if is_plain:
+            counts.plain += 1
+        else:
+            counts.partly += 1
+            executor.fallback.count_partial(reason)
+        return result
+
+    def _is_timed(self, kwargs: dict[str, Any]) -> bool:
+        return self.region is None and not kwargs and self._executor.config().trials
 
     def _remember(self, reason: Diagnostic, blamed: Blame) -> None:
         if len(self._blamed) >= MOST_REASONS:

@@ -47,6 +47,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "launch",
         "runner",
         "trial",
+        "live_trial",
         "verification",
         "debug",
     ),

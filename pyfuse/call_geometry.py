@@ -79,8 +79,19 @@ def evaluate_inputs(specialization: Specialization, arguments: Sequence[Any]) ->
     return inputs, extents
 
 
-def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], extents: Sequence[int]) -> CallGeometry:
+def call_geometry(
+    specialization: Specialization,
+    inputs: Sequence[np.ndarray],
+    extents: Sequence[int],
+    direct: Mapping[int, tuple[int, ...]] | None = None,
+) -> CallGeometry:
     """Check the shapes of a call against each other, and lay out its outputs and loop nests.
+
+    Args:
+        specialization: of the call.
+        inputs: its arrays.
+        extents: its computed extents.
+        direct: strides in bytes of outputs that are arrays of the caller.
 
     Raises:
         CannotFuse: shapes do not match (NumPy raises its own error), or the rank is too high.
@@ -100,6 +111,8 @@ def call_geometry(specialization: Specialization, inputs: Sequence[np.ndarray], 
         dense_strides(shape, order, dtype.itemsize)
         for shape, order, dtype in zip(shapes, output_orders, specialization.output_dtypes, strict=True)
     ]
+    for number, strides in (direct or {}).items():
+        buffers[number] = strides
     for temporary in plan.temporaries:
         shape = _shape(temporary.dims or (), dims)
         buffers.append(dense_strides(shape, range(len(shape)), temporary.dtype.itemsize))

@@ -19,6 +19,7 @@ from pyfuse.compiler import Specialization, StillBuilding, load_kernel, speciali
 from pyfuse.config import Config
 from pyfuse.debug import Dump
 from pyfuse.diagnostics import Code, Diagnostic
+from pyfuse.direct_stores import direct_stores, run_directly
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import NUMPYS_OWN, Fallback, mistakes_as_reasons
 from pyfuse.frontend.rewrite import driver_text
@@ -242,10 +243,12 @@ class Executor:
             raise CannotFuse(found.entry.diagnostic)
         return found.entry
 
-    def make_launch(self, arguments: Sequence[Any], config: Config, *, waits: bool = True) -> Launch:
+    def make_launch(
+        self, arguments: Sequence[Any], config: Config, *, waits: bool = True, may_store: bool = False
+    ) -> Launch:
         """A launch for a call, its kernel built and loaded if need be.
 
-        Args: ``waits`` as in ``load_kernel``.
+        Args: ``waits`` as in ``load_kernel``; ``may_store``: the kernel may store into the caller's arrays itself.
 
         Raises:
             CannotFuse: the call cannot be fused.
@@ -255,6 +258,9 @@ class Executor:
         inputs, extents = evaluate_inputs(specialization, arguments)
         with mistakes_as_reasons():
             geometry = call_geometry(specialization, inputs, extents)
+            direct = direct_stores(specialization, geometry.plan, arguments, inputs) if may_store else None
+            if direct is not None:
+                geometry = call_geometry(specialization, inputs, extents, direct.strides)
         try:
             with mistakes_as_reasons():
                 loaded, is_new = load_kernel(
@@ -268,7 +274,7 @@ class Executor:
         if is_new:
             with self._lock:
                 self.counts.kernels += 1
-        return make_launch(specialization, loaded, geometry, config.num_threads)
+        return make_launch(specialization, loaded, geometry, config.num_threads, direct)
 
     def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
         from pyfuse.backend.cpu.kernel import address_function
@@ -279,7 +285,7 @@ class Executor:
             return runner
         config = settings.current()
         try:
-            launch = self.make_launch(arguments, config, waits=self._waits(config))
+            launch = self.make_launch(arguments, config, waits=self._waits(config), may_store=True)
         except CannotFuse as reason:
             known = self._cache.find(signature_key(arguments), arguments)
             if isinstance(known, Refusal):
@@ -287,8 +293,17 @@ class Executor:
             elif known is not None and isinstance(reason, StillBuilding):
                 self._remember(key, make_refusing_runner(reason.diagnostic, known.guards, reason.build))
             raise
-        runner = make_runner(launch, address_function(), arguments)
-        if self.table is not None:
+        address = address_function()
+        runner = make_runner(launch, address, arguments)
+        if launch.direct is not None:
+            example = tuple(arguments)
+
+            def otherwise() -> Runner:
+                again = self.make_launch(example, config, waits=self._waits(config))
+                return make_runner(again, address, example)
+
+            runner = replace(runner, run=run_directly(launch, address, otherwise))
+        elif self.table is not None:
             compiled = known_launch(self.prepared(), launch, arguments, key[0])
             runner = replace(runner, known=compiled, trial=compiled if compiled is not None else runner.trial)
         self._remember(key, runner)

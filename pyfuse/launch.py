@@ -63,6 +63,19 @@ class NewArray:
     dtype: np.dtype
 
 
+@dataclass(frozen=True, kw_only=True)
+class DirectStores:
+    """Outputs that are arrays of the caller.
+
+    Attributes:
+        strides: in bytes, by number of the output: all outputs.
+        read: which inputs the kernel reads.
+    """
+
+    strides: Mapping[int, tuple[int, ...]]
+    read: tuple[int, ...]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Launch:
     """A call of one exact form.
@@ -82,6 +95,7 @@ class Launch:
         input_key: as in ``CallGeometry``.
         pack: addresses and scalars to bytes.
         replay_bits: status bits that mean "the original must run" whatever errstate says.
+        direct: the kernel stores into the caller's arrays; None where all outputs are new.
     """
 
     specialization: Specialization
@@ -100,6 +114,7 @@ class Launch:
     pack: Callable[..., bytes]
     finish: Callable[[Sequence[Any], Sequence[Any]], Any]
     replay_bits: int
+    direct: DirectStores | None = None
 
     def scalars(self, arguments: Sequence[Any]) -> list[Any]:
         """The numbers to pack, complex ones as two."""
@@ -117,7 +132,11 @@ class Launch:
 
 
 def make_launch(
-    specialization: Specialization, loaded: LoadedKernel, geometry: CallGeometry, thread_limit: int
+    specialization: Specialization,
+    loaded: LoadedKernel,
+    geometry: CallGeometry,
+    thread_limit: int,
+    direct: DirectStores | None = None,
 ) -> Launch:
     """Everything that a call of this form needs, computed once."""
     graph = specialization.graph
@@ -161,6 +180,7 @@ def make_launch(
         # 16: the kernel asks for it. 8, where a float becomes an integer: NumPy's value of an invalid cast depends on
         # its vector code, so NumPy computes it even where errstate ignores the error.
         replay_bits=16 | (8 if is_cast_to_integer else 0),
+        direct=direct,
     )
 
 

@@ -47,6 +47,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "launch",
         "runner",
         "trial",
+        "direct_stores",
         "live_trial",
         "verification",
         "debug",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pyfuse
+from pyfuse import direct_stores
 from pyfuse.frontend import stores
 from tests.parity.outcome import assert_same, observe
 from tests.parity.text import function_from
@@ -16,10 +17,11 @@ from tests.parity.text import function_from
 pytestmark = pytest.mark.usefixtures("c_compiler")
 
 
-@pytest.fixture(autouse=True)
-def every_store_fuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However little is done in place."""
+@pytest.fixture(autouse=True, params=["through an array", "straight"])
+def every_store_fuses(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """However little is done in place; and kernels store themselves wherever they may, or never."""
     monkeypatch.setattr(stores, "OPERATIONS_A_STORE", 0)
+    monkeypatch.setattr(direct_stores, "LEAST_BYTES", 0 if request.param == "straight" else 1 << 60)
 
 
 Arguments = Callable[[], list[Any]]

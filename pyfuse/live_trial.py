@@ -36,17 +36,20 @@ class LiveTrial:
         self._times: list[tuple[int, int]] = []  # 1: by the original; ns
         self.is_over = self.prefers_plain = False
 
-    def run(self, driver: Callable[[], Any], original: Callable[[], Any]) -> tuple[Any, bool]:
-        """A call's result, and whether the original gave it."""
+    def is_originals_turn(self) -> bool:
+        """Whether the original answers the next call."""
+        return self._calls >= CALLS_BEFORE and len(self._times) % 4 in (1, 2)
+
+    def time(self, call: Callable[[], Any]) -> Any:
+        """The result of a call of the one whose turn it is; one that raises is not counted."""
         self._calls += 1
         if self._calls <= CALLS_BEFORE:
-            return driver(), False
-        place = len(self._times) % 4
-        is_plain = place in (1, 2)
+            return call()
+        is_plain = len(self._times) % 4 in (1, 2)
         begin = time.perf_counter_ns()
-        result = original() if is_plain else driver()
+        result = call()
         self._note(is_plain, time.perf_counter_ns() - begin)
-        return result, is_plain
+        return result
 
     def _note(self, is_plain: bool, duration: int) -> None:
         self._times.append((is_plain, duration))

@@ -100,17 +100,17 @@ class RegionDrivers:
         if table is not None and is_known and not driver.is_outgrown and driver.calls >= CALLS_BEFORE_DRIVING:
             table.driver = original if is_plain else driver.function
             counts.driven_for, counts.original_for = reason.code, Code.SLOWER
-        if trial is None or is_known:
-            result = original(*args, **kwargs) if is_plain else driver.run(args, kwargs)
-        else:
+        if trial is not None and not is_known:
             executor.stop_driving()
-            result, is_plain = trial.run(lambda: driver.run(args, kwargs), lambda: original(*args))
+            is_plain = trial.is_originals_turn()
         if is_plain:
             counts.plain += 1
         else:
             counts.partly += 1
             executor.fallback.count_partial(reason)
-        return result
+        if is_known or trial is None:
+            return original(*args, **kwargs) if is_plain else driver.run(args, kwargs)
+        return trial.time((lambda: original(*args)) if is_plain else (lambda: driver.run(args, kwargs)))
 
     def _is_timed(self, kwargs: dict[str, Any]) -> bool:
         return self.region is None and not kwargs and self._executor.config().trials

@@ -21,18 +21,18 @@ def run(trial: LiveTrial, times: Any, monkeypatch: pytest.MonkeyPatch, *, calls:
     """Who answered, where the driver takes ``times[0]`` and the original ``times[1]`` ns."""
     now, answered = [0], []
 
-    def call(number: int) -> str:
+    def call(number: bool) -> str:
         durations = times[number]
         now[0] += durations(len(answered)) if callable(durations) else durations
-        answered.append("driver" if number == 0 else "original")
+        answered.append("original" if number else "driver")
         return answered[-1]
 
     monkeypatch.setattr(live_trial.time, "perf_counter_ns", lambda: now[0])
     for _ in range(calls):
         if trial.is_over:
             break
-        result, is_plain = trial.run(lambda: call(0), lambda: call(1))
-        assert result == answered[-1] == ("original" if is_plain else "driver")
+        is_plain = trial.is_originals_turn()
+        assert trial.time(lambda: call(is_plain)) == ("original" if is_plain else "driver")
     return answered
 
 
@@ -123,8 +123,23 @@ def test_a_slow_driver_gives_way_to_the_original(monkeypatch: pytest.MonkeyPatch
     assert not fused.explain(large, 2.0).startswith("It is answered")
 
 
+def fails(x, k):
+    y = np.exp(x) * k + 1.0
+    if k > 2:
+        raise ValueError(str(opaque(k)))
+    return np.sqrt(y * y + 2.0) - 1.0
+
+
+def test_calls_that_raise_are_counted() -> None:
+    fused = pyfuse.fuse(fails)
+    for _ in range(5):
+        with pytest.raises(ValueError, match=r"3\.0"):
+            fused(X, 3.0)
+    assert fused.cache_info().partly_fused_calls == 5
+
+
 def test_trials_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_trial.LiveTrial, "run", None)
+    monkeypatch.setattr(live_trial.LiveTrial, "time", None)
     fused = pyfuse.fuse(halves)
     with pyfuse.config.set(trials=False):
         for _ in range(CALLS_BEFORE + 2 * PAIRS):

@@ -12,7 +12,7 @@ import numpy as np
 from pyfuse.backend.cpu.dispatch import Evaluation, make_evaluation
 from pyfuse.frontend import computed_views, slicing
 from pyfuse.frontend.input_views import tuple_of
-from pyfuse.frontend.padding import lies_in_fortrans_order
+from pyfuse.frontend.padding import lies_in_cs_order, lies_in_fortrans_order
 from pyfuse.frontend.repeating import offset_of
 from pyfuse.frontend.statistics import degrees_left
 from pyfuse.frontend.tracer import extent_of, is_one
@@ -39,7 +39,11 @@ Values = Callable[[Sequence[Any]], list[Any]]
 # extents and plain constants is the same for all calls of one form.
 _OF_NUMBERS: tuple[Any, ...] = (int, float, bool, np.intp, degrees_left, is_one, offset_of, tuple_of)
 _MODULES_OF_NUMBERS = frozenset({"_operator", computed_views.__name__, slicing.__name__})
-_OF_FORMS: tuple[Any, ...] = (extent_of, lies_in_fortrans_order)  # look at nothing of an array but its form
+_OF_FORMS: tuple[Any, ...] = (
+    extent_of,
+    lies_in_cs_order,
+    lies_in_fortrans_order,
+)  # look at nothing of an array but its form
 
 
 # What np.errstate(all="raise") makes of the state of floating-point errors, to be entered: np.errstate takes 1.9 us.

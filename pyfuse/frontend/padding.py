@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from pyfuse.frontend.slicing import sliced
 from pyfuse.frontend.stores import given_array
 from pyfuse.frontend.tracer import Tracer
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
-from pyfuse.host_values import HostCall, value_guard
+from pyfuse.graph.nodes import Apply, Constant, Input, Scalar, View
+from pyfuse.host_values import HostCall, HostExpression, value_guard
 
 MAX_WIDTH = 8  # of a constant or an edge: each row of it is a piece, and loops of its own in the kernel
 
@@ -50,16 +52,56 @@ def _check_order(tracer: Tracer, array: ArrayValue, rank: int) -> None:
         return
     known = given_array(tracer, array)
     if known is None:
+        _check_computed(tracer, tracer.node_of(array))
+        return
+    expression, example = known
+    is_other = _relied_on(tracer, lies_in_fortrans_order, expression, example, "fnc")
+    if is_other:
+        raise refuse(Code.UNSUPPORTED_OPERATION, "np.pad of an array in Fortran's order is not fused", tracer.span)
+
+
+def _check_computed(tracer: Tracer, node: int) -> None:
+    """What elementwise operations make of arrays in C order lies in C order; of others it is not known here."""
+    pending, seen = [node], set[int]()
+    while pending:
+        index = pending.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        match tracer.draft[index]:
+            case Input(index=number):
+                given = tracer.inputs[number]
+                if _relied_on(tracer, lies_in_cs_order, given.expression, given.example, "c_contiguous"):
+                    continue
+            case Scalar() | Constant(dims=()):
+                continue
+            case Apply(operands=operands, kept_layout=None):
+                pending += operands
+                continue
+            case View(operand=operand, axes=axes):
+                kept = [axis for axis in axes if axis is not None]
+                if kept == sorted(kept):
+                    pending.append(operand)
+                    continue
         raise refuse(
             Code.UNSUPPORTED_OPERATION, "np.pad of an array that is computed, whose order is open, is not fused",
             tracer.span, hints=("pad first, or in a statement of its own",),
         )  # fmt: skip
-    expression, example = known
-    order = HostCall(function=lies_in_fortrans_order, operands=(expression,), text=f"{expression.text}.flags.fnc")
-    is_other = lies_in_fortrans_order(example)
-    tracer.add_guard(value_guard(order, is_other))
-    if is_other:
-        raise refuse(Code.UNSUPPORTED_OPERATION, "np.pad of an array in Fortran's order is not fused", tracer.span)
+
+
+def _relied_on(
+    tracer: Tracer, fact: Callable[[np.ndarray], bool], expression: HostExpression, example: np.ndarray, name: str
+) -> bool:
+    """A fact of an array of the caller, which the specialisation relies on from here on."""
+    holds = fact(example)
+    looked_at = HostCall(function=fact, operands=(expression,), text=f"{expression.text}.flags.{name}")
+    tracer.add_guard(value_guard(looked_at, holds))
+    return holds
+
+
+def lies_in_cs_order(array: np.ndarray) -> bool:
+    """Whether an array lies in C's order without gaps: its shape and strides say so."""
+    return bool(array.flags.c_contiguous)
 
 
 def lies_in_fortrans_order(array: np.ndarray) -> bool:

@@ -47,7 +47,8 @@ def test_a_stencil_of_a_padded_array_is_one_kernel() -> None:
 @pytest.mark.parametrize(
     "call",
     ["np.pad(x, 1, 'reflect')", "np.pad(x, 9)", "np.pad(x, 7, 'wrap')", "np.pad(x, -1)", "np.pad(x, (1, 2, 3))",
-     "np.pad(x + 1, 1)", "np.pad(x, 1, constant_values=(1, 2))", "np.pad(x, 1.5)", "np.pad(x, 1, 'edge', nothing=1)"],
+     "np.pad(x.T + 1, 1)", "np.pad(x[::-1] * 2, 1)", "np.pad(x[:, 1:] * 2, 1)",
+     "np.pad(x, 1, constant_values=(1, 2))", "np.pad(x, 1.5)", "np.pad(x, 1, 'edge', nothing=1)"],
 )  # fmt: skip
 def test_other_padding_is_numpys(call: str) -> None:
     fused = fused_of(call)
@@ -60,3 +61,33 @@ def test_an_array_in_fortrans_order_is_numpys() -> None:
     for x, calls in ((np.asfortranarray(TABLE), 0), (TABLE, 1), (TABLE.T, 1), (TABLE[:1], 2)):
         assert_same_outcome(observe(fused, (x,)), observe(fused.__wrapped__, (x,)))
         assert fused.cache_info().fused_calls == calls
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["np.pad(x * 2 + 1, 1, 'edge')", "np.pad(x.astype('f4') + x[0], ((1, 0), (0, 2)))",
+     "np.pad(np.exp(-x * x) * np.arange(6.0), 1, 'wrap')", "np.pad(x + x[:, :1].copy(), 1)"],
+)  # fmt: skip
+def test_computed_arrays_whose_operands_lie_in_cs_order(call: str) -> None:
+    fused = fused_of(call)
+    given = (
+        TABLE,
+        np.ascontiguousarray(TABLE.T)[:5].copy(),
+        TABLE.copy(),
+        np.asfortranarray(TABLE),
+        TABLE.T,
+        TABLE[::2, ::-1],
+    )
+    for x in given:
+        for _ in range(2):
+            assert_same_outcome(observe(fused, (x,)), observe(fused.__wrapped__, (x,)), ulp=2, scale=1.0)
+    kernels = fused.cache_info().kernels
+    assert fused.cache_info().fused_calls > 0 or "arange" in call or ":1" in call, fused.explain(TABLE)
+    fused(TABLE)
+    assert fused.cache_info().kernels == kernels
+
+
+def test_a_computed_array_is_padded_in_the_kernel_that_makes_it() -> None:
+    fused = fused_of("np.pad(x * x + 1, 1, 'edge')[2:, 1:-1] - x")
+    assert_fused(fused, TABLE)
+    assert fused.cache_info().kernels == 1

@@ -10,7 +10,7 @@ from examples.__main__ import EXAMPLES, Example, assert_close, main, plain
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
 
-FUSE_AS_A_WHOLE = {"n-body", "mandelbrot", "julia"}
+FUSE_AS_A_WHOLE = {"n-body", "mandelbrot", "julia", "sharpen"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])

@@ -1,12 +1,20 @@
-"""The loop of a nest for each element, as CUDA: a thread takes its element through all iterations in registers."""
+"""The loop of a nest for each element, as CUDA: a thread takes its element through all iterations in registers.
+
+As on the CPU (``cpu/loop_text.py``), a few turns that leave what is carried as it was are not taken again; a warp is
+done when all its threads are.
+"""
 
 from __future__ import annotations
+
+import numpy as np
 
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import block
 from pyfuse.backend.cuda.device_steps import DeviceSteps
 from pyfuse.graph.element_cost import repeated_steps
 from pyfuse.graph.loop_plan import CarriedStep, IndexStep, Nest
+
+TURNS_BETWEEN_LOOKS = 4  # at whether anything has changed
 
 
 def loop_lines(nest: Nest, steps: DeviceSteps) -> list[str]:
@@ -37,10 +45,45 @@ def loop_lines(nest: Nest, steps: DeviceSteps) -> list[str]:
         inside.append(f"last_{place} = {steps.names[place]};")
         after.append(place)
     inside += [f"carried_{place} = {steps.names[update]};" for place, update in updates.items()]
-    lines = [
-        *before,
-        f"pf_i8 index = {steps.names[loop.start]};",
-        *block(f"for (pf_u8 turn = 0; turn < turns; ++turn, index += {loop.step})", inside),
-    ]
+    if updates and not any(isinstance(nest.steps[place].source, IndexStep) for place in repeated):
+        turns = _turns_until_they_repeat(nest, steps, list(updates), inside)
+    else:
+        turns = [
+            f"pf_i8 index = {steps.names[loop.start]};",
+            *block(f"for (pf_u8 turn = 0; turn < turns; ++turn, index += {loop.step})", inside),
+        ]
+    lines = [*before, *turns]
     steps.names.update({place: f"last_{place}" for place in after})
     return lines
+
+
+def _turns_until_they_repeat(nest: Nest, steps: DeviceSteps, carried: list[int], inside: list[str]) -> list[str]:
+    kept, compared = [], []
+    for place in carried:
+        dtype = nest.steps[place].dtype
+        kept.append(f"const {c_type(dtype)} before_{place} = carried_{place};")
+        for part in (".re", ".im") if dtype.kind == "c" else ("",):
+            now, before = (_bits(f"{name}_{place}{part}", dtype, steps) for name in ("carried", "before"))
+            compared.append(f"moved |= {now} ^ {before};")
+    return block(
+        "for (pf_u8 left = turns; left != 0;)",
+        [
+            f"const pf_u8 some = left < {TURNS_BETWEEN_LOOKS} ? left : {TURNS_BETWEEN_LOOKS};",
+            *kept,
+            *block("for (pf_u8 turn = 0; turn < some; ++turn)", inside),
+            "left -= some;",
+            "pf_u8 moved = 0;",
+            *compared,
+            f"if (moved == 0) left %= {TURNS_BETWEEN_LOOKS};",
+        ],
+    )
+
+
+def _bits(name: str, dtype: np.dtype, steps: DeviceSteps) -> str:
+    """A value as a whole number."""
+    size = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
+    if dtype.kind not in "fc" or size == 2:  # a float16 is held as its bits
+        return name
+    function = f"pf_bits_f{size}"
+    steps.calls.add(function)
+    return f"{function}({name})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -113,7 +114,8 @@ class RegionDrivers:
         return trial.time((lambda: original(*args)) if is_plain else (lambda: driver.run(args, kwargs)))
 
     def _is_timed(self, kwargs: dict[str, Any]) -> bool:
-        return self.region is None and not kwargs and self._executor.config().trials
+        is_generator = getattr(self._executor.prepared().code, "co_flags", 0) & inspect.CO_GENERATOR
+        return self.region is None and not kwargs and not is_generator and self._executor.config().trials
 
     def _remember(self, reason: Diagnostic, blamed: Blame) -> None:
         if len(self._blamed) >= MOST_REASONS:

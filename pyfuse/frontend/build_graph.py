@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Sequence
 from dataclasses import replace
 from types import FunctionType
@@ -13,6 +14,7 @@ from pyfuse.errors import CannotFuse
 from pyfuse.frontend.interpret import Frame
 from pyfuse.frontend.loop_body import UNROLL
 from pyfuse.frontend.names import Scope
+from pyfuse.frontend.parse import unsupported
 from pyfuse.frontend.split_statements import part_to_blame
 from pyfuse.frontend.stores import GivenStore, check_gain
 from pyfuse.frontend.tracer import Tracer
@@ -136,6 +138,7 @@ def build_graph(
     Raises:
         CannotFuse: something in the function cannot be fused for these arguments.
     """
+    _refuse_generator(function, source)
     ways: dict[Place, int] = {}
     first: CannotFuse | None = None
     while True:
@@ -193,6 +196,18 @@ def _traced(
         result=recipe,
         stores=tuple(stores),
     )
+
+
+def _refuse_generator(function: FunctionType, source: FunctionSource) -> None:
+    """Whatever a call of it reaches, it gives a generator: the statements that yield stay Python."""
+    if not function.__code__.co_flags & inspect.CO_GENERATOR or not isinstance(source.node, ast.FunctionDef):
+        return
+    from pyfuse.frontend.regions import statements_with
+
+    yields = statements_with(source.node, (ast.Yield, ast.YieldFrom))
+    first = next(node for node in ast.walk(source.node) if isinstance(node, ast.Yield | ast.YieldFrom))
+    refusal = unsupported(first, source.span(first))
+    raise CannotFuse(replace(refusal.diagnostic, statements=yields))
 
 
 def _statements_to_blame(source: FunctionSource, frame: Frame, parameter: str | None) -> tuple[tuple[int, int], ...]:

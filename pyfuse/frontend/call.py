@@ -237,6 +237,8 @@ class Caller:
         if self._frame.depth >= MAX_DEPTH:
             raise refuse(Code.TOO_LARGE, f"helper functions are nested more than {MAX_DEPTH} deep", self._tracer.span)
         here = self._tracer.span
+        if own.__code__.co_flags & inspect.CO_GENERATOR:
+            raise refuse(Code.UNSUPPORTED_SYNTAX, f"'{name}' is a generator ('yield'), which is not fused", here)
         source = parse_function(own)
         if isinstance(source.node, ast.FunctionDef) and _is_wrapped(function):
             raise refuse(Code.UNKNOWN_CALL, f"'{name}' is decorated", here)

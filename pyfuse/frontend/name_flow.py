@@ -69,6 +69,18 @@ def blocks_of(statement: ast.stmt) -> list[list[ast.stmt]]:
     return [block for block in found if block]
 
 
+def own_parts(statement: ast.stmt) -> list[ast.AST]:
+    """A statement without the statements inside it."""
+    inside = {id(child) for block in blocks_of(statement) for child in block}
+    parts: list[ast.AST] = []
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, ast.ExceptHandler | ast.match_case):
+            parts += [part for part in ast.iter_child_nodes(child) if id(part) not in inside]
+        elif id(child) not in inside:
+            parts.append(child)
+    return parts if blocks_of(statement) else [statement]
+
+
 @dataclass(frozen=True, kw_only=True)
 class NameFlow:
     """What is known of names before and after each statement of a function, by the statement's ``id``.

@@ -43,22 +43,17 @@ UNSUPPORTED: dict[type[ast.AST], Unsupported] = {
 if hasattr(ast, "TryStar"):
     UNSUPPORTED[ast.TryStar] = Unsupported(word="'try' with 'except*'")
 
-_COROUTINE_OR_GENERATOR = 0x20 | 0x80 | 0x100 | 0x200  # inspect.CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_.., CO_ASYNC_..
+_COROUTINE = 0x80 | 0x100 | 0x200  # inspect.CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
 
 
 def parse_function(function: FunctionType) -> FunctionSource:
     """The source of a function that might be fused.
 
     Raises:
-        CannotFuse: there is no source text, or the function is a generator or coroutine.
+        CannotFuse: there is no source text, or the function is a coroutine.
     """
-    if function.__code__.co_flags & _COROUTINE_OR_GENERATOR:
-        raise refuse(
-            Code.UNSUPPORTED_SYNTAX,
-            "generators and coroutines are not fused",
-            _place_of(function),
-            hints=(UNSUPPORTED[ast.Yield].hint,),
-        )
+    if function.__code__.co_flags & _COROUTINE:
+        raise refuse(Code.UNSUPPORTED_SYNTAX, "coroutines are not fused", _place_of(function))
     try:
         source = read_source(function)
     except SourceUnavailable as error:

@@ -20,6 +20,7 @@ from pyfuse.frontend.name_flow import (
     captured_names,
     name_flow,
     needed_by,
+    own_parts,
     statements_in,
     use_of,
 )
@@ -141,7 +142,16 @@ def _statements_to_blame(node: ast.FunctionDef, reason: Diagnostic) -> frozenset
 
 def mentions(node: ast.FunctionDef, name: str) -> tuple[Position, ...]:
     """The statements that read a name themselves, not in statements inside them."""
-    return tuple(position_of(child) for child in statements_in(node.body) if name in use_of(_own_parts(child)).reads)
+    return tuple(position_of(child) for child in statements_in(node.body) if name in use_of(own_parts(child)).reads)
+
+
+def statements_with(node: ast.FunctionDef, kinds: tuple[type[ast.AST], ...]) -> tuple[Position, ...]:
+    """The statements that have such syntax in themselves, not in statements inside them."""
+    return tuple(
+        position_of(statement)
+        for statement in statements_in(node.body)
+        if any(isinstance(child, kinds) for part in own_parts(statement) for child in ast.walk(part))
+    )
 
 
 def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str], modules: Collection[str] = ()) -> Split | None:
@@ -227,18 +237,6 @@ def _is_mangled(node: ast.AST) -> bool:
     """Whether a name stands for another one inside a class."""
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
     return name.startswith("__") and not name.endswith("__")
-
-
-def _own_parts(statement: ast.stmt) -> list[ast.AST]:
-    """A statement without the statements inside it."""
-    inside = {id(child) for block in blocks_of(statement) for child in block}
-    parts: list[ast.AST] = []
-    for child in ast.iter_child_nodes(statement):
-        if isinstance(child, ast.ExceptHandler | ast.match_case):
-            parts += [part for part in ast.iter_child_nodes(child) if id(part) not in inside]
-        elif id(child) not in inside:
-            parts.append(child)
-    return parts if blocks_of(statement) else [statement]
 
 
 class _Splitter:

@@ -14,8 +14,10 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
         extensions.append(
             Extension(
                 "pyfuse.backend.cpu._dispatcher",
-                sources=[f"pyfuse/backend/cpu/native/{name}.c" for name in ("dispatcher", "output_pool")],
-                depends=["pyfuse/backend/cpu/native/output_pool.h"],
+                sources=[
+                    f"pyfuse/backend/cpu/native/{name}.c" for name in ("dispatcher", "output_pool", "tile_runner")
+                ],
+                depends=[f"pyfuse/backend/cpu/native/{name}.h" for name in ("output_pool", "tile_runner")],
                 include_dirs=[numpy.get_include()],
                 optional=True,
             )

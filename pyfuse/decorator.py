@@ -112,7 +112,7 @@ class FusedFunction(FusedCall, Generic[P, R]):
             if device_calls is not None:
                 device_calls.find(arguments)
             else:
-                self._executor.make_launch(arguments, settings.current())
+                self._executor.compile(arguments, settings.current())
         except CannotFuse as error:
             raise FuseError(error.diagnostic) from error
 

@@ -70,15 +70,25 @@ class PreparedLaunch:
             lives, which owns the C structures.
         addresses: of the C function behind ``start`` and of its first argument, for the compiled dispatcher; None where
             there are none.
+        address: what ``start`` wants for an array: where the object is, or its data.
+        is_tiled: whether NumPy's own loops run the nests over tiles.
     """
 
-    __slots__ = ("_kept", "addresses", "start")
+    __slots__ = ("_kept", "address", "addresses", "is_tiled", "start")
 
     def __init__(
-        self, start: Callable[[bytes], int], kept: tuple[Any, ...], addresses: tuple[int, int] | None = None
+        self,
+        start: Callable[[bytes], int],
+        kept: tuple[Any, ...],
+        addresses: tuple[int, int] | None = None,
+        *,
+        address: Callable[[Any], int] = id,
+        is_tiled: bool = False,
     ) -> None:
         self.start = start
         self.addresses = addresses
+        self.address = address
+        self.is_tiled = is_tiled
         self._kept = kept
 
 

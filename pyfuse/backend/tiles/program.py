@@ -1,0 +1,181 @@
+"""The body of a loop nest as steps that loops of NumPy's, or of the tile runner's own, do one after the other."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pyfuse.backend.tiles.numpy_loops import cast_arrays, ufunc_loop
+from pyfuse.graph.loop_plan import ApplyStep, ConstantStep, LoadStep, Nest, ReductionNest, ScalarStep, Step
+from pyfuse.records import dataclass
+
+
+class Kind(enum.IntEnum):
+    """What a step does; as in tile_runner.c."""
+
+    LOOP = 0
+    CAST = 1
+    MOVE = 2
+    CHOOSE = 3
+    REPLAY_IF = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """What a tile holds of one value.
+
+    Attributes:
+        dtype: of its elements.
+        load: number of the nest's load that it is, or None.
+        scalar: slot of the call's number that it is, or None.
+        constant: the bytes of the number that it is, or None.
+    """
+
+    dtype: np.dtype
+    load: int | None = None
+    scalar: int | None = None
+    constant: bytes | None = None
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether a step writes it."""
+        return self.load is None and self.scalar is None and self.constant is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileStep:
+    """One thing to do to a tile.
+
+    Attributes:
+        kind: what.
+        operands, results: numbers of values.
+        function: what the tile runner takes for a loop: a ufunc and the number of its loop, or two arrays of a cast.
+        size: of an element that is moved or chosen, in bytes.
+        offset: of the part that is moved.
+        may_raise: whether the loop may set an exception.
+    """
+
+    kind: Kind
+    operands: tuple[int, ...]
+    results: tuple[int, ...] = ()
+    function: tuple[Any, Any] | None = None
+    size: int = 0
+    offset: int = 0
+    may_raise: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileProgram:
+    """What is done to each tile of a nest.
+
+    Attributes:
+        values: everything that is read or written.
+        steps: in order.
+        stored: for each store of the nest, the value.
+    """
+
+    values: tuple[Value, ...]
+    steps: tuple[TileStep, ...]
+    stored: tuple[int, ...]
+
+
+def tile_program(nest: Nest | ReductionNest) -> TileProgram | None:
+    """The program of a nest, or None where it does more than elementwise operations that NumPy has loops for."""
+    if isinstance(nest, ReductionNest) or nest.loop is not None or any(load.gathered for load in nest.loads):
+        return None
+    writer = _Writer(nest.steps)
+    if not all(writer.write(position) for position in range(len(nest.steps))):
+        return None
+    return TileProgram(
+        values=tuple(writer.values),
+        steps=tuple(writer.done),
+        stored=tuple(writer.value_of[store.step] for store in nest.stores),
+    )
+
+
+class _Writer:
+    """Turns the steps of a plan into those of tiles."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self.values: list[Value] = []
+        self.done: list[TileStep] = []
+        self.value_of: list[int] = []  # of each step of the plan
+        self._results: dict[tuple[str, tuple[int, ...]], tuple[int, ...]] = {}  # of operations that have several
+
+    def write(self, position: int) -> bool:
+        """Write a step; whether that can be done."""
+        step = self._steps[position]
+        made: int | None
+        match step.source:
+            case LoadStep(load=load):
+                made = self._new(Value(dtype=step.dtype, load=load))
+            case ScalarStep(slot=slot):
+                made = self._new(Value(dtype=step.dtype, scalar=slot))
+            case ConstantStep(value=number):
+                made = self._new(Value(dtype=step.dtype, constant=np.array(number, step.dtype).tobytes()))
+            case ApplyStep(operation=operation, operands=operands, result=result):
+                made = self._apply(step, operation, tuple(self.value_of[operand] for operand in operands), result)
+            case _:
+                made = None
+        if made is None or self.values[made].dtype != step.dtype:
+            return False
+        self.value_of.append(made)
+        return True
+
+    def _new(self, value: Value) -> int:
+        self.values.append(value)
+        return len(self.values) - 1
+
+    def _step(self, kind: Kind, operands: tuple[int, ...], dtype: np.dtype, **facts: Any) -> int:
+        made = self._new(Value(dtype=dtype))
+        self.done.append(TileStep(kind=kind, operands=operands, results=(made,), **facts))
+        return made
+
+    def _apply(self, step: Step, operation: str, operands: tuple[int, ...], result: int) -> int | None:
+        """The value of an operation, or None."""
+        dtypes = [self.values[operand].dtype for operand in operands]
+        match operation:
+            case "contiguous" | "contiguous_either":
+                return operands[0]
+            case "replay_if":
+                self.done.append(TileStep(kind=Kind.REPLAY_IF, operands=operands[:1]))
+                return operands[1]
+            case "cast":
+                arrays = cast_arrays(dtypes[0], step.dtype)
+                if dtypes[0] == step.dtype or arrays is None:
+                    return operands[0] if arrays is not None else None
+                return self._step(Kind.CAST, operands, step.dtype, function=arrays, size=dtypes[0].itemsize)
+            case "select":
+                if dtypes[0] != np.dtype(bool) or any(dtype != step.dtype for dtype in dtypes[1:]):
+                    return None
+                return self._step(Kind.CHOOSE, operands, step.dtype, size=step.dtype.itemsize)
+            case "real" | "imag" if dtypes[0].kind == "c":
+                size = step.dtype.itemsize
+                offset = size if operation == "imag" else 0
+                return self._step(Kind.MOVE, operands, step.dtype, size=size, offset=offset)
+            case _:
+                return self._call(operation, operands, dtypes, result)
+
+    def _call(self, operation: str, operands: tuple[int, ...], dtypes: Sequence[np.dtype], result: int) -> int | None:
+        """The result of a ufunc's loop."""
+        known = self._results.get((operation, operands))
+        if known is None:
+            loop = ufunc_loop(operation, dtypes)
+            if loop is None:
+                return None
+            known = tuple(self._new(Value(dtype=dtype)) for dtype in loop.results)
+            self._results[operation, operands] = known
+            self.done.append(
+                TileStep(
+                    kind=Kind.LOOP,
+                    operands=operands,
+                    results=known,
+                    function=(loop.ufunc, loop.number),
+                    may_raise=loop.may_raise,
+                )
+            )
+        return known[result]

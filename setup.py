@@ -15,9 +15,12 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
             Extension(
                 "pyfuse.backend.cpu._dispatcher",
                 sources=[
-                    f"pyfuse/backend/cpu/native/{name}.c" for name in ("dispatcher", "output_pool", "tile_runner")
+                    f"pyfuse/backend/cpu/native/{name}.c"
+                    for name in ("dispatcher", "output_pool", "tile_runner", "tile_casts")
                 ],
-                depends=[f"pyfuse/backend/cpu/native/{name}.h" for name in ("output_pool", "tile_runner")],
+                depends=[
+                    f"pyfuse/backend/cpu/native/{name}.h" for name in ("output_pool", "tile_runner", "tile_casts")
+                ],
                 include_dirs=[numpy.get_include()],
                 optional=True,
             )

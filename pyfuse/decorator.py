@@ -117,7 +117,8 @@ class FusedFunction(FusedCall, Generic[P, R]):
             raise FuseError(error.diagnostic) from error
 
     def cache_info(self) -> CacheInfo:
-        """Counters: hits, misses, maxsize, currsize, kernels, fused_calls, partly_fused_calls, fallback_calls."""
+        """Counters: hits, misses, maxsize, currsize, kernels, fused_calls, partly_fused_calls, fallback_calls,
+        tiled_calls."""
         return self._executor.info()
 
     def cache_clear(self) -> None:

@@ -76,6 +76,7 @@ class Executor:
         self.counts = CallCounts(self.table)
         self._runners = RunnerTable(self.table)
         self._dumps = itertools.count()
+        self.lacks_kernel: Diagnostic | None = None  # why tiles answer for good
 
     # --- the hot path ---------------------------------------------------------------------------------------------
 
@@ -286,6 +287,8 @@ class Executor:
                 self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
             if tiled is None or not may_tile:
                 raise
+            if build is None:
+                self.lacks_kernel = refusal.diagnostic
             return tiled, build
         if is_new:
             with self._lock:
@@ -349,10 +352,9 @@ class Executor:
         """How often each reason kept the whole function from being fused, or some of its statements; by code."""
         return dict(+(Counter(self.fallback.reasons()) + self.counts.reasons()))
 
-    def prefers_plain(self, arguments: Sequence[Any]) -> bool:
-        """Whether calls of this form are answered by the original because it is faster."""
-        key = (settings.current().num_threads, *exact_key(arguments))
-        return any(runner.trial.prefers_plain for runner in self._runners.find(key))
+    def known_runners(self, arguments: Sequence[Any]) -> Sequence[Runner]:
+        """What has answered calls of this form."""
+        return self._runners.find((settings.current().num_threads, *exact_key(arguments)))
 
     def stop_driving(self) -> None:
         """The extension's driver is no longer the right one."""
@@ -366,7 +368,7 @@ class Executor:
             self._runners.forget_all()
             self.on_device.clear()
             self.fallback.clear()
-            self._prepared = None
+            self._prepared = self.lacks_kernel = None
             self.drivers.clear()
             self.counts.clear()
             if self.table is not None:

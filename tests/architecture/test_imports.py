@@ -45,6 +45,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "known_launch",
         "launch",
         "runner",
+        "runner_table",
+        "tile_tier",
         "trial",
         "verification",
         "debug",

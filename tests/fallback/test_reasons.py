@@ -49,6 +49,10 @@ def adds(a: Any, b: Any) -> Any:
     return a + b
 
 
+def sums(a: Any) -> Any:
+    return (a * 2.0).sum()
+
+
 def averages(a: Any) -> Any:
     return np.mean(a * 2.0)
 
@@ -264,13 +268,13 @@ def test_no_compiler(tmp_path: Path) -> None:
         "a = np.arange(4.0)\n"
         "assert (scaled_sum(a, a) == a * 2.5 + a).all()\n"
         "assert (scaled_sum(a, 1.0) == a * 2.5 + 1.0).all()\n"
-        "print(scaled_sum.fallback_reasons(), scaled_sum.explain(), sep='\\n')\n"
+        "print(scaled_sum.cache_info().tiled_calls, scaled_sum.explain(), sep='\\n')\n"
     )
     printed = run_program(
         tmp_path / "program.py", text, PATH=str(tmp_path), CC=None, PYFUSE_CC="no-such-compiler",
         PYFUSE_CACHE_DIR=str(tmp_path / "kernels"),
     ).stdout  # fmt: skip
-    assert printed.startswith("{'no-compiler': 2}")
+    assert printed.startswith("2\nscaled_sum: 0 fused calls, 2 over tiles")
     assert "note: PYFUSE_CC='no-such-compiler' is not an executable" in printed
     assert "hint: install a C compiler" in printed
     assert "pip install 'pyfuse[compiler]'" in printed
@@ -283,9 +287,14 @@ def test_compiler_failed_after_its_probe(tmp_path: Path, monkeypatch: pytest.Mon
     fused = pyfuse.fuse(adds)
     for _ in range(3):
         assert (fused(A, 2.0) == A + 2.0).all()
-    assert fused.fallback_reasons() == {"compiler-failed": 3}
-    assert "out of luck" in last(fused).notes
-    assert "doctor" in last(fused).hints[0]
+    assert (fused.cache_info().tiled_calls, fused.fallback_reasons()) == (3, {})
+    assert "out of luck" in fused._executor.lacks_kernel.notes
+    assert "doctor" in fused._executor.lacks_kernel.hints[0]
+    summed = pyfuse.fuse(sums)
+    for _ in range(3):
+        assert summed(A) == (A * 2.0).sum()
+    assert summed.fallback_reasons() == {"compiler-failed": 3}
+    assert "out of luck" in last(summed).notes
 
 
 def test_load_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +306,7 @@ def test_load_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYFUSE_CACHE_DIR", str(tmp_path / "kernels"))
     fused = pyfuse.fuse(adds)
     assert (fused(A, 2.0) == A + 2.0).all()
-    assert fused.fallback_reasons() == {"load-failed": 1}
+    assert (fused.cache_info().tiled_calls, fused.fallback_reasons()) == (1, {})
     assert len(list((tmp_path / "kernels").glob("*.so"))) == 1, "only the runtime is kept, which loads"
 
 

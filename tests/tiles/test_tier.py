@@ -75,7 +75,8 @@ def test_tiles_answer_until_the_kernel_is_there(gate):
     assert counts(fused) == (1, 3, 5, 0)
 
 
-def test_the_original_answers_where_there_is_little_to_do(gate):
+@pytest.mark.usefixtures("gate")
+def test_the_original_answers_where_there_is_little_to_do():
     fused = pyfuse.fuse(scaled_sum)
     assert_same(fused(A[:50], B[:50]), scaled_sum(A[:50], B[:50]))
     assert counts(fused) == (0, 0, 0, 1)

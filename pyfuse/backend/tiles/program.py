@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.tiles.numpy_loops import cast_arrays, ufunc_loop
+from pyfuse.backend.tiles.numpy_loops import cast_numbers, ufunc_loop
 from pyfuse.graph.loop_plan import ApplyStep, ConstantStep, LoadStep, Nest, ReductionNest, ScalarStep, Step
 from pyfuse.records import dataclass
 
@@ -52,7 +52,7 @@ class TileStep:
     Attributes:
         kind: what.
         operands, results: numbers of values.
-        function: what the tile runner takes for a loop: a ufunc and the number of its loop, or two arrays of a cast.
+        function: what the tile runner takes for a loop: a ufunc and the number of its loop, or two numbers of a cast.
         size: of an element that is moved or chosen, in bytes.
         offset: of the part that is moved.
         may_raise: whether the loop may set an exception.
@@ -145,10 +145,10 @@ class _Writer:
                 self.done.append(TileStep(kind=Kind.REPLAY_IF, operands=operands[:1]))
                 return operands[1]
             case "cast":
-                arrays = cast_arrays(dtypes[0], step.dtype)
-                if dtypes[0] == step.dtype or arrays is None:
-                    return operands[0] if arrays is not None else None
-                return self._step(Kind.CAST, operands, step.dtype, function=arrays, size=dtypes[0].itemsize)
+                if dtypes[0] == step.dtype:
+                    return operands[0]
+                numbers = cast_numbers(dtypes[0], step.dtype)
+                return None if numbers is None else self._step(Kind.CAST, operands, step.dtype, function=numbers)
             case "select":
                 if dtypes[0] != np.dtype(bool) or any(dtype != step.dtype for dtype in dtypes[1:]):
                     return None

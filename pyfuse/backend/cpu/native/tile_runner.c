@@ -6,8 +6,8 @@
    and its `run` has the signature of `pyfuse_launch`. Values are exactly NumPy's because its loops compute them; of the
    loops here, which move bytes and choose between them, nothing else can come out.
 
-   Inner loops are those of the public `PyUFuncObject` (ufuncobject.h), casts those of `PyArray_ArrFuncs`
-   (ndarraytypes.h). None of them needs the GIL; one that may set an exception all the same is followed by a look. */
+   Inner loops are those of the public `PyUFuncObject` (ufuncobject.h). None of them needs the GIL; one that may set an
+   exception all the same is followed by a look. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stddef.h>
@@ -18,6 +18,7 @@
 #include <numpy/arrayobject.h>
 #include <numpy/ufuncobject.h>
 
+#include "tile_casts.h"
 #include "tile_runner.h"
 
 #ifdef __x86_64__
@@ -58,8 +59,7 @@ typedef struct {
     npy_intp size, offset; /* of MOVE and CHOOSE: bytes of an element, and where in it to begin */
     PyUFuncGenericFunction loop;
     void *data;
-    PyArray_VectorUnaryFunc *cast;
-    PyArrayObject *from, *to; /* which some casts look at for their dtype */
+    tile_cast cast;
 } step;
 
 typedef struct {
@@ -235,22 +235,6 @@ static int is_any_true(const char *values, npy_intp stride, npy_intp count)
 
 /* ---- One tile ---- */
 
-/* A cast takes elements that lie one after the other; others are brought together first, into the result's memory if
-   they fit there, which no loop of NumPy's minds that reads before it writes from the front: so they never are. */
-static void run_cast(const step *one, char *from, char *to, npy_intp count)
-{
-    char piece[64 * SCALAR_BYTES];
-    if (one->strides[0] == one->size || count == 1) {
-        one->cast(from, to, count, one->from, one->to);
-        return;
-    }
-    for (npy_intp done = 0; done < count; done += 64) {
-        npy_intp part = count - done < 64 ? count - done : 64;
-        copy_elements(piece, one->size, from + done * one->strides[0], one->strides[0], part, one->size);
-        one->cast(piece, to + done * one->strides[1], part, one->from, one->to);
-    }
-}
-
 static unsigned run_step(const step *one, char *const *values, npy_intp count)
 {
     char *at[MOST_OPERANDS_OF_A_STEP];
@@ -258,7 +242,7 @@ static unsigned run_step(const step *one, char *const *values, npy_intp count)
     for (int number = 0; number < one->in_count + one->out_count; number++) at[number] = values[one->values[number]];
     switch (one->kind) {
     case LOOP: one->loop(at, &sizes, one->strides, one->data); return float_status();
-    case CAST: run_cast(one, at[0], at[1], sizes); return float_status();
+    case CAST: return (one->cast(at[0], one->strides[0], at[1], sizes) ? INVALID : 0) | float_status();
     case MOVE: copy_elements(at[1], one->size, at[0] + one->offset, one->strides[0], sizes, one->size); return 0;
     case CHOOSE: choose(at, one->strides, sizes, one->size); return 0;
     case REPLAY_IF: return is_any_true(at[0], one->strides[0], sizes) ? REPLAY : 0;
@@ -426,7 +410,7 @@ static fixed *read_fixed(reader *from, npy_intp count)
     return made;
 }
 
-/* The loop of a step: (ufunc, number of its loop), or for a cast an array of each dtype. */
+/* The loop of a step: (ufunc, number of its loop), or for a cast the two dtypes, as `find_tile_cast` has them. */
 static int find_function(step *one, PyObject *functions, npy_intp number)
 {
     if (number < 0 || number >= PyTuple_GET_SIZE(functions)) return -1;
@@ -434,12 +418,7 @@ static int find_function(step *one, PyObject *functions, npy_intp number)
     if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2) return -1;
     PyObject *first = PyTuple_GET_ITEM(pair, 0), *second = PyTuple_GET_ITEM(pair, 1);
     if (one->kind == CAST) {
-        if (!PyArray_Check(first) || !PyArray_Check(second)) return -1;
-        one->from = (PyArrayObject *)first;
-        one->to = (PyArrayObject *)second;
-        int type = PyArray_DESCR(one->to)->type_num;
-        if (type < 0 || type >= NPY_NTYPES_ABI_COMPATIBLE) return -1;
-        one->cast = PyDataType_GetArrFuncs(PyArray_DESCR(one->from))->cast[type];
+        one->cast = find_tile_cast(PyLong_AsLong(first), PyLong_AsLong(second));
         return one->cast == NULL ? -1 : 0;
     }
     PyUFuncObject *ufunc = (PyUFuncObject *)first;

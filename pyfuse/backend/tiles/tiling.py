@@ -189,8 +189,14 @@ class _Tiling:
     def _step_numbers(self, step: TileStep, function: int) -> list[int]:
         is_single = all(self._is_single[operand] for operand in step.operands)
         values = (*step.operands, *step.results)
-        places = [number for value in values for number in (value, self._steps[value])]
+        places = [number for value in values for number in (value, self._stride(value, is_single))]
         return [step.kind, function, is_single, step.size, step.offset, len(step.operands), len(step.results), *places]
+
+    def _stride(self, value: int, is_single: bool) -> int:
+        """What a loop is told: for one element, what NumPy tells its loops of arrays of one, and of numbers."""
+        facts = self._program.values[value]
+        is_number = facts.scalar is not None or facts.constant is not None
+        return facts.dtype.itemsize if is_single and not is_number else self._steps[value]
 
     def _scratch_offsets(self) -> tuple[dict[int, int], int]:
         """Where values lie that are in no array: memory is used again once nobody needs what it holds."""

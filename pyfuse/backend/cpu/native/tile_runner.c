@@ -10,6 +10,7 @@
    exception all the same is followed by a look. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <fenv.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,12 +21,6 @@
 
 #include "tile_casts.h"
 #include "tile_runner.h"
-
-#ifdef __x86_64__
-#include <xmmintrin.h>
-#else
-#include <fenv.h>
-#endif
 
 enum { MOST_OPERANDS_OF_A_STEP = 8, MOST_DIMS = 40, CACHE_LINE = 64, SCALAR_BYTES = 16 };
 enum { DIVIDE = 1, OVERFLOWN = 2, UNDERFLOWN = 4, INVALID = 8, REPLAY = 16 }; /* as in runtime.c */
@@ -85,34 +80,14 @@ typedef struct {
 
 /* ---- The floating-point flags of this thread ---- */
 
-#ifdef __x86_64__
-/* MXCSR only: fetestexcept also reads the flags of x87, and takes ten times as long. */
-enum { REPORTED = 0x1d, MASKS = 0x1f80 };
-typedef unsigned float_environment;
-
-static unsigned float_status(void)
-{
-    unsigned mxcsr = _mm_getcsr();
-    return (mxcsr >> 2 & (DIVIDE | OVERFLOWN | UNDERFLOWN)) | (mxcsr & 1) * INVALID;
-}
-static void begin_float_region(float_environment *saved)
-{
-    *saved = _mm_getcsr();
-    _mm_setcsr((*saved | MASKS) & ~(unsigned)REPORTED);
-}
-static void end_float_region(const float_environment *saved) { _mm_setcsr(*saved); }
-#else
-typedef fenv_t float_environment;
-
+/* All of them, as NumPy reads them: feraiseexcept of glibc raises overflow and underflow in the x87 unit. */
 static unsigned float_status(void)
 {
     int up = fetestexcept(FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW | FE_INVALID);
+    if (up == 0) return 0;
     return (up & FE_DIVBYZERO ? DIVIDE : 0u) | (up & FE_OVERFLOW ? OVERFLOWN : 0u) | (up & FE_UNDERFLOW ? UNDERFLOWN : 0u)
            | (up & FE_INVALID ? INVALID : 0u);
 }
-static void begin_float_region(float_environment *saved) { feholdexcept(saved); }
-static void end_float_region(const float_environment *saved) { fesetenv(saved); }
-#endif
 
 /* ---- Bytes from place to place ---- */
 
@@ -328,12 +303,12 @@ static unsigned run(const pf_launch *launch, const char *packed)
         operands[number] = (char *)(size_t)address;
         if (launch->data_offset >= 0) memcpy(&operands[number], operands[number] + launch->data_offset, sizeof(char *));
     }
-    float_environment saved;
+    fenv_t saved;
     unsigned status = 0;
-    begin_float_region(&saved);
+    feholdexcept(&saved);
     for (long long number = 0; number < launch->nest_count && !(status & REPLAY); number++)
         status |= run_nest(&self->nests[number], at, operands, packed + 8 * launch->operand_count, self->constants, scratch);
-    end_float_region(&saved);
+    fesetenv(&saved);
     free(memory);
     if (self->may_raise) {
         PyGILState_STATE state = PyGILState_Ensure();

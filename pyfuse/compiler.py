@@ -180,17 +180,20 @@ def load_kernel(
         build = specialization.builds.get(key)
         if build is None or build.is_lost():
             backend = backend_named("cpu")
+            plan = plan_for(specialization, forms)
             if forms:
-                dump("plan", plan_text(plan_for(specialization, forms)))
-            source = write_source(specialization, forms, layouts)
-            dump("source", source.text)
-            if dump.wants("asm"):
-                dump("asm", backend.assembly_of(source, config))
-            if waits or backend.is_built(source, config):
-                with _failures_noted(specialization, key):
-                    loaded = specialization.kernels[key] = _built(source, config, dump)
-                return loaded, True
-            build = specialization.builds[key] = builders.start(partial(_built_safely, source, config, dump))
+                dump("plan", plan_text(plan))
+            make = partial(_built_safely, plan, layouts, config, dump)
+            if waits or backend.may_be_built(plan, layouts, config):  # else writing the text can wait too
+                source = write_source(specialization, forms, layouts)
+                dump("source", source.text)
+                if dump.wants("asm"):
+                    dump("asm", backend.assembly_of(source, config))
+                if waits or backend.is_built(source, config):
+                    with _failures_noted(specialization, key):
+                        loaded = specialization.kernels[key] = _built(plan, layouts, source, config, dump)
+                    return loaded, True
+            build = specialization.builds[key] = builders.start(make)
         if build.is_pending() and not waits:
             raise StillBuilding(build)
         build.wait()
@@ -211,13 +214,16 @@ def _failures_noted(specialization: Specialization, key: KernelKey) -> Iterator[
         raise
 
 
-def _built_safely(source: KernelSource, config: Config, dump: Dump) -> LoadedKernel:
+def _built_safely(plan: LoopPlan, layouts: tuple[NestLayout, ...], config: Config, dump: Dump) -> LoadedKernel:
     with mistakes_as_reasons():
-        return _built(source, config, dump)
+        return _built(plan, layouts, backend_named("cpu").write(plan, layouts), config, dump)
 
 
-def _built(source: KernelSource, config: Config, dump: Dump) -> LoadedKernel:
+def _built(
+    plan: LoopPlan, layouts: tuple[NestLayout, ...], source: KernelSource, config: Config, dump: Dump
+) -> LoadedKernel:
     backend = backend_named("cpu")
     built = backend.build(source, config)
+    backend.note_built(plan, layouts, config)
     dump("cache", f"{built.path.name}: {'found' if built.was_cached else f'built in {built.build_seconds:.3f} s'}\n")
     return LoadedKernel(source=source, built=built, kernel=backend.load(source, built, config))

@@ -109,6 +109,11 @@ class Executor:
             if runner.trial.prefers_plain:
                 return self._run_plain(args, kwargs)
             outcome = runner.run(arguments) if runner.reason is None else None
+        except StillBuilding as waiting:
+            try:
+                return self._answer(args, kwargs, waiting.diagnostic)
+            finally:
+                waiting.build.begin()
         except CannotFuse as refusal:
             reason = refusal.diagnostic
         else:
@@ -123,7 +128,9 @@ class Executor:
                     self.stop_driving()
                 if runner.known is not None:
                     self._runners.remember_known(key, runner)
-                if not runner.trial.is_tried and runner.build is None:
+                if runner.build is not None:
+                    runner.build.begin()
+                elif not runner.trial.is_tried:
                     runner.trial.calls += 1
                     self._try(runner, arguments, config)
                 if config.verify and is_verifiable(runner.launch):

@@ -119,6 +119,12 @@ class Backend(Protocol):
     def build(self, source: KernelSource, config: Config) -> BuiltKernel:
         """Build it, or find it built. Raises CannotFuse when no compiler works or the disk refuses."""
 
+    def may_be_built(self, plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> bool:
+        """Whether it is worth writing the text to see if it is built. Raises CannotFuse where no compiler works."""
+
+    def note_built(self, plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> None:
+        """Have ``may_be_built`` say yes from now on."""
+
     def is_built(self, source: KernelSource, config: Config) -> bool:
         """Whether ``build`` and ``load`` need no compiler. Raises CannotFuse where none works, as is known."""
 

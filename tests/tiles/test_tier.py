@@ -83,7 +83,7 @@ def test_the_original_answers_where_there_is_little_to_do():
     assert fused.fallback_reasons() == {"building": 1}
 
 
-@pytest.mark.parametrize("code", [Code.NO_COMPILER, Code.COMPILER_FAILED, Code.LOAD_FAILED])
+@pytest.mark.parametrize("code", [Code.COMPILER_FAILED, Code.LOAD_FAILED])
 def test_tiles_stay_where_there_is_no_kernel(code, gate):
     gate.failure = refuse(code, "of the test")
     fused = pyfuse.fuse(scaled_sum)

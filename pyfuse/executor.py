@@ -31,7 +31,7 @@ from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.runner_table import RunnerTable
-from pyfuse.tile_tier import LEAST_WORK, WITHOUT_KERNEL, tile_launch
+from pyfuse.tile_tier import LEAST_WORK, NUMPYS_MATH, OWN_MATH, WITHOUT_KERNEL, launch_with_numpys_math, tile_launch
 from pyfuse.trial import copies_for_trial, is_due, original_is_faster
 from pyfuse.verification import is_verifiable, verify
 
@@ -61,11 +61,13 @@ class Executor:
         *,
         strict: bool,
         wait: bool = False,
+        math: str = OWN_MATH,
         region: RegionPlace | None = None,
     ) -> None:
         self._function = function
         self._region = region
         self.is_patient = wait
+        self.math = math
         self._prepared: PreparedFunction | None = None
         self._cache = KernelCache()
         self.on_device = OnDevice(self)
@@ -275,6 +277,14 @@ class Executor:
         inputs, extents = evaluate_inputs(specialization, arguments)
         with mistakes_as_reasons():
             geometry = call_geometry(specialization, inputs, extents)
+            if self.math == NUMPYS_MATH:
+                try:
+                    launch = launch_with_numpys_math(specialization, geometry, config.num_threads)
+                except CannotFuse as refusal:
+                    self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
+                    raise
+                if launch is not None:
+                    return launch, None
         try:
             with mistakes_as_reasons():
                 loaded, is_new = load_kernel(

@@ -17,6 +17,7 @@ from pyfuse.executor import Executor
 from pyfuse.graph.loop_plan import LoopPlan
 from pyfuse.graph.plan_text import plan_text
 from pyfuse.graph.text import graph_text
+from pyfuse.tile_tier import NUMPYS_MATH, inexact_operation
 
 if TYPE_CHECKING:
     from pyfuse.region_driver import RegionDriver
@@ -40,7 +41,7 @@ def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[s
         if driver is not None:
             return _in_regions(name, refusal.diagnostic, driver)
         return f"{name} runs as ordinary Python for these arguments.\n\n{refusal.diagnostic.draw()}\n"
-    return _answered_by(executor, arguments) + _explanation(
+    return _answered_by(executor, arguments, specialization) + _explanation(
         name, prepared.binder.names, arguments, specialization, plan, source
     )
 
@@ -68,14 +69,16 @@ def _stages(
     return specialization, geometry.plan, write_source(specialization, geometry.forms, geometry.layouts)
 
 
-def _answered_by(executor: Executor, arguments: Sequence[Any]) -> str:
+def _answered_by(executor: Executor, arguments: Sequence[Any], specialization: Specialization) -> str:
     """What answers calls of this form, where it is not a kernel."""
     runners = executor.known_runners(arguments)
     if any(runner.trial.prefers_plain for runner in runners):
         return "It is answered by the original, which was faster when both were timed.\n\n"
+    tiles = "It is answered over tiles by NumPy's own loops"
+    if executor.math == NUMPYS_MATH and inexact_operation(specialization.graph) is not None:
+        return f"{tiles}, because of math='numpy'; the kernel below is not used.\n\n"
     if not any(runner.is_tiled for runner in runners):
         return ""
-    tiles = "It is answered over tiles by NumPy's own loops"
     if any(runner.build is not None for runner in runners) or executor.lacks_kernel is None:
         return f"{tiles} until the kernel is built.\n\n"
     return f"{tiles}, because there is no kernel.\n\n{executor.lacks_kernel.draw()}\n\n"

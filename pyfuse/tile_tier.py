@@ -5,8 +5,13 @@ from __future__ import annotations
 from pyfuse.backend.tiles.kernel import tile_kernel
 from pyfuse.call_geometry import CallGeometry
 from pyfuse.compiler import LoadedKernel, Specialization
-from pyfuse.diagnostics import Code
+from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.nodes import Apply, Graph
+from pyfuse.graph.ops import Exactness, by_name
 from pyfuse.launch import Launch, make_launch
+
+# Whose exp, sin and other functions kernels compute with that are not exact: what ``fuse(math=...)`` says.
+OWN_MATH, NUMPYS_MATH = "pyfuse", "numpy"
 
 # Estimated picoseconds of a kernel from which tiles pay while it is built: making their launch takes about as long as a
 # few calls of the original with little to do, and these calls go the Python way.
@@ -14,6 +19,43 @@ LEAST_WORK = 10_000_000
 
 # Reasons for which there is no kernel although there is a plan.
 WITHOUT_KERNEL = frozenset({Code.BUILDING, Code.NO_COMPILER, Code.COMPILER_FAILED, Code.LOAD_FAILED})
+
+
+def inexact_operation(graph: Graph) -> Apply | None:
+    """The first operation of a graph that kernels do not compute to NumPy's last bit, or None."""
+    for node in graph.nodes:
+        if (
+            isinstance(node, Apply)
+            and by_name(node.operation).exactness is not Exactness.BITS
+            and node.dtype.kind in "fc"
+        ):
+            return node
+    return None
+
+
+def launch_with_numpys_math(specialization: Specialization, geometry: CallGeometry, thread_limit: int) -> Launch | None:
+    """A launch over tiles where a kernel would not have NumPy's last bit, which ``fuse(math="numpy")`` asks for.
+
+    Returns:
+        None where a kernel has NumPy's bits.
+
+    Raises:
+        CannotFuse: tiles cannot do it.
+    """
+    inexact = inexact_operation(specialization.graph)
+    if inexact is None:
+        return None
+    launch = tile_launch(specialization, geometry, thread_limit)
+    if launch is None:
+        raise refuse(
+            Code.NUMPYS_MATH,
+            f"NumPy's own {inexact.operation} is asked for, which reaches elementwise functions only",
+            inexact.origin.span,
+            notes=(
+                "fuse(math='numpy'): a function that also reduces, reads by indices or loops is NumPy's altogether",
+            ),
+        )
+    return launch
 
 
 def tile_launch(

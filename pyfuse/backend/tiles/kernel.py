@@ -10,6 +10,7 @@ from pyfuse.array_layout import NestLayout
 from pyfuse.backend.cpu.dispatch import has_tiles, tile_launch
 from pyfuse.backend.interface import NestLaunch, PreparedLaunch
 from pyfuse.backend.tiles.program import TileProgram, tile_program
+from pyfuse.backend.tiles.self_test import has_numpys_bits
 from pyfuse.backend.tiles.tiling import has_loop, tile_nest
 from pyfuse.graph.loop_plan import LoopPlan, Nest
 
@@ -64,8 +65,17 @@ def tile_kernel(plan: LoopPlan, layouts: Sequence[NestLayout]) -> TileKernel | N
     programs = []
     for nest in plan.nests:
         program = tile_program(nest)
-        if program is None or not isinstance(nest, Nest):
+        if program is None or not isinstance(nest, Nest) or not _is_tested(program):
             return None
         nests.append(nest)
         programs.append(program)
     return TileKernel(nests, programs, layouts, plan.input_count)
+
+
+def _is_tested(program: TileProgram) -> bool:
+    """Whether every loop gives NumPy's bits."""
+    return all(
+        has_numpys_bits(step.loop, tuple(program.values[operand].dtype for operand in step.operands))
+        for step in program.steps
+        if step.loop is not None
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.tiles.numpy_loops import cast_numbers, ufunc_loop
+from pyfuse.backend.tiles.numpy_loops import UfuncLoop, cast_numbers, ufunc_loop
 from pyfuse.graph.loop_plan import ApplyStep, ConstantStep, LoadStep, Nest, ReductionNest, ScalarStep, Step
 from pyfuse.records import dataclass
 
@@ -53,18 +53,23 @@ class TileStep:
         kind: what.
         operands, results: numbers of values.
         function: what the tile runner takes for a loop: a ufunc and the number of its loop, or two numbers of a cast.
+        loop: the ufunc's, if it is one.
         size: of an element that is moved or chosen, in bytes.
         offset: of the part that is moved.
-        may_raise: whether the loop may set an exception.
     """
 
     kind: Kind
     operands: tuple[int, ...]
     results: tuple[int, ...] = ()
     function: tuple[Any, Any] | None = None
+    loop: UfuncLoop | None = None
     size: int = 0
     offset: int = 0
-    may_raise: bool = False
+
+    @property
+    def may_raise(self) -> bool:
+        """Whether the loop may set an exception."""
+        return self.loop is not None and self.loop.may_raise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +180,7 @@ class _Writer:
                     operands=operands,
                     results=known,
                     function=(loop.ufunc, loop.number),
-                    may_raise=loop.may_raise,
+                    loop=loop,
                 )
             )
         return known[result]

@@ -11,8 +11,8 @@ from pyfuse.backend.tiles.program import Kind, TileProgram, TileStep
 from pyfuse.graph.loop_plan import Load, Nest, Store
 from pyfuse.records import dataclass
 
-# Of the widest value of a tile: two operands and a result then take half of a small first-level cache.
-TILE_BYTES = 8192
+# Of the widest value of a tile. Half of it costs more calls of loops, twice as much more misses (docs/decisions/0020).
+TILE_BYTES = 4096
 CACHE_LINE = 64
 
 _IN_SCALARS, _IN_CONSTANTS, _IN_SCRATCH = range(3)  # as in tile_runner.c: fixed_kind

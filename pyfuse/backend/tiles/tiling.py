@@ -13,6 +13,8 @@ from pyfuse.records import dataclass
 
 # Of the widest value of a tile. Half of it costs more calls of loops, twice as much more misses (docs/decisions/0020).
 TILE_BYTES = 4096
+# Rows of so many elements make tiles of their own where that saves computing anything for each of their elements.
+LEAST_ROW = 64
 CACHE_LINE = 64
 
 _IN_SCALARS, _IN_CONSTANTS, _IN_SCRATCH = range(3)  # as in tile_runner.c: fixed_kind
@@ -99,10 +101,15 @@ class _Tiling:
         """The dimension that is cut, how many of its elements make a tile, and the extents inside of it."""
         size = max([value.dtype.itemsize for value in self._program.values], default=1)
         most, row, cut = TILE_BYTES // size, 1, len(self._extents) - 1
-        while cut > 0 and 0 < row * self._extents[cut] <= most:
+        stays_in_row = self._extents[cut] >= LEAST_ROW and self._has_row_values()
+        while not stays_in_row and cut > 0 and 0 < row * self._extents[cut] <= most:
             row *= self._extents[cut]
             cut -= 1
         return cut, max(1, min(self._extents[cut], most // row)), self._extents[cut + 1 :]
+
+    def _has_row_values(self) -> bool:
+        """Whether values are one for a row, and other ones for other rows: then no tile has parts of several."""
+        return any(strides[-1] == 0 and any(strides) for strides in self._strides[len(self._nest.stores) :])
 
     def _tile_stride(self, number: int) -> int | None:
         """Bytes from element to element of an operand's tile; None where no one number says it."""

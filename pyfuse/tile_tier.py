@@ -66,7 +66,7 @@ def tile_launch(
     Args:
         specialization, geometry: of the call.
         thread_limit: of the settings.
-        least_work: estimated picoseconds on one core, below which it is not worth it.
+        least_work: estimated picoseconds on one core, below which it is not worth it; what is not known is.
 
     Returns:
         None where it is not worth it, or the plan does more than tiles can do.
@@ -78,4 +78,4 @@ def tile_launch(
     if kernel is None:
         return None
     launch = make_launch(specialization, LoadedKernel(source=None, built=None, kernel=kernel), geometry, thread_limit)
-    return launch if launch.work >= least_work else None
+    return launch if launch.work >= least_work or launch.work == 0 else None

@@ -14,7 +14,7 @@ from pyfuse.backend.cpu import dispatch
 from pyfuse.backend.tiles import numpy_loops, tiling
 from pyfuse.backend.tiles.self_test import has_numpys_bits
 from pyfuse.graph.ops import OPERATIONS, callable_of
-from tests.parity import fuzz
+from tests.parity import fuzz, fuzz_loops, fuzz_programs
 from tests.parity.outcome import assert_same, assert_same_outcome, observe
 
 pytestmark = pytest.mark.usefixtures("without_compiler")
@@ -226,6 +226,27 @@ def test_random_functions_have_numpys_bits(tile_bytes, monkeypatch):
         tally = fuzz.run(0, 200, lambda _: None)
     assert not tally.failures, tally.failures[0]
     assert tally.fused > 200
+
+
+@pytest.mark.parametrize("tile_bytes", [48, tiling.TILE_BYTES])
+def test_random_loops_have_numpys_bits(tile_bytes, monkeypatch):
+    monkeypatch.setattr(tiling, "TILE_BYTES", tile_bytes)
+    monkeypatch.setattr(fuzz_programs, "INTERNAL", frozenset({"internal-error"}))
+    tally = fuzz_loops.run(480, 60, lambda _: None)
+    assert not tally.failures, tally.failures[0]
+
+
+def test_a_loop_carries_values_from_turn_to_turn():
+    def fibonacci(a, turns):
+        b, c = a * 0.0, a
+        for turn in range(turns):
+            b, c = c, b + c * turn
+        return b, c
+
+    fused = pyfuse.fuse(fibonacci)
+    for turns in (2, 7, 30, 3):
+        assert_same(fused(LONG, turns), fibonacci(LONG, turns))
+    assert (fused.cache_info().tiled_calls, fused.cache_info().misses) == (4, 1)
 
 
 def test_a_description_that_is_none_is_refused():

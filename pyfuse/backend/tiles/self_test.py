@@ -32,6 +32,7 @@ _CORNERS = (
     88.0,
     -745.0,
 )
+_NO_LOOP = (1, 1, -1, -1, 1, -1)
 _STEP_OF_ONE_LOOP = (int(Kind.LOOP), 0, 0, 0, 0)  # kind, function, not single, no size, no offset
 
 
@@ -80,4 +81,4 @@ def _description(arrays: list[np.ndarray], operand_count: int) -> bytes:
     places = [number for place, one in enumerate(arrays) for number in (place, place, 0, one.itemsize, one.itemsize)]
     values = [number for place, one in enumerate(arrays) for number in (place, one.itemsize)]
     step = (*_STEP_OF_ONE_LOOP, operand_count, len(arrays) - operand_count, *values)
-    return array("q", (len(arrays), 0, 0, COUNT, COUNT, len(arrays), *places, 0, 0, 0, 1, *step)).tobytes()
+    return array("q", (len(arrays), 0, 0, COUNT, COUNT, len(arrays), *places, 0, 0, 0, 1, *step, *_NO_LOOP)).tobytes()

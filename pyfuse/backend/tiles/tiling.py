@@ -89,7 +89,7 @@ class _Tiling:
         self._is_aligned = [not operand.endswith(UNALIGNED) for operand in layout.operands]
         self._cut, self._rows, self._inner = self._cut_extents()
         self._steps: list[int] = [0] * len(program.values)  # bytes from element to element; 0: one for all
-        self._is_single = [not value.is_computed for value in program.values]
+        self._is_single = [value.load is None for value in program.values]
         self._pointed: list[_Place] = []
         self._gathered: list[_Place] = []
         self._scattered: list[_Place] = []
@@ -140,11 +140,16 @@ class _Tiling:
 
     def _find_single(self) -> None:
         """Values that are one for all elements of a tile are computed once for it."""
-        for step in self._program.steps:
-            is_single = all(self._is_single[operand] for operand in step.operands)
-            for result in step.results:
-                self._is_single[result] = is_single
-                self._steps[result] = 0 if is_single else self._program.values[result].dtype.itemsize
+        found: list[bool] = []
+        while found != self._is_single:  # values of a loop depend on later ones
+            found = list(self._is_single)
+            for step in self._program.steps:
+                is_single = all(self._is_single[operand] for operand in step.operands)
+                for result in step.results:
+                    self._is_single[result] &= is_single
+        for value, facts in enumerate(self._program.values):
+            if facts.is_computed:
+                self._steps[value] = 0 if self._is_single[value] else facts.dtype.itemsize
 
     def _place_stores(self) -> None:
         """Results whose tiles lie element after element in the output are written there at once, others moved there."""
@@ -191,13 +196,20 @@ class _Tiling:
         numbers += [len(fixed), *(number for one in fixed for number in one), len(self._program.steps)]
         for position, step in enumerate(self._program.steps):
             numbers += self._step_numbers(step, functions.get(position, -1))
+        numbers += self._loop_numbers()
         return TiledNest(numbers=tuple(numbers), constants=bytes(constants), scratch=scratch)
 
     def _step_numbers(self, step: TileStep, function: int) -> list[int]:
-        is_single = all(self._is_single[operand] for operand in step.operands)
+        is_single = all(self._is_single[value] for value in step.results or step.operands)
         values = (*step.operands, *step.results)
         places = [number for value in values for number in (value, self._stride(value, is_single))]
         return [step.kind, function, is_single, step.size, step.offset, len(step.operands), len(step.results), *places]
+
+    def _loop_numbers(self) -> list[int]:
+        loop, count = self._program.loop, len(self._program.steps)
+        if loop is None:
+            return [count, count, -1, -1, 1, -1]
+        return [loop.first, loop.between, loop.start, loop.stop, loop.step, -1 if loop.index is None else loop.index]
 
     def _stride(self, value: int, is_single: bool) -> int:
         """What a loop is told: for one element, what NumPy tells its loops of arrays of one, and of numbers."""
@@ -212,6 +224,9 @@ class _Tiling:
         for position, step in enumerate(steps):
             for value in (*step.operands, *step.results):
                 last[value] = max(last.get(value, 0), position)
+        loop = self._program.loop
+        if loop is not None:  # what one turn has computed, the next may need
+            last = dict.fromkeys(range(len(values)), len(steps))
         elements = self._rows * math.prod(self._inner)
         free: dict[int, list[int]] = {}
         offsets: dict[int, int] = {}
@@ -229,9 +244,11 @@ class _Tiling:
         for gathered in self._gathered:
             place(gathered.value)
         elsewhere = {one.value for one in self._pointed}
+        if loop is not None and loop.index is not None:
+            place(loop.index)
         for position, step in enumerate(steps):
             for value in step.results:
-                if value not in elsewhere:
+                if value not in elsewhere and value not in offsets:
                     place(value)
             for value in {*step.operands, *step.results}:
                 if value in offsets and last[value] == position:

@@ -62,6 +62,8 @@ typedef struct {
     npy_intp pointed_count, gathered_count, scattered_count, fixed_count;
     npy_intp extent, rows, row_size; /* of the dimension that is cut, in tiles of so many rows of so many elements */
     npy_intp *outer, *inner;         /* extents */
+    /* Steps from `repeated` on are done for each index of a loop, those from `between` on after each but the last. */
+    npy_intp repeated, between, loop_start, loop_stop, loop_step, loop_index; /* values, but loop_step; -1: none */
     place *pointed, *gathered, *scattered;
     fixed *fixed;
     step *steps;
@@ -225,6 +227,28 @@ static unsigned run_step(const step *one, char *const *values, npy_intp count)
     return REPLAY;
 }
 
+static unsigned run_steps(const nest *one, npy_intp first, npy_intp end, char *const *values, npy_intp count)
+{
+    unsigned status = 0;
+    for (npy_intp number = first; number < end; number++) status |= run_step(&one->steps[number], values, count);
+    return status;
+}
+
+static unsigned run_loop(const nest *one, char *const *values, npy_intp count)
+{
+    long long index, stop, step = one->loop_step;
+    unsigned status = 0;
+    memcpy(&index, values[one->loop_start], sizeof index);
+    memcpy(&stop, values[one->loop_stop], sizeof stop);
+    while ((step > 0 ? index < stop : index > stop) && !(status & REPLAY)) {
+        if (one->loop_index >= 0) memcpy(values[one->loop_index], &index, sizeof index);
+        status |= run_steps(one, one->repeated, one->between, values, count);
+        index += step;
+        if (step > 0 ? index < stop : index > stop) status |= run_steps(one, one->between, one->step_count, values, count);
+    }
+    return status;
+}
+
 static char *place_now(const place *one, char *const *operands, const npy_intp *index, npy_intp count)
 {
     char *now = operands[one->operand] + one->start;
@@ -246,8 +270,8 @@ static unsigned run_tile(const nest *one, char **values, char *const *operands, 
         gather(values[from->value], place_now(from, operands, index, cut + 1), extents, from->strides + cut,
                one->inner_count + 1, from->size);
     }
-    for (npy_intp number = 0; number < one->step_count; number++)
-        status |= run_step(&one->steps[number], values, rows * one->row_size);
+    status |= run_steps(one, 0, one->repeated, values, rows * one->row_size);
+    if (one->loop_start >= 0) status |= run_loop(one, values, rows * one->row_size);
     for (npy_intp number = 0; number < one->scattered_count; number++) {
         const place *to = &one->scattered[number];
         npy_intp step = to->strides[cut + one->inner_count + 1];
@@ -446,6 +470,12 @@ static void read_nest(reader *from, nest *into)
     one.scattered = read_places(from, one.scattered_count = read_number(from), stride_count + 1);
     one.fixed = read_fixed(from, one.fixed_count = read_number(from));
     one.steps = read_steps(from, one.step_count = read_number(from));
+    one.repeated = read_number(from);
+    one.between = read_number(from);
+    one.loop_start = read_number(from);
+    one.loop_stop = read_number(from);
+    one.loop_step = read_number(from);
+    one.loop_index = read_number(from);
     if (into != NULL) *into = one;
 }
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pyfuse.backend.tiles.kernel import tile_kernel
 from pyfuse.call_geometry import CallGeometry
 from pyfuse.compiler import LoadedKernel, Specialization
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.nodes import Apply, Graph
 from pyfuse.graph.ops import Exactness, by_name
-from pyfuse.launch import Launch, make_launch
+from pyfuse.launch import Launch, make_launch, nest_launches
 
 # Whose exp, sin and other functions kernels compute with that are not exact: what ``fuse(math=...)`` says.
 OWN_MATH, NUMPYS_MATH = "pyfuse", "numpy"
@@ -66,16 +65,19 @@ def tile_launch(
     Args:
         specialization, geometry: of the call.
         thread_limit: of the settings.
-        least_work: estimated picoseconds on one core, below which it is not worth it; what is not known is.
+        least_work: estimated picoseconds on one core, below which it is not worth it.
 
     Returns:
         None where it is not worth it, or the plan does more than tiles can do.
     """
+    if sum(nest.outer * nest.inner * nest.element_cost for nest in nest_launches(geometry)) < least_work:
+        return None
     key = (geometry.forms, geometry.layouts)
     if key not in specialization.tiled:
+        from pyfuse.backend.tiles.kernel import tile_kernel  # 2 ms, and not needed where kernels come from disk
+
         specialization.tiled[key] = tile_kernel(geometry.plan, geometry.layouts)
     kernel = specialization.tiled[key]
     if kernel is None:
         return None
-    launch = make_launch(specialization, LoadedKernel(source=None, built=None, kernel=kernel), geometry, thread_limit)
-    return launch if launch.work >= least_work or launch.work == 0 else None
+    return make_launch(specialization, LoadedKernel(source=None, built=None, kernel=kernel), geometry, thread_limit)

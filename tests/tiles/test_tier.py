@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import pyfuse
 from pyfuse.backend.cpu import backend, dispatch
+from pyfuse.background import Builders
 from pyfuse.diagnostics import Code, refuse
 from tests.parity.outcome import assert_same
 
@@ -68,11 +70,14 @@ def test_tiles_answer_until_the_kernel_is_there(gate):
     for _ in range(5):
         assert_same(fused(A, B), scaled_sum(A, B))
     assert counts(fused) == (0, 0, 5, 0)
+    assert fused.explain(A, B).startswith("It is answered over tiles by NumPy's own loops until the kernel is built.")
+    assert "5 over tiles by NumPy's own loops," in fused.explain()
     assert fused.fallback_reasons() == {}
     gate.open(fused)
     for _ in range(3):
         assert_same(fused(A, B), scaled_sum(A, B))
     assert counts(fused) == (1, 3, 5, 0)
+    assert "tiles" not in fused.explain(A, B).partition("\n")[0]
 
 
 @pytest.mark.usefixtures("gate")
@@ -92,3 +97,64 @@ def test_tiles_stay_where_there_is_no_kernel(code, gate):
     for size in (COUNT, COUNT, COUNT, 10, 10, 10):  # the extension answers the third of a form
         assert_same(fused(A[:size], B[:size]), scaled_sum(A[:size], B[:size]))
     assert counts(fused) == (0, 0, 7, 0)
+    assert "because there is no kernel" in fused.explain(A, B)
+    assert "of the test" in fused.explain()
+    fused.cache_clear()
+    assert counts(fused) == (0, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("without_compiler")
+@pytest.mark.parametrize("how", ["strict", "raise", "warn"])
+def test_who_wants_to_know_that_there_is_no_kernel_does(how):
+    fused = pyfuse.fuse(scaled_sum, strict=how == "strict")
+    with pyfuse.config.set(fallback="quiet" if how == "strict" else how):
+        if how == "warn":
+            with pytest.warns(pyfuse.PyfuseFallbackWarning, match="no working C compiler"):
+                assert_same(fused(A, B), scaled_sum(A, B))
+            return
+        with pytest.raises(pyfuse.FuseError, match="no working C compiler"):
+            fused(A, B)
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_compile_says_that_there_is_no_compiler_and_calls_go_on():
+    fused = pyfuse.fuse(scaled_sum)
+    with pytest.raises(pyfuse.FuseError, match="no working C compiler"):
+        fused.compile(A, B)
+    assert_same(fused(A, B), scaled_sum(A, B))
+    assert counts(fused) == (0, 0, 1, 0)
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_regions_are_tiled_too():
+    @pyfuse.fuse
+    def partly(a, b):
+        c = a * 2.0 + b
+        return np.sort(c) * 3.0 - c
+
+    for _ in range(3):
+        assert_same(partly(A, B), partly.__wrapped__(A, B))
+    assert partly.cache_info().partly_fused_calls == 3
+    assert [region.info().tiled_calls for region in partly._executor.drivers.regions()] == [3, 3]
+
+
+def test_a_build_waits_until_it_may_begin(monkeypatch):
+    monkeypatch.setattr("pyfuse.background.LONGEST_DELAY_SECONDS", 60)
+    begun = threading.Event()
+    build = Builders().start(begun.set)
+    assert not begun.wait(0.1)
+    build.begin()
+    assert begun.wait(20)
+
+
+@pytest.mark.usefixtures("c_compiler")
+@pytest.mark.parametrize("size", [50, COUNT])
+def test_an_answered_call_lets_its_build_begin(size, monkeypatch):
+    monkeypatch.setattr("pyfuse.background.LONGEST_DELAY_SECONDS", 60)
+    monkeypatch.setattr(backend, "may_be_built", lambda *_: False)
+    fused = pyfuse.fuse(scaled_sum)
+    with pyfuse.config.set(wait=False):
+        end = time.monotonic() + 20
+        while not fused.cache_info().fused_calls and time.monotonic() < end:
+            assert_same(fused(A[:size], B[:size]), scaled_sum(A[:size], B[:size]))
+    assert fused.cache_info().fused_calls == 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.cpu.dispatch import has_tiles, tile_launch
@@ -29,7 +30,8 @@ class TileKernel:
     def prepare(self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int) -> PreparedLaunch:  # noqa: ARG002
         """Fix the geometry of a launch; it may be used by many threads at once."""
         functions: list[Any] = []
-        constants, numbers, scratch = b"", array("q"), 0
+        constants, scratch = b"", 0
+        numbers: list[int] = []
         for nest, program, layout, launch in zip(self._nests, self._programs, self._layouts, nests, strict=True):
             places = {}
             for position, step in enumerate(program.steps):
@@ -43,7 +45,7 @@ class TileKernel:
         made = tile_launch(
             operand_count=operand_count,
             nest_count=len(nests),
-            description=numbers.tobytes(),
+            description=np.array(numbers, np.int64).tobytes(),
             functions=tuple(functions),
             constants=constants,
             scratch=scratch,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,15 +23,8 @@ from pyfuse.graph.loop_plan import (
 )
 from pyfuse.records import dataclass
 
-
-class Kind(enum.IntEnum):
-    """What a step does; as in tile_runner.c."""
-
-    LOOP = 0
-    CAST = 1
-    MOVE = 2
-    CHOOSE = 3
-    REPLAY_IF = 4
+# What a step does; as in tile_runner.c: step_kind.
+LOOP, CAST, MOVE, CHOOSE, REPLAY_IF = range(5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +62,7 @@ class TileStep:
         offset: of the part that is moved.
     """
 
-    kind: Kind
+    kind: int
     operands: tuple[int, ...]
     results: tuple[int, ...] = ()
     function: tuple[Any, Any] | None = None
@@ -202,13 +194,13 @@ class _Writer:
 
     def _move(self, source: int, target: int) -> TileStep:
         size = self.values[target].dtype.itemsize
-        return TileStep(kind=Kind.MOVE, operands=(source,), results=(target,), size=size)
+        return TileStep(kind=MOVE, operands=(source,), results=(target,), size=size)
 
     def _new(self, value: Value) -> int:
         self.values.append(value)
         return len(self.values) - 1
 
-    def _step(self, kind: Kind, operands: tuple[int, ...], dtype: np.dtype, **facts: Any) -> int:
+    def _step(self, kind: int, operands: tuple[int, ...], dtype: np.dtype, **facts: Any) -> int:
         made = self._new(Value(dtype=dtype))
         self._now.append(TileStep(kind=kind, operands=operands, results=(made,), **facts))
         return made
@@ -220,21 +212,21 @@ class _Writer:
             case "contiguous" | "contiguous_either":
                 return operands[0]
             case "replay_if":
-                self._now.append(TileStep(kind=Kind.REPLAY_IF, operands=operands[:1]))
+                self._now.append(TileStep(kind=REPLAY_IF, operands=operands[:1]))
                 return operands[1]
             case "cast":
                 if dtypes[0] == step.dtype:
                     return operands[0]
                 numbers = cast_numbers(dtypes[0], step.dtype)
-                return None if numbers is None else self._step(Kind.CAST, operands, step.dtype, function=numbers)
+                return None if numbers is None else self._step(CAST, operands, step.dtype, function=numbers)
             case "select":
                 if dtypes[0] != np.dtype(bool) or any(dtype != step.dtype for dtype in dtypes[1:]):
                     return None
-                return self._step(Kind.CHOOSE, operands, step.dtype, size=step.dtype.itemsize)
+                return self._step(CHOOSE, operands, step.dtype, size=step.dtype.itemsize)
             case "real" | "imag" if dtypes[0].kind == "c":
                 size = step.dtype.itemsize
                 offset = size if operation == "imag" else 0
-                return self._step(Kind.MOVE, operands, step.dtype, size=size, offset=offset)
+                return self._step(MOVE, operands, step.dtype, size=size, offset=offset)
             case _:
                 return self._call(operation, operands, dtypes, result)
 
@@ -249,7 +241,7 @@ class _Writer:
             self._results[operation, operands] = known
             self._now.append(
                 TileStep(
-                    kind=Kind.LOOP,
+                    kind=LOOP,
                     operands=operands,
                     results=known,
                     function=(loop.ufunc, loop.number),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from functools import cache
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from pyfuse.backend.cpu.dispatch import tile_launch
 from pyfuse.backend.tiles.numpy_loops import UfuncLoop
-from pyfuse.backend.tiles.program import Kind
+from pyfuse.backend.tiles.program import LOOP
 
 COUNT = 67  # elements: vectors of every width, and a rest
 _CORNERS = (
@@ -33,7 +32,7 @@ _CORNERS = (
     -745.0,
 )
 _NO_LOOP = (1, 1, -1, -1, 1, -1)
-_STEP_OF_ONE_LOOP = (int(Kind.LOOP), 0, 0, 0, 0)  # kind, function, not single, no size, no offset
+_STEP_OF_ONE_LOOP = (LOOP, 0, 0, 0, 0)  # kind, function, not single, no size, no offset
 
 
 @cache
@@ -62,10 +61,11 @@ def has_numpys_bits(loop: UfuncLoop, operands: tuple[np.dtype, ...]) -> bool:
         may_raise=loop.may_raise,
         is_long=False,
     )
-    launch.start(array("Q", map(id, arrays)).tobytes())
+    launch.start(np.array([id(one) for one in arrays], np.uint64).tobytes())
     return all(actual.tobytes() == result.tobytes() for actual, result in zip(made, wanted, strict=True))
 
 
+@cache
 def _sample(dtype: np.dtype, number: int) -> np.ndarray:
     """Corners and ordinary values, other ones for each operand."""
     ramp = np.linspace(-4.0 - number, 7.0 + number, COUNT - len(_CORNERS))
@@ -81,4 +81,5 @@ def _description(arrays: list[np.ndarray], operand_count: int) -> bytes:
     places = [number for place, one in enumerate(arrays) for number in (place, place, 0, one.itemsize, one.itemsize)]
     values = [number for place, one in enumerate(arrays) for number in (place, one.itemsize)]
     step = (*_STEP_OF_ONE_LOOP, operand_count, len(arrays) - operand_count, *values)
-    return array("q", (len(arrays), 0, 0, COUNT, COUNT, len(arrays), *places, 0, 0, 0, 1, *step, *_NO_LOOP)).tobytes()
+    numbers = (len(arrays), 0, 0, COUNT, COUNT, len(arrays), *places, 0, 0, 0, 1, *step, *_NO_LOOP)
+    return np.array(numbers, np.int64).tobytes()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pyfuse.array_layout import UNALIGNED, NestLayout
 from pyfuse.backend.interface import NestLaunch
-from pyfuse.backend.tiles.program import Kind, TileProgram, TileStep
+from pyfuse.backend.tiles.program import CAST, LOOP, TileProgram, TileStep
 from pyfuse.graph.loop_plan import Load, Nest, Store
 from pyfuse.records import dataclass
 
@@ -259,4 +259,4 @@ class _Tiling:
 
 def has_loop(step: TileStep) -> bool:
     """Whether a step needs a function."""
-    return step.kind in (Kind.LOOP, Kind.CAST)
+    return step.kind in (LOOP, CAST)

@@ -85,11 +85,9 @@ def measure(repeats: int) -> StartupTimes:
             cold.append(_probe("first-result", folder))
             warm.append(_probe("first-result", folder))
             call.append(_probe("first-call", folder))
-            for path in Path(folder).glob("*.so"):
-                path.unlink()
+            _forget_kernels(folder)
             large_call.append(_probe("first-large-call", folder))
-            for path in Path(folder).glob("*.so"):
-                path.unlink()  # what the process left behind
+            _forget_kernels(folder)
             _probe("first-result", folder)
             kernel.append(_probe("another-kernel", folder))
     return StartupTimes(
@@ -100,6 +98,13 @@ def measure(repeats: int) -> StartupTimes:
         call=tuple(call),
         large_call=tuple(large_call),
     )
+
+
+def _forget_kernels(folder: str) -> None:
+    """Remove what processes left behind, but what is known of the compiler."""
+    for pattern in ("*.so", "plan-*"):
+        for path in Path(folder).glob(pattern):
+            path.unlink()
 
 
 def _probe(what: str, cache_folder: str) -> float:

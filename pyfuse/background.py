@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import threading
@@ -94,7 +95,8 @@ class Builders:
         atexit.unregister(self.end)  # anew, so that it comes before what removes temporary folders of kernels
         atexit.register(self.end)
         try:
-            threading.Thread(target=self._work, args=(build,), name="pyfuse-build", daemon=True).start()
+            # Not threading.Thread, whose start() waits for the thread: on a busy machine for a time slice (4 ms).
+            _thread.start_new_thread(self._work, (build,))
         except RuntimeError:  # too many threads, or the program is ending
             build.begin()
             self._work(build)

@@ -154,7 +154,7 @@ def fuse(function: Any = None, /, *, strict: bool = False, wait: bool = False, m
             disk, ``strict`` is set, or debug output is asked for.
         math: whose exp, sin and other functions that are no exact arithmetic: ``"pyfuse"``, within the bounds of
             docs/accuracy.md, or ``"numpy"``, NumPy's own to the last bit, which its inner loops compute on tiles of the
-            arrays. What else a function does is NumPy's, bit for bit, in either case.
+            arrays, where they are the CPU's. What else a function does is NumPy's, bit for bit, in either case.
 
     Returns:
         The fused function, or a decorator if called with keywords only.

@@ -13,9 +13,9 @@ from pyfuse.launch import Launch, make_launch, nest_launches
 # Whose exp, sin and other functions kernels compute with that are not exact: what ``fuse(math=...)`` says.
 OWN_MATH, NUMPYS_MATH = "pyfuse", "numpy"
 
-# Estimated picoseconds of a kernel from which tiles pay while it is built: making their launch takes about as long as a
-# few calls of the original with little to do, and these calls go the Python way.
-LEAST_WORK = 10_000_000
+# Estimated picoseconds of a kernel from which tiles pay while it is built: their launch takes 1 ms to make, their calls
+# go the Python way (4 us), and all that for the tenth of a second that a compiler takes.
+LEAST_WORK = 50_000_000
 
 # Reasons for which there is no kernel although there is a plan.
 WITHOUT_KERNEL = frozenset({Code.BUILDING, Code.NO_COMPILER, Code.COMPILER_FAILED, Code.LOAD_FAILED})

@@ -18,7 +18,7 @@ from tests.parity.outcome import assert_same
 
 pytestmark = pytest.mark.skipif(not dispatch.has_tiles(), reason="the tile runner is part of the extension")
 
-COUNT = 60_000  # elements: enough for tiles to be worth it
+COUNT = 300_000  # elements: enough for tiles to be worth it
 A, B = np.linspace(-2.0, 3.0, COUNT), np.linspace(1.0, 2.0, COUNT)
 
 

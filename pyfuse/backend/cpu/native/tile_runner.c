@@ -420,6 +420,7 @@ static int find_function(step *one, PyObject *functions, npy_intp number)
         one->cast = find_tile_cast(PyLong_AsLong(first), PyLong_AsLong(second));
         return one->cast == NULL ? -1 : 0;
     }
+    if (strcmp(Py_TYPE(first)->tp_name, "numpy.ufunc") != 0) return -1;
     PyUFuncObject *ufunc = (PyUFuncObject *)first;
     long place = PyLong_AsLong(second);
     if (place < 0 || place >= ufunc->ntypes || ufunc->nargs != one->in_count + one->out_count) return -1;

@@ -14,8 +14,14 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
         extensions.append(
             Extension(
                 "pyfuse.backend.cpu._dispatcher",
-                sources=[f"pyfuse/backend/cpu/native/{name}.c" for name in ("dispatcher", "evaluation", "output_pool")],
-                depends=[f"pyfuse/backend/cpu/native/{name}.h" for name in ("evaluation", "output_pool")],
+                sources=[
+                    f"pyfuse/backend/cpu/native/{name}.c"
+                    for name in ("dispatcher", "evaluation", "output_pool", "tile_runner", "tile_casts")
+                ],
+                depends=[
+                    f"pyfuse/backend/cpu/native/{name}.h"
+                    for name in ("evaluation", "output_pool", "tile_runner", "tile_casts")
+                ],
                 include_dirs=[numpy.get_include()],
                 optional=True,
             )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import pyfuse
@@ -51,6 +52,17 @@ def whole_number(word: str) -> int:
     if number < 1 or number != int(number):
         raise argparse.ArgumentTypeError(f"{word} is not a whole number above 0")
     return int(number)
+
+
+@contextmanager
+def without_compiler() -> Iterator[None]:
+    """Within it, no C compiler is found: programs are looked for nowhere."""
+    hidden = {name: os.environ.pop(name, None) for name in ("PATH", "CC", "PYFUSE_CC")}
+    os.environ["PATH"] = ""
+    try:
+        yield
+    finally:
+        os.environ.update({name: value for name, value in hidden.items() if value is not None})
 
 
 def thread_setting(threads: int | None) -> AbstractContextManager[Any]:

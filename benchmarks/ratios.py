@@ -6,13 +6,14 @@ import argparse
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyfuse
 from benchmarks.agreement import fuse_and_check
 from benchmarks.catalogue import CATALOGUE, ELEMENTWISE_NAMES
-from benchmarks.command_line import add_case_options, thread_setting
+from benchmarks.command_line import add_case_options, thread_setting, without_compiler
 from benchmarks.record import write_record
 from benchmarks.spread import Spread, draw_spread, spread_of
 from benchmarks.workloads import SIZES, Case, cases
@@ -66,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ratios: list[Ratio] = []
     failures: list[str] = []
     print(*_HEADER, sep="\n", flush=True)
-    with thread_setting(options.threads):
+    with thread_setting(options.threads), without_compiler() if options.without_compiler else nullcontext():
         for case in cases(options.sizes, options.workloads, CATALOGUE):
             try:
-                ratio = measure(case, options.seconds)
+                ratio = measure(case, options.seconds, has_compiler=not options.without_compiler)
             except AssertionError as refusal:
                 failures.append(f"{case}: {refusal}")
                 continue
@@ -82,18 +83,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failures else 0
 
 
-def measure(case: Case, seconds: float = AT_LEAST_SECONDS) -> Ratio:
+def measure(case: Case, seconds: float = AT_LEAST_SECONDS, *, has_compiler: bool = True) -> Ratio:
     """Check the fused answer, then time NumPy and the kernel in turns.
 
     Args:
         case: what to measure.
         seconds: go on for so long, and for ``AT_LEAST_PAIRS`` pairs.
+        has_compiler: as in ``fuse_and_check``.
 
     Raises:
         AssertionError: the fused answer is wrong, or was not computed by one kernel.
     """
     arguments = case.make_inputs()
-    fused = fuse_and_check(case.workload, arguments)
+    fused = fuse_and_check(case.workload, arguments, has_compiler=has_compiler)
     times = time_in_turn(
         case.workload.function, fused, arguments, at_least_pairs=AT_LEAST_PAIRS, at_least_seconds=seconds
     )
@@ -141,6 +143,7 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ratios", description=__doc__)
     add_case_options(parser, sizes=SIZES, names=ELEMENTWISE_NAMES, seconds=AT_LEAST_SECONDS)
+    parser.add_argument("--without-compiler", action="store_true", help="measure the tiles that then answer")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} into {RESULTS.parent.name}/")
     return parser.parse_args(arguments)
 

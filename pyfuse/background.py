@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import threading
@@ -13,11 +14,16 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 MOST_BUILDERS = 4
+LONGEST_DELAY_SECONDS = 0.05  # of a build, for the call that asked for it
 PATIENCE_AT_EXIT_SECONDS = 5.0  # for what is being built when the program ends: the next process finds it
 
 
 class Build(Generic[T]):
-    """Something that is being built."""
+    """Something that is being built, once the call that asked for it has been answered.
+
+    A thread that runs Python holds up all others for up to 5 ms (``sys.getswitchinterval``), which is more than most
+    first calls take.
+    """
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -25,9 +31,15 @@ class Build(Generic[T]):
         self._error: Exception | None = None
         self._process = os.getpid()
         self._over = threading.Event()
+        self._may_begin = threading.Event()
+
+    def begin(self) -> None:
+        """Let it begin: its result is waited for, or whoever asked for it has nothing else to do."""
+        self._may_begin.set()
 
     def run(self) -> None:
         """Build it, in whatever thread this is."""
+        self._may_begin.wait(LONGEST_DELAY_SECONDS)
         try:
             self._made = self._make()
         except Exception as error:  # out of memory, say: it is raised where the result is asked for
@@ -45,6 +57,7 @@ class Build(Generic[T]):
 
     def wait(self, seconds: float | None = None) -> None:
         """Until it is over, or so long."""
+        self.begin()
         self._over.wait(seconds)
 
     def result(self) -> T:
@@ -82,8 +95,10 @@ class Builders:
         atexit.unregister(self.end)  # anew, so that it comes before what removes temporary folders of kernels
         atexit.register(self.end)
         try:
-            threading.Thread(target=self._work, args=(build,), name="pyfuse-build", daemon=True).start()
+            # Not threading.Thread, whose start() waits for the thread: on a busy machine for a time slice (4 ms).
+            _thread.start_new_thread(self._work, (build,))
         except RuntimeError:  # too many threads, or the program is ending
+            build.begin()
             self._work(build)
         return build
 

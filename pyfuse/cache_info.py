@@ -9,6 +9,7 @@ from pyfuse.diagnostics import Code
 
 if TYPE_CHECKING:
     from pyfuse.backend.cpu._dispatcher import LaunchTable
+    from pyfuse.runner import Runner
 
 
 class CacheInfo(NamedTuple):
@@ -23,6 +24,7 @@ class CacheInfo(NamedTuple):
         fused_calls: calls answered by kernels.
         partly_fused_calls: calls of which some statements ran as Python.
         fallback_calls: calls answered by the original.
+        tiled_calls: calls answered over tiles by NumPy's own loops, where there is no kernel (yet).
     """
 
     hits: int
@@ -33,6 +35,7 @@ class CacheInfo(NamedTuple):
     fused_calls: int
     partly_fused_calls: int
     fallback_calls: int
+    tiled_calls: int = 0
 
 
 class CallCounts:
@@ -41,6 +44,7 @@ class CallCounts:
     Attributes:
         misses, kernels: as in ``CacheInfo``.
         fused: calls that kernels answered here.
+        tiled: those that tiles did.
         partly: those that a driver did.
         plain: those that the original did because it is faster.
         refused: calls in a row that the original answered because they cannot be fused.
@@ -51,17 +55,28 @@ class CallCounts:
     def __init__(self, table: LaunchTable | None) -> None:
         self._table = table
         self.driven_for = self.original_for = Code.UNKNOWN_CALL
-        self.misses = self.kernels = self.fused = self.partly = self.plain = self.refused = 0
+        self.misses = self.kernels = self.fused = self.tiled = self.partly = self.plain = self.refused = 0
 
     def clear(self) -> None:
         """Begin again."""
-        self.misses = self.kernels = self.fused = self.partly = self.plain = self.refused = 0
+        self.misses = self.kernels = self.fused = self.tiled = self.partly = self.plain = self.refused = 0
         if self._table is not None:
-            self._table.fused = self._table.partly = self._table.original = self._table.plain = 0
+            self._table.fused = self._table.tiled = self._table.partly = self._table.original = self._table.plain = 0
 
     def fused_calls(self) -> int:
         """Calls that kernels answered."""
         return self.fused + (self._table.fused if self._table is not None else 0)
+
+    def count(self, runner: Runner) -> None:
+        """Count a call that a runner answered here."""
+        if runner.is_tiled:
+            self.tiled += 1
+        else:
+            self.fused += 1
+
+    def tiled_calls(self) -> int:
+        """Calls that tiles answered."""
+        return self.tiled + (self._table.tiled if self._table is not None else 0)
 
     def partly_fused_calls(self) -> int:
         """Calls that drivers answered."""

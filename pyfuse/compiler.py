@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from functools import partial
 from types import FunctionType
@@ -39,10 +40,10 @@ KernelKey = tuple[Forms, tuple[NestLayout, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedKernel:
-    """A kernel for one layout, with how it came to be."""
+    """A kernel for one layout, with how it came to be: nothing of one that needs no compiler."""
 
-    source: KernelSource
-    built: BuiltKernel
+    source: KernelSource | None
+    built: BuiltKernel | None
     kernel: Kernel
 
 
@@ -57,6 +58,8 @@ class Specialization:
         inputs, scalars, extents, guards, result, stores: as in ``TracedFunction``.
         kernels: loaded so far, by the forms of the reductions and the layouts of the nests.
         builds: begun in the background and not yet asked for.
+        failures: why there is no kernel, where that was found.
+        tiled: kernels that need no compiler, or None where there is none.
         orders: axis orders of nodes, by miniature inputs and extents.
         lock: held while a kernel is built, so that each is built once.
     """
@@ -72,6 +75,8 @@ class Specialization:
     plans: dict[Forms, LoopPlan] = field(default_factory=dict)
     kernels: dict[KernelKey, LoadedKernel] = field(default_factory=dict)
     builds: dict[KernelKey, Build[LoadedKernel]] = field(default_factory=dict)
+    failures: dict[KernelKey, Diagnostic] = field(default_factory=dict)
+    tiled: dict[KernelKey, Kernel | None] = field(default_factory=dict)
     orders: dict[tuple[tuple[Miniature, ...], tuple[int, ...]], dict[int, AxisOrder]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -170,34 +175,55 @@ def load_kernel(
     with specialization.lock:
         if key in specialization.kernels:
             return specialization.kernels[key], False
+        if key in specialization.failures:
+            raise CannotFuse(specialization.failures[key])
         build = specialization.builds.get(key)
         if build is None or build.is_lost():
             backend = backend_named("cpu")
+            plan = plan_for(specialization, forms)
             if forms:
-                dump("plan", plan_text(plan_for(specialization, forms)))
-            source = write_source(specialization, forms, layouts)
-            dump("source", source.text)
-            if dump.wants("asm"):
-                dump("asm", backend.assembly_of(source, config))
-            if waits or backend.is_built(source, config):
-                loaded = specialization.kernels[key] = _built(source, config, dump)
-                return loaded, True
-            build = specialization.builds[key] = builders.start(partial(_built_safely, source, config, dump))
+                dump("plan", plan_text(plan))
+            make = partial(_built_safely, plan, layouts, config, dump)
+            if waits or backend.may_be_built(plan, layouts, config):  # else writing the text can wait too
+                source = write_source(specialization, forms, layouts)
+                dump("source", source.text)
+                if dump.wants("asm"):
+                    dump("asm", backend.assembly_of(source, config))
+                if waits or backend.is_built(source, config):
+                    with _failures_noted(specialization, key):
+                        loaded = specialization.kernels[key] = _built(plan, layouts, source, config, dump)
+                    return loaded, True
+            build = specialization.builds[key] = builders.start(make)
         if build.is_pending() and not waits:
             raise StillBuilding(build)
         build.wait()
         del specialization.builds[key]
-        loaded = specialization.kernels[key] = build.result()
+        with _failures_noted(specialization, key):
+            loaded = specialization.kernels[key] = build.result()
         return loaded, True
 
 
-def _built_safely(source: KernelSource, config: Config, dump: Dump) -> LoadedKernel:
+@contextmanager
+def _failures_noted(specialization: Specialization, key: KernelKey) -> Iterator[None]:
+    """Keep why a text cannot be built or loaded, so that no other call tries again; a compiler may still be found."""
+    try:
+        yield
+    except CannotFuse as failure:
+        if failure.diagnostic.code in (Code.COMPILER_FAILED, Code.LOAD_FAILED):
+            specialization.failures[key] = failure.diagnostic
+        raise
+
+
+def _built_safely(plan: LoopPlan, layouts: tuple[NestLayout, ...], config: Config, dump: Dump) -> LoadedKernel:
     with mistakes_as_reasons():
-        return _built(source, config, dump)
+        return _built(plan, layouts, backend_named("cpu").write(plan, layouts), config, dump)
 
 
-def _built(source: KernelSource, config: Config, dump: Dump) -> LoadedKernel:
+def _built(
+    plan: LoopPlan, layouts: tuple[NestLayout, ...], source: KernelSource, config: Config, dump: Dump
+) -> LoadedKernel:
     backend = backend_named("cpu")
     built = backend.build(source, config)
+    backend.note_built(plan, layouts, config)
     dump("cache", f"{built.path.name}: {'found' if built.was_cached else f'built in {built.build_seconds:.3f} s'}\n")
     return LoadedKernel(source=source, built=built, kernel=backend.load(source, built, config))

@@ -7,7 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from pyfuse import config as settings
 from pyfuse import explain as explanations
@@ -16,10 +16,12 @@ from pyfuse.errors import CannotFuse, FuseError
 from pyfuse.executor import Executor
 from pyfuse.fused_call import FusedCall
 from pyfuse.source import attach_source, source_block
+from pyfuse.tile_tier import NUMPYS_MATH, OWN_MATH
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R", covariant=True)
+Math = Literal["pyfuse", "numpy"]
 
 
 class FusedFunction(FusedCall, Generic[P, R]):
@@ -32,12 +34,14 @@ class FusedFunction(FusedCall, Generic[P, R]):
     __name__: str
     __qualname__: str
 
-    def __init__(self, function: Callable[P, R], *, strict: bool = False, wait: bool = False) -> None:
+    def __init__(
+        self, function: Callable[P, R], *, strict: bool = False, wait: bool = False, math: str = OWN_MATH
+    ) -> None:
         self.__name__ = self.__qualname__ = type(function).__name__  # of a callable that has no name of its own
         functools.update_wrapper(self, function)
         self.__wrapped__ = function
         self._strict = strict
-        self._executor = Executor(function, strict=strict, wait=wait)
+        self._executor = Executor(function, strict=strict, wait=wait, math=math)
         self._table = self._executor.table
 
     if TYPE_CHECKING:
@@ -73,7 +77,7 @@ class FusedFunction(FusedCall, Generic[P, R]):
             return self.__qualname__
         own: Any = self.__wrapped__
         block = source_block(own) if isinstance(own, FunctionType) else ()
-        return (_rebuild, (own, self._strict, block, self._executor.is_patient))
+        return (_rebuild, (own, self._strict, block, self._executor.is_patient, self._executor.math))
 
     def _is_importable(self) -> bool:
         found: Any = sys.modules.get(self.__module__)
@@ -112,12 +116,13 @@ class FusedFunction(FusedCall, Generic[P, R]):
             if device_calls is not None:
                 device_calls.find(arguments)
             else:
-                self._executor.make_launch(arguments, settings.current())
+                self._executor.compile(arguments, settings.current())
         except CannotFuse as error:
             raise FuseError(error.diagnostic) from error
 
     def cache_info(self) -> CacheInfo:
-        """Counters: hits, misses, maxsize, currsize, kernels, fused_calls, partly_fused_calls, fallback_calls."""
+        """Counters: hits, misses, maxsize, currsize, kernels, fused_calls, partly_fused_calls, fallback_calls,
+        tiled_calls."""
         return self._executor.info()
 
     def cache_clear(self) -> None:
@@ -130,24 +135,33 @@ class FusedFunction(FusedCall, Generic[P, R]):
 
 
 @overload
-def fuse(function: Callable[P, R], /, *, strict: bool = False, wait: bool = False) -> FusedFunction[P, R]: ...
+def fuse(
+    function: Callable[P, R], /, *, strict: bool = False, wait: bool = False, math: Math = "pyfuse"
+) -> FusedFunction[P, R]: ...
 @overload
-def fuse(*, strict: bool = False, wait: bool = False) -> Callable[[Callable[P, R]], FusedFunction[P, R]]: ...
-def fuse(function: Any = None, /, *, strict: bool = False, wait: bool = False) -> Any:
+def fuse(
+    *, strict: bool = False, wait: bool = False, math: Math = "pyfuse"
+) -> Callable[[Callable[P, R]], FusedFunction[P, R]]: ...
+def fuse(function: Any = None, /, *, strict: bool = False, wait: bool = False, math: Math = "pyfuse") -> Any:
     """Make a NumPy function run as one fused kernel, with NumPy's exact results.
 
     Args:
         function: a Python function of arrays and numbers whose body is array expressions. What cannot be fused runs as
             ordinary Python, and ``explain()`` says why.
         strict: raise ``FuseError`` instead of falling back.
-        wait: build a kernel before the first call that it answers. Otherwise the original answers while a compiler is
-            at work in the background, unless the kernel is on disk, ``strict`` is set, or debug output is asked for.
+        wait: build a kernel before the first call that it answers. Otherwise, while a compiler is at work in the
+            background, NumPy's own loops over tiles of the arrays answer, or the original; unless the kernel is on
+            disk, ``strict`` is set, or debug output is asked for.
+        math: whose exp, sin and other functions that are no exact arithmetic: ``"pyfuse"``, within the bounds of
+            docs/accuracy.md, or ``"numpy"``, NumPy's own to the last bit, which its inner loops compute on tiles of the
+            arrays, where they are the CPU's. What else a function does is NumPy's, bit for bit, in either case.
 
     Returns:
         The fused function, or a decorator if called with keywords only.
 
     Raises:
         TypeError: ``function`` is not callable, or a class.
+        ValueError: ``math`` is neither.
 
     Example:
         >>> @pyfuse.fuse
@@ -155,28 +169,30 @@ def fuse(function: Any = None, /, *, strict: bool = False, wait: bool = False) -
         ...     return a * x + y
     """
     if function is None:
-        return functools.partial(_fuse_one, strict=strict, wait=wait)
-    return _fuse_one(function, strict=strict, wait=wait)
+        return functools.partial(_fuse_one, strict=strict, wait=wait, math=math)
+    return _fuse_one(function, strict=strict, wait=wait, math=math)
 
 
-def _fuse_one(function: Any, *, strict: bool, wait: bool) -> Any:
+def _fuse_one(function: Any, *, strict: bool, wait: bool, math: str) -> Any:
+    if math not in (OWN_MATH, NUMPYS_MATH):
+        raise ValueError(f"math is {OWN_MATH!r} or {NUMPYS_MATH!r}, not {math!r}")
     if isinstance(function, staticmethod | classmethod):
-        return type(function)(_fuse_one(function.__func__, strict=strict, wait=wait))
+        return type(function)(_fuse_one(function.__func__, strict=strict, wait=wait, math=math))
     if isinstance(function, FusedFunction):
         function = function.__wrapped__
     if not callable(function) or isinstance(function, type):
         what = f"the class {function.__name__!r}" if isinstance(function, type) else f"{type(function).__name__!r}"
         raise TypeError(f"fuse() takes a function, not {what}")
-    return FusedFunction(function, strict=strict, wait=wait)
+    return FusedFunction(function, strict=strict, wait=wait, math=math)
 
 
 def _rebuild(
-    function: Callable[..., Any], strict: bool, block: Sequence[str] = (), wait: bool = False
+    function: Callable[..., Any], strict: bool, block: Sequence[str] = (), wait: bool = False, math: str = OWN_MATH
 ) -> FusedFunction[..., Any]:
     """A function that was sent by value, with the lines of its source."""
     if isinstance(function, FunctionType):
         attach_source(function, block)
-    return FusedFunction(function, strict=strict, wait=wait)
+    return FusedFunction(function, strict=strict, wait=wait, math=math)
 
 
 def _is_wanted_by_value(module: str) -> bool:

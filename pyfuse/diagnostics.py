@@ -36,6 +36,7 @@ class Code(enum.StrEnum):
     TOO_MANY_VARIANTS = "too-many-variants"
     TOO_LARGE = "too-large"
     BUILDING = "building"
+    NUMPYS_MATH = "numpys-math"
     NO_COMPILER = "no-compiler"
     COMPILER_FAILED = "compiler-failed"
     LOAD_FAILED = "load-failed"

@@ -23,7 +23,7 @@ from pyfuse.graph.nodes import Gather
 from pyfuse.host_values import HostArgument, HostConstant, evaluation_of
 from pyfuse.launch import DirectStores, Launch, check_store
 from pyfuse.memory_overlap import may_overlap
-from pyfuse.runner import Address, Arguments, Run, Runner, does_not_fit
+from pyfuse.runner import Arguments, Run, Runner, does_not_fit, make_runner
 
 # Of all arrays that are stored. Below, a copy in the second-level cache takes less than what is looked at here.
 LEAST_BYTES = 1 << 18
@@ -56,14 +56,15 @@ def may_stop() -> bool:
     return any(entry[0] == "error" and issubclass(RuntimeWarning, entry[2]) for entry in warnings.filters)
 
 
-def run_directly(launch: Launch, address: Address, otherwise: Callable[[], Runner]) -> Run:
+def run_directly(launch: Launch, otherwise: Callable[[], Launch], example: Arguments) -> Run:
     """The way of a launch whose kernel writes into the caller's arrays.
 
     Args:
         launch: made for the strides of the targets.
-        address: what the kernel takes for an array.
-        otherwise: makes the runner of calls for which it must not.
+        otherwise: makes that of calls for which it must not.
+        example: arguments of such calls.
     """
+    address = launch.prepared.address
     specialization = launch.specialization
     assert launch.direct is not None
     stores, strides, read = specialization.stores, launch.direct.strides, launch.direct.read
@@ -82,7 +83,8 @@ def run_directly(launch: Launch, address: Address, otherwise: Callable[[], Runne
             or may_stop()
         ):
             if not made:
-                made.append(otherwise())
+                again = otherwise()
+                made.append(make_runner(again, again.prepared.address, example))
             return made[0].run(arguments)
         for store, target in zip(stores, targets, strict=True):
             check_store(target, [array.evaluate(arguments) for array in store.apart])

@@ -64,6 +64,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield _cache_folder(config)
     yield from _compiler(config)
     yield _fused_function()
+    yield _tiles()
 
 
 def draw(finding: Finding) -> str:
@@ -108,7 +109,12 @@ def _compiler(config: Config) -> Iterator[Finding]:
         with tempfile.TemporaryDirectory(prefix="pyfuse-doctor-") as folder:
             toolchain = find_toolchain(config, ArtifactStore(Path(folder)))
     except CannotFuse as refusal:
-        yield Finding(label="compiler", text=_lines(refusal), is_fine=False)
+        text = (
+            f"{_lines(refusal)}\nelementwise functions are answered by tiles all the same"
+            if dispatch.has_tiles()
+            else _lines(refusal)
+        )
+        yield Finding(label="compiler", text=text, is_fine=False)
         return
     except OSError as error:
         yield Finding(label="compiler", text=f"no place for temporary files: {error}", is_fine=False)
@@ -143,6 +149,25 @@ def _fused_function() -> Finding:
     if not np.array_equal(result, function(x, x[::-1])):
         return Finding(label="fused function", text="its result is not NumPy's: please report this", is_fine=False)
     return Finding(label="fused function", text="built, loaded and run; its result is NumPy's, bit for bit")
+
+
+def _tiles() -> Finding:
+    """What answers while a kernel is built, and where there is no compiler."""
+    if not dispatch.has_tiles():
+        text = "not there without the call extension: originals answer where there is no kernel"
+        return Finding(label="tiles", text=text)
+    x = np.linspace(-3.0, 3.0, 10_007)
+    fused = fuse(_bell, math="numpy")
+    with settings.set(disable=False):
+        result = fused(x)
+    if fused.cache_info().tiled_calls != 1 or result.tobytes() != _bell(x).tobytes():
+        text = f"NumPy's own loops are not used: {fused.fallback_reasons() or 'results differ, please report this'}"
+        return Finding(label="tiles", text=text, is_fine=False)
+    return Finding(label="tiles", text="NumPy's own loops, for want of a kernel: as NumPy, bit for bit")
+
+
+def _bell(a: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * a * a)  # type: ignore[no-any-return]
 
 
 def _hypotenuse_and_more(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from pyfuse import config as settings
 from pyfuse.backend.cpu import dispatch
+from pyfuse.background import Build
 from pyfuse.cache_info import CacheInfo, CallCounts
 from pyfuse.call_geometry import call_geometry, evaluate_inputs
 from pyfuse.call_signature import exact_key, signature_key
-from pyfuse.compiler import Specialization, StillBuilding, load_kernel, specialize
+from pyfuse.compiler import LoadedKernel, Specialization, StillBuilding, load_kernel, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
 from pyfuse.diagnostics import Code, Diagnostic
@@ -30,16 +31,14 @@ from pyfuse.on_device import OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import CALLS_BEFORE_DRIVING, RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
+from pyfuse.runner_table import RunnerTable
+from pyfuse.tile_tier import LEAST_WORK, NUMPYS_MATH, OWN_MATH, WITHOUT_KERNEL, launch_with_numpys_math, tile_launch
 from pyfuse.trial import copies_for_trial, is_due, original_is_faster
 from pyfuse.verification import is_verifiable, verify
 
 if TYPE_CHECKING:
     from pyfuse.region_driver import RegionDriver
 
-# Exact forms remembered for each function, and of those the ones that differ only in guarded values or in arrays that
-# are no arguments, which are tried one after the other. Beyond either, all are forgotten and found again.
-MAX_RUNNERS = 1024
-MAX_RUNNERS_OF_ONE_FORM = 32
 
 _DISABLED = Diagnostic(code=Code.DISABLED, message="pyfuse is disabled: PYFUSE_DISABLE is set")
 _BAD_CALL = Diagnostic(
@@ -61,22 +60,24 @@ class Executor:
         *,
         strict: bool,
         wait: bool = False,
+        math: str = OWN_MATH,
         region: RegionPlace | None = None,
     ) -> None:
         self._function = function
         self._region = region
         self.is_patient = wait
+        self.math = math
         self._prepared: PreparedFunction | None = None
         self._cache = KernelCache()
-        self._runners: dict[Any, list[Runner]] = {}
-        self._runner_count = 0
         self.on_device = OnDevice(self)
         self.fallback = Fallback(function, strict=strict, is_quiet=region is not None)
         self.drivers = RegionDrivers(self, region)
         self._lock = threading.Lock()
         self.table = dispatch.launch_table(function)  # calls that the extension answers
         self.counts = CallCounts(self.table)
+        self._runners = RunnerTable(self.table)
         self._dumps = itertools.count()
+        self.lacks_kernel: Diagnostic | None = None  # why tiles answer for good
 
     # --- the hot path ---------------------------------------------------------------------------------------------
 
@@ -98,32 +99,39 @@ class Executor:
             return self._answer(args, kwargs, _BAD_CALL)
         try:
             key = (config.num_threads, *exact_key(arguments))
-            for runner in self._runners.get(key, ()):
+            for runner in self._runners.find(key):
                 if runner.holds is None or runner.holds(arguments):
                     break
             else:
                 runner = self._find_runner(key, arguments)
+            if runner.build is not None and not runner.build.is_pending():
+                self._runners.forget(key, runner)
+                return self.call(args, kwargs)
             if runner.trial.prefers_plain:
                 return self._run_plain(args, kwargs)
             outcome = runner.run(arguments) if runner.reason is None else None
+        except StillBuilding as waiting:
+            try:
+                return self._answer(args, kwargs, waiting.diagnostic)
+            finally:
+                waiting.build.begin()
         except CannotFuse as refusal:
             reason = refusal.diagnostic
         else:
             if outcome is None:
-                if runner.build is not None and not runner.build.is_pending():
-                    self._forget(key, runner)
-                    return self.call(args, kwargs)
                 assert runner.reason is not None
                 return self._answer(args, kwargs, runner.reason)
             result, status = outcome
             if not status or not must_report(status, runner.replay_bits):
-                self.counts.fused += 1
+                self.counts.count(runner)
                 if self.counts.refused:
                     self.counts.refused = 0
                     self.stop_driving()
                 if runner.known is not None:
-                    self._remember_known(key, runner)
-                if not runner.trial.is_tried:
+                    self._runners.remember_known(key, runner)
+                if runner.build is not None:
+                    runner.build.begin()
+                elif not runner.trial.is_tried:
                     runner.trial.calls += 1
                     self._try(runner, arguments, config)
                 if config.verify and is_verifiable(runner.launch):
@@ -238,17 +246,22 @@ class Executor:
         with self._lock:
             self.counts.misses += found.is_new
             if found.has_evicted:
-                self._forget_runners()
+                self._runners.forget_all()
         if isinstance(found.entry, Refusal):
             raise CannotFuse(found.entry.diagnostic)
         return found.entry
 
-    def make_launch(
-        self, arguments: Sequence[Any], config: Config, *, waits: bool = True, may_store: bool = False
-    ) -> Launch:
-        """A launch for a call, its kernel built and loaded if need be.
+    def compile(self, arguments: Sequence[Any], config: Config) -> None:
+        """Build and load the kernel of a call. Raises CannotFuse: the call cannot be fused, or there is no compiler."""
+        self._make_launch(arguments, config, waits=True, may_tile=False)
 
-        Args: ``waits`` as in ``load_kernel``; ``may_store``: the kernel may store into the caller's arrays itself.
+    def _make_launch(
+        self, arguments: Sequence[Any], config: Config, *, waits: bool, may_tile: bool, may_store: bool = False
+    ) -> tuple[Launch, Build[LoadedKernel] | None]:
+        """A launch for a call, its kernel built and loaded if need be; and what is being built, if tiles stand in.
+
+        Args: ``waits`` as in ``load_kernel``; ``may_tile``: whether tiles may answer where there is no kernel;
+            ``may_store``: whether the kernel may store into the caller's arrays itself.
 
         Raises:
             CannotFuse: the call cannot be fused.
@@ -258,91 +271,75 @@ class Executor:
         inputs, extents = evaluate_inputs(specialization, arguments)
         with mistakes_as_reasons():
             geometry = call_geometry(specialization, inputs, extents)
+            if self.math == NUMPYS_MATH:
+                try:
+                    launch = launch_with_numpys_math(specialization, geometry, config.num_threads)
+                except CannotFuse as refusal:
+                    self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
+                    raise
+                if launch is not None:
+                    return launch, None
             direct = direct_stores(specialization, geometry.plan, arguments, inputs) if may_store else None
-            if direct is not None:
-                geometry = call_geometry(specialization, inputs, extents, direct.strides)
+            laid = geometry if direct is None else call_geometry(specialization, inputs, extents, direct.strides)
         try:
             with mistakes_as_reasons():
                 loaded, is_new = load_kernel(
-                    specialization, geometry.forms, geometry.layouts, config, self.dump_for(config), waits=waits
+                    specialization, laid.forms, laid.layouts, config, self.dump_for(config), waits=waits
                 )
-        except StillBuilding:
-            raise
         except CannotFuse as refusal:
-            self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
-            raise
+            build = refusal.build if isinstance(refusal, StillBuilding) else None
+            with mistakes_as_reasons():
+                tiled = (
+                    None
+                    if refusal.diagnostic.code not in WITHOUT_KERNEL
+                    else tile_launch(
+                        specialization, geometry, config.num_threads, LEAST_WORK if build is not None else 0
+                    )
+                )
+            if tiled is None and build is None:
+                self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
+            if tiled is None or not may_tile:
+                raise
+            if build is None:
+                self.lacks_kernel = refusal.diagnostic
+            return tiled, build
         if is_new:
             with self._lock:
                 self.counts.kernels += 1
-        return make_launch(specialization, loaded, geometry, config.num_threads, direct)
+        return make_launch(specialization, loaded, laid, config.num_threads, direct), None
 
     def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
-        from pyfuse.backend.cpu.kernel import address_function
-
         runner = self.on_device.runner(arguments)
         if runner is not None:  # types are in the key: such calls never meet the CPU's runners
-            self._remember(key, runner)
+            self._runners.remember(key, runner)
             return runner
         config = settings.current()
         try:
-            launch = self.make_launch(arguments, config, waits=self._waits(config), may_store=True)
+            shows = config.fallback != "quiet" or self.fallback.is_strict  # that there is no kernel
+            launch, build = self._make_launch(
+                arguments, config, waits=self._waits(config), may_tile=not shows, may_store=True
+            )
         except CannotFuse as reason:
             known = self._cache.find(signature_key(arguments), arguments)
             if isinstance(known, Refusal):
-                self._remember(key, make_refusing_runner(known.diagnostic, known.guards))
+                self._runners.remember(key, make_refusing_runner(known.diagnostic, known.guards))
             elif known is not None and isinstance(reason, StillBuilding):
-                self._remember(key, make_refusing_runner(reason.diagnostic, known.guards, reason.build))
+                self._runners.remember(key, make_refusing_runner(reason.diagnostic, known.guards, reason.build))
             raise
-        address = address_function()
-        runner = make_runner(launch, address, arguments)
+        runner = replace(make_runner(launch, launch.prepared.address, arguments), build=build)
         if launch.direct is not None:
-            example = tuple(arguments)
-
-            def otherwise() -> Runner:
-                again = self.make_launch(example, config, waits=self._waits(config))
-                return make_runner(again, address, example)
-
-            runner = replace(runner, run=run_directly(launch, address, otherwise))
-        elif self.table is not None:
+            again = partial(self._make_launch, tuple(arguments), config, waits=self._waits(config), may_tile=False)
+            runner = replace(runner, run=run_directly(launch, lambda: again()[0], arguments))
+        elif self.table is not None and build is None:
             compiled = known_launch(self.prepared(), launch, arguments, key[0])
             runner = replace(runner, known=compiled, trial=compiled if compiled is not None else runner.trial)
-        self._remember(key, runner)
+        self._runners.remember(key, runner)
         return runner
 
     def _waits(self, config: Config) -> bool:
         """Whether a call waits for its kernel: where asked to, and where it would show that it does not."""
         shows = config.debug or config.dump_dir is not None or config.fallback != "quiet"
         return bool(self.is_patient or config.wait or shows or self.fallback.is_strict)
-
-    def _remember_known(self, key: Any, runner: Runner) -> None:
-        """Let the extension answer such calls, unless they have been forgotten meanwhile."""
-        with self._lock:
-            if runner in self._runners.get(key, ()):
-                assert self.table is not None
-                assert runner.known is not None
-                self.table.remember(runner.known)
-
-    def _remember(self, key: Any, runner: Runner) -> None:
-        with self._lock:
-            known = self._runners.setdefault(key, [])
-            if self._runner_count >= MAX_RUNNERS or len(known) >= MAX_RUNNERS_OF_ONE_FORM:
-                self._forget_runners()
-                known = self._runners.setdefault(key, [])
-            known.append(runner)
-            self._runner_count += 1
-
-    def _forget(self, key: Any, runner: Runner) -> None:
-        with self._lock:
-            known = self._runners.get(key, [])
-            if runner in known:
-                self._runners[key] = [other for other in known if other is not runner]
-                self._runner_count -= 1
-
-    def _forget_runners(self) -> None:
-        self._runners = {}
-        self._runner_count = 0
-        if self.table is not None:
-            self.table.forget()
 
     def dump_for(self, config: Config) -> Dump:
         """Where the stages of the next specialisation are written."""
@@ -363,6 +360,7 @@ class Executor:
             currsize=sum(len(entry.kernels) for entry in specializations) + sum(region.currsize for region in regions),
             kernels=self.counts.kernels + sum(region.kernels for region in regions),
             fused_calls=fused,
+            tiled_calls=self.counts.tiled_calls(),
             partly_fused_calls=self.counts.partly_fused_calls(),
             fallback_calls=self.fallback.count + self.counts.original_calls(),
         )
@@ -372,10 +370,9 @@ class Executor:
         """How often each reason kept the whole function from being fused, or some of its statements; by code."""
         return dict(+(Counter(self.fallback.reasons()) + self.counts.reasons()))
 
-    def prefers_plain(self, arguments: Sequence[Any]) -> bool:
-        """Whether calls of this form are answered by the original because it is faster."""
-        key = (settings.current().num_threads, *exact_key(arguments))
-        return any(runner.trial.prefers_plain for runner in self._runners.get(key, ()))
+    def known_runners(self, arguments: Sequence[Any]) -> Sequence[Runner]:
+        """What has answered calls of this form."""
+        return self._runners.find((settings.current().num_threads, *exact_key(arguments)))
 
     def stop_driving(self) -> None:
         """The extension's driver is no longer the right one."""
@@ -386,10 +383,10 @@ class Executor:
         """Forget every specialisation and counter."""
         with self._lock:
             self._cache.clear()
-            self._forget_runners()
+            self._runners.forget_all()
             self.on_device.clear()
             self.fallback.clear()
-            self._prepared = None
+            self._prepared = self.lacks_kernel = None
             self.drivers.clear()
             self.counts.clear()
             if self.table is not None:

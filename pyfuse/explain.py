@@ -17,6 +17,7 @@ from pyfuse.executor import Executor
 from pyfuse.graph.loop_plan import LoopPlan
 from pyfuse.graph.plan_text import plan_text
 from pyfuse.graph.text import graph_text
+from pyfuse.tile_tier import NUMPYS_MATH, inexact_operation
 
 if TYPE_CHECKING:
     from pyfuse.region_driver import RegionDriver
@@ -44,8 +45,9 @@ def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[s
             note = _FASTER if driver.trials.prefer_plain(args) else ""
             return note + _in_regions(name, refusal.diagnostic, driver)
         return f"{name} runs as ordinary Python for these arguments.\n\n{refusal.diagnostic.draw()}\n"
-    note = _FASTER if executor.prefers_plain(arguments) else ""
-    return note + _explanation(name, prepared.binder.names, arguments, specialization, plan, source)
+    return _answered_by(executor, arguments, specialization) + _explanation(
+        name, prepared.binder.names, arguments, specialization, plan, source
+    )
 
 
 def source_text(executor: Executor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -69,6 +71,21 @@ def _stages(
     inputs, extents = evaluate_inputs(specialization, arguments)
     geometry = call_geometry(specialization, inputs, extents)
     return specialization, geometry.plan, write_source(specialization, geometry.forms, geometry.layouts)
+
+
+def _answered_by(executor: Executor, arguments: Sequence[Any], specialization: Specialization) -> str:
+    """What answers calls of this form, where it is not a kernel."""
+    runners = executor.known_runners(arguments)
+    if any(runner.trial.prefers_plain for runner in runners):
+        return "It is answered by the original, which was faster when both were timed.\n\n"
+    tiles = "It is answered over tiles by NumPy's own loops"
+    if executor.math == NUMPYS_MATH and inexact_operation(specialization.graph) is not None:
+        return f"{tiles}, because of math='numpy'; the kernel below is not used.\n\n"
+    if not any(runner.is_tiled for runner in runners):
+        return ""
+    if any(runner.build is not None for runner in runners) or executor.lacks_kernel is None:
+        return f"{tiles} until the kernel is built.\n\n"
+    return f"{tiles}, because there is no kernel.\n\n{executor.lacks_kernel.draw()}\n\n"
 
 
 def _explanation(
@@ -116,11 +133,14 @@ def _region_lines(driver: RegionDriver) -> str:
 def _summary(executor: Executor, name: str) -> str:
     info = executor.info()
     partly = f" {info.partly_fused_calls} in part," if info.partly_fused_calls else ""
+    tiled = f" {info.tiled_calls} over tiles by NumPy's own loops," if info.tiled_calls else ""
     lines = [
-        f"{name}: {info.fused_calls} fused calls,{partly} {info.fallback_calls} as ordinary Python,"
+        f"{name}: {info.fused_calls} fused calls,{tiled}{partly} {info.fallback_calls} as ordinary Python,"
         f" {info.kernels} kernels."
     ]
     lines += [f"  {code}: {count}" for code, count in sorted(executor.reasons().items())]
+    if executor.lacks_kernel is not None:
+        lines += ["", "Why there is no kernel:", executor.lacks_kernel.draw()]
     if executor.fallback.last is not None:
         lines += ["", "The last reason:", executor.fallback.last.draw()]
     for driver in executor.drivers.all():

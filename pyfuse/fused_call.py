@@ -35,8 +35,8 @@ class FusedCall(Dispatcher):
 class FusedRegion(FusedCall):
     """Some statements of a function, as a function of the names that they need."""
 
-    def __init__(self, place: RegionPlace, *, wait: bool) -> None:
-        self._executor = Executor(place.prepared.function, strict=False, wait=wait, region=place)
+    def __init__(self, place: RegionPlace, *, wait: bool, math: str) -> None:
+        self._executor = Executor(place.prepared.function, strict=False, wait=wait, math=math, region=place)
         self._table = self._executor.table
 
     @property

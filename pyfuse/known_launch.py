@@ -96,6 +96,7 @@ def known_launch(
         array_count=len(specialization.inputs),
         finish=launch.finish if recipe is None else None,
         replay_bits=launch.replay_bits,
+        is_tiled=launch.prepared.is_tiled,
         is_long=not 0 < launch.work < GIL_KEPT_BELOW_PICOSECONDS,
     )
 

@@ -75,7 +75,9 @@ class RegionDrivers:
                 try:
                     driver = RegionDriver(prepared, blamed, self._scalars(args, kwargs), before)
                     if driver.regions:
-                        driver.link(lambda place: FusedRegion(place, wait=self._executor.is_patient))
+                        driver.link(
+                            lambda place: FusedRegion(place, wait=self._executor.is_patient, math=self._executor.math)
+                        )
                         driver.on_outgrown = self._executor.stop_driving
                     self._drivers[blamed] = driver if driver.regions else None
                 except Exception:

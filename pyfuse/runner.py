@@ -40,7 +40,7 @@ class Runner:
         launch: what runs; it owns the memory that ``run`` passes to the kernel. None where ``run`` only refuses.
         known: the same for the compiled dispatcher, where it can run such calls.
         reason: why such calls do not fuse; ``run`` is not called then.
-        build: what such calls wait for, if it is only that.
+        build: what such calls wait for; ``run`` answers meanwhile, or for ``reason`` the original.
         trial: whether the original answers such calls faster.
     """
 
@@ -52,6 +52,11 @@ class Runner:
     reason: Diagnostic | None = None
     build: Build[Any] | None = None
     trial: Trial | KnownLaunch = field(default_factory=Trial)
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether NumPy's own loops run it over tiles."""
+        return self.launch is not None and self.launch.prepared.is_tiled
 
 
 def make_refusing_runner(diagnostic: Diagnostic, guards: Sequence[Guard], build: Build[Any] | None = None) -> Runner:

@@ -10,6 +10,7 @@ import pytest
 
 from pyfuse import config, doctor
 from pyfuse.__main__ import USAGE, main
+from pyfuse.backend.cpu import dispatch
 from pyfuse.version import VERSION
 from tests.fresh_process import run_python, script
 
@@ -71,6 +72,9 @@ def test_the_doctor_without_a_compiler(
     assert "PYFUSE_CC='nothing-here' is not an executable" in printed
     assert "python -m pip install 'pyfuse[compiler]'" in printed
     assert "NO  fused function" in printed
+    if dispatch.has_tiles():
+        assert "elementwise functions are answered by tiles all the same" in printed
+        assert "ok  tiles           NumPy's own loops" in printed
     assert printed.splitlines()[-1].startswith("something is missing")
 
 

@@ -70,15 +70,25 @@ class PreparedLaunch:
             lives, which owns the C structures.
         addresses: of the C function behind ``start`` and of its first argument, for the compiled dispatcher; None where
             there are none.
+        address: what ``start`` wants for an array: where the object is, or its data.
+        is_tiled: whether NumPy's own loops run the nests over tiles.
     """
 
-    __slots__ = ("_kept", "addresses", "start")
+    __slots__ = ("_kept", "address", "addresses", "is_tiled", "start")
 
     def __init__(
-        self, start: Callable[[bytes], int], kept: tuple[Any, ...], addresses: tuple[int, int] | None = None
+        self,
+        start: Callable[[bytes], int],
+        kept: tuple[Any, ...],
+        addresses: tuple[int, int] | None = None,
+        *,
+        address: Callable[[Any], int] = id,
+        is_tiled: bool = False,
     ) -> None:
         self.start = start
         self.addresses = addresses
+        self.address = address
+        self.is_tiled = is_tiled
         self._kept = kept
 
 
@@ -108,6 +118,12 @@ class Backend(Protocol):
 
     def build(self, source: KernelSource, config: Config) -> BuiltKernel:
         """Build it, or find it built. Raises CannotFuse when no compiler works or the disk refuses."""
+
+    def may_be_built(self, plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> bool:
+        """Whether it is worth writing the text to see if it is built. Raises CannotFuse where no compiler works."""
+
+    def note_built(self, plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> None:
+        """Have ``may_be_built`` say yes from now on."""
 
     def is_built(self, source: KernelSource, config: Config) -> bool:
         """Whether ``build`` and ``load`` need no compiler. Raises CannotFuse where none works, as is known."""

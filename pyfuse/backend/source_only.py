@@ -33,6 +33,15 @@ def build(source: KernelSource, config: Config) -> NoReturn:  # noqa: ARG001  as
     )
 
 
+def may_be_built(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> bool:  # noqa: ARG001
+    """No."""
+    return False
+
+
+def note_built(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> None:
+    """Nothing is built here."""
+
+
 def is_built(source: KernelSource, config: Config) -> bool:  # noqa: ARG001  as in the other backends
     """No."""
     return False

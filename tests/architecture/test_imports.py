@@ -46,6 +46,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "known_launch",
         "launch",
         "runner",
+        "runner_table",
+        "tile_tier",
         "trial",
         "direct_stores",
         "live_trial",

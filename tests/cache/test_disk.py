@@ -220,9 +220,12 @@ import importlib.util as u, resource
 find = u.find_spec
 u.find_spec = lambda name, *rest: None if name == "ziglang" else find(name, *rest)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+@pyfuse.fuse
+def total(a):
+    return (a * 2.5).sum()
 a = np.arange(6.0)
-assert (scaled_sum(a, a) == a * 2.5 + a).all()
-print(scaled_sum.fallback_reasons())
+assert total(a) == (a * 2.5).sum()
+print(total.fallback_reasons())
 """
 
 

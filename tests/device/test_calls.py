@@ -39,7 +39,7 @@ def test_a_result_is_of_the_kind_that_went_in(fake_device: FakeDevice) -> None:
     result = fused(2.5, FakeArray(x), FakeArray(y))
     assert type(result) is FakeArray
     assert same_bits(result.memory, axpy(2.5, x, y))
-    assert fused.cache_info()[4:] == (1, 1, 0, 0)
+    assert fused.cache_info()[4:] == (1, 1, 0, 0, 0)
     assert len(fake_device.loads) == 1 and not fake_device.is_active
 
 

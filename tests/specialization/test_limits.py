@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyfuse
-from pyfuse import compiler, executor
+from pyfuse import compiler, executor, runner_table
 from pyfuse.kernel_cache import MAX_VARIANTS
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
@@ -70,7 +70,7 @@ def test_an_evicted_kernel_is_not_kept_by_remembered_forms() -> None:
 
 
 def test_remembered_forms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor, "MAX_RUNNERS", 10)
+    monkeypatch.setattr(runner_table, "MAX_RUNNERS", 10)
     fused = pyfuse.fuse(shifted)
     for size in range(2, 60):
         a = np.arange(float(size))
@@ -163,7 +163,7 @@ def test_clearing_forgets_kernels_and_counters(traced: list[str]) -> None:
     fused = pyfuse.fuse(shifted)
     fused(A, 1.0)
     fused.cache_clear()
-    assert tuple(fused.cache_info()) == (0, 0, fused.cache_info().maxsize, 0, 0, 0, 0, 0)
+    assert tuple(fused.cache_info()) == (0, 0, fused.cache_info().maxsize, 0, 0, 0, 0, 0, 0)
     assert fused.fallback_reasons() == {}
     assert (fused(A, 1.0) == A + 1.0).all()
     assert len(traced) == 2
@@ -173,12 +173,13 @@ def test_counters_and_their_order() -> None:
     fused = pyfuse.fuse(shifted)
     assert fused.cache_info()._fields == (
         "hits", "misses", "maxsize", "currsize", "kernels", "fused_calls", "partly_fused_calls", "fallback_calls",
+        "tiled_calls",
     )  # fmt: skip
     for _ in range(3):
         fused(A, 1.0)
     with pytest.raises(TypeError):
         fused(A)
-    assert tuple(fused.cache_info()) == (2, 1, 256, 1, 1, 3, 0, 1)
+    assert tuple(fused.cache_info()) == (2, 1, 256, 1, 1, 3, 0, 1, 0)
 
 
 def test_reasons_that_hold_values_are_bounded() -> None:
@@ -244,7 +245,7 @@ def test_forms_of_arrays_that_are_no_arguments_are_bounded() -> None:
     for step in range(1, 120):
         layer = Layer(np.linspace(0.0, 1.0, 12 * step)[::step])
         assert layer.apply(A).tobytes() == (A * layer.weights + 1.0).tobytes()
-        assert sum(map(len, Layer.apply._executor._runners.values())) <= executor.MAX_RUNNERS_OF_ONE_FORM
+        assert sum(map(len, Layer.apply._executor._runners.values())) <= runner_table.MAX_RUNNERS_OF_ONE_FORM
     assert Layer.apply.cache_info().fallback_calls == 0
     assert Layer.apply.cache_info().kernels == 2
 

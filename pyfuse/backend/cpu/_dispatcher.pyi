@@ -61,11 +61,29 @@ class KnownLaunch:
         array_count: int,
         finish: Callable[[Any, Any], Any] | None,
         replay_bits: int,
+        is_tiled: bool,
         is_long: bool,
     ) -> None: ...
 
+class TileLaunch:
+    addresses: tuple[int, int]
+    def __init__(
+        self,
+        *,
+        operand_count: int,
+        nest_count: int,
+        description: bytes,
+        functions: tuple[tuple[Any, Any], ...],
+        constants: bytes,
+        scratch: int,
+        may_raise: bool,
+        is_long: bool,
+    ) -> None: ...
+    def start(self, packed: bytes, /) -> int: ...
+
 class LaunchTable:
     fused: int
+    tiled: int
     plain: int
     original: int
     partly: int

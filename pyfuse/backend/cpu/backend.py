@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -17,6 +18,7 @@ from pyfuse.backend.interface import BuiltKernel, KernelSource
 from pyfuse.config import Config
 from pyfuse.errors import CannotFuse
 from pyfuse.graph.loop_plan import LoopPlan
+from pyfuse.graph.plan_text import plan_text
 
 if TYPE_CHECKING:
     from pyfuse.backend.cpu.kernel import CpuKernel
@@ -42,6 +44,33 @@ def build(source: KernelSource, config: Config) -> BuiltKernel:
     path, was_cached = built_library(toolchain, store, source.text)
     seconds = 0.0 if was_cached else time.perf_counter() - started
     return BuiltKernel(path=path, was_cached=was_cached, build_seconds=seconds)
+
+
+def may_be_built(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> bool:
+    """Whether a kernel for a plan was built into the store once, by a file that says no more than that.
+
+    Which text a plan has now is another question, which ``is_built`` answers: writing it takes 2 ms and more.
+
+    Raises:
+        CannotFuse: no compiler works, as was found before.
+    """
+    store = open_store(config)
+    with _lock:
+        found = _toolchains.get(_toolchain_key(config, store))
+    if isinstance(found, CannotFuse):
+        raise CannotFuse(found.diagnostic)
+    return store.path(_plan_key(plan, layouts)).exists()
+
+
+def note_built(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> None:
+    """Leave such a file."""
+    store, key = open_store(config), _plan_key(plan, layouts)
+    if not store.path(key).exists():
+        store.put(key, b"")
+
+
+def _plan_key(plan: LoopPlan, layouts: Sequence[NestLayout]) -> str:
+    return "plan-" + hashlib.sha256(f"{plan_text(plan)}{layouts!r}".encode()).hexdigest()
 
 
 def is_built(source: KernelSource, config: Config) -> bool:

@@ -14,9 +14,9 @@ import numpy as np
 if TYPE_CHECKING:
     from pyfuse.backend.cpu._dispatcher import Evaluation as Evaluation
     from pyfuse.backend.cpu._dispatcher import KnownLaunch as KnownLaunch
-    from pyfuse.backend.cpu._dispatcher import LaunchTable
+    from pyfuse.backend.cpu._dispatcher import LaunchTable, TileLaunch
 else:
-    Evaluation = KnownLaunch = LaunchTable = Any
+    Evaluation = KnownLaunch = LaunchTable = TileLaunch = Any
 
 INTERFACE = 6  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
@@ -119,3 +119,15 @@ def make_known(**description: Any) -> KnownLaunch | None:
     except ValueError:
         return None
     return known
+
+
+def has_tiles() -> bool:
+    """Whether loop nests can be run over tiles."""
+    return extension is not None
+
+
+def tile_launch(**description: Any) -> TileLaunch:
+    """Loop nests to be run over tiles: see ``_dispatcher.pyi``."""
+    assert extension is not None
+    made: TileLaunch = extension.TileLaunch(**description)
+    return made

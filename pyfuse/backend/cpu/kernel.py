@@ -45,7 +45,9 @@ class CpuKernel:
             calls[number] = (self._nests[number], memory, nest.outer, nest.inner, nest.depth, nest.element_cost)
         launch = ffi.new("pf_launch *", (operand_count, len(nests), thread_limit, data_offset(), calls))
         addresses = (self._launch_address, int(ffi.cast("size_t", launch)))
-        return PreparedLaunch(partial(self._launch, launch), (self, launch, *kept), addresses)
+        return PreparedLaunch(
+            partial(self._launch, launch), (self, launch, *kept), addresses, address=address_function()
+        )
 
     def launch(self, prepared: PreparedLaunch, packed: bytes) -> int:
         """Run; ``packed`` holds an 8-byte address for each operand, then the scalars. Returns status bits."""

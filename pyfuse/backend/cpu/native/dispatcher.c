@@ -19,6 +19,7 @@
 
 #include "evaluation.h"
 #include "output_pool.h"
+#include "tile_runner.h"
 
 enum { INTERFACE = 6 };        /* dispatch.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32 };
@@ -96,7 +97,7 @@ typedef struct {
     Py_ssize_t positional_only;
     long thread_limit;
     unsigned replay_bits;
-    int is_long;
+    int is_tiled, is_long;
     pf_launch_function start;
     pf_launch launch; /* a copy that takes addresses of data */
     int argument_count, input_count, scalar_count, output_count, temporary_count, result_count, item_count, fact_count;
@@ -123,8 +124,8 @@ typedef struct {
     Py_ssize_t positional_only;
     PyObject *driver, *driver_code; /* answers calls of no known form; and the function's code that it was made of */
     unsigned driven;
-    /* Calls answered by kernels, by the driver, by the original as one, and by the original because it is faster. */
-    long long fused, partly, original, plain;
+    /* Calls answered by kernels, by tiles, by the driver, by the original as one, and by the original because it is faster. */
+    long long fused, tiled, partly, original, plain;
     unsigned long version; /* moves with every change of `known` */
     int count;
     KnownLaunch *known[MOST_REMEMBERED]; /* most recently used first */
@@ -800,7 +801,7 @@ static answer run_known(LaunchTable *table, const KnownLaunch *known, PyObject *
         int is_reported = status != 0 ? must_report(known, status) : 0;
         if (is_reported == 0) *returned = finish(known, outputs, arguments);
         if (is_reported > 0) end = PYTHON_REPORTS;
-        if (*returned != NULL) table->fused++;
+        if (*returned != NULL) ++*(known->is_tiled ? &table->tiled : &table->fused);
     }
     }
     for (int number = 0; number < known->output_count; number++) Py_XDECREF(outputs[number]);
@@ -1276,20 +1277,20 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     static char *words[] = {"code", "names", "positional_only", "arguments", "thread_limit", "start", "launch", "keeper",
                             "inputs", "offsets", "scalars", "outputs", "temporaries", "results", "items", "container", "facts",
                             "rest", "holds", "numbers", "arrays", "computed", "array_count", "finish", "replay_bits",
-                            "is_long", NULL};
+                            "is_tiled", "is_long", NULL};
     PyObject *code, *names, *arguments, *keeper, *inputs, *offsets, *scalars, *outputs, *temporaries, *results, *items, *container;
     PyObject *facts, *rest, *holds, *numbers, *arrays, *computed, *finish;
     Py_ssize_t positional_only, array_count;
     long thread_limit;
     unsigned long long start, launch;
     unsigned replay_bits;
-    int is_long;
+    int is_tiled, is_long;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!O!OOOOOOO!nOIp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
+            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!O!OOOOOOO!nOIpp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
             &positional_only, &PyTuple_Type, &arguments, &thread_limit, &start, &launch, &keeper, &PyTuple_Type, &inputs,
             &PyTuple_Type, &offsets, &PyTuple_Type, &scalars, &PyTuple_Type, &outputs, &PyTuple_Type, &temporaries, &PyTuple_Type, &results,
             &PyTuple_Type, &items, &container, &facts, &rest, &holds, &numbers, &arrays, &PyTuple_Type,
-            &computed, &array_count, &finish, &replay_bits, &is_long))
+            &computed, &array_count, &finish, &replay_bits, &is_tiled, &is_long))
         return NULL;
     if (start == 0 || launch == 0) return refuse("no address"), NULL;
     if (PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(arguments)) return refuse("arguments that are not bound"), NULL;
@@ -1303,6 +1304,7 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->positional_only = positional_only;
     self->thread_limit = thread_limit;
     self->replay_bits = replay_bits;
+    self->is_tiled = is_tiled;
     self->is_long = is_long;
     self->start = (pf_launch_function)(uintptr_t)start;
     self->launch = *(const pf_launch *)(uintptr_t)launch;
@@ -1555,6 +1557,7 @@ static PyMethodDef table_methods[] = {
 };
 
 static PyMemberDef table_members[] = {
+    {"tiled", T_LONGLONG, offsetof(LaunchTable, tiled), 0, "How many calls were answered here over tiles."},
     {"plain", T_LONGLONG, offsetof(LaunchTable, plain), 0, "How many calls the original answered here, being faster."},
     {"original", T_LONGLONG, offsetof(LaunchTable, original), 0, "How many the original did, being the driver."},
     {"partly", T_LONGLONG, offsetof(LaunchTable, partly), 0, "How many calls the driver answered here."},
@@ -1562,7 +1565,7 @@ static PyMemberDef table_members[] = {
 };
 
 static PyGetSetDef table_attributes[] = {
-    {"fused", table_get_fused, table_set_fused, "How many calls were answered here.", NULL},
+    {"fused", table_get_fused, table_set_fused, "How many calls kernels answered here.", NULL},
     {"driver", table_get_driver, table_set_driver, "A function that answers calls of no known form, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -1672,7 +1675,8 @@ static int execute(PyObject *module)
     if (!add_names()) return -1;
     if (pool_is_there() && (policy_capsule = PyCapsule_New(&policy, "mem_handler", NULL)) == NULL) return -1;
     if (PyModule_AddType(module, &Dispatcher_Type) < 0 || PyModule_AddType(module, &LaunchTable_Type) < 0
-        || PyModule_AddType(module, &KnownLaunch_Type) < 0 || PyModule_AddType(module, &Evaluation_Type) < 0)
+        || PyModule_AddType(module, &KnownLaunch_Type) < 0 || PyModule_AddType(module, &Evaluation_Type) < 0
+        || add_tile_types(module) < 0)
         return -1;
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }

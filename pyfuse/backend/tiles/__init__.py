@@ -1,0 +1,1 @@
+"""Loop plans run over tiles by NumPy's own inner loops, without a compiler."""

@@ -1,11 +1,19 @@
-"""The compiled dispatcher, which pyfuse does without where there is no C compiler; all else is in pyproject.toml."""
+"""The compiled call paths, which pyfuse does without where there is no C compiler; all else is in pyproject.toml."""
 
 import sysconfig
 
 from setuptools import Extension, setup
 
 extensions = []
-if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
+if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # they rely on the GIL
+    extensions.append(
+        Extension(
+            "pyfuse.backend.cuda._launcher",
+            sources=["pyfuse/backend/cuda/native/launcher.c"],
+            depends=["pyfuse/backend/cpu/native/facts.h"],
+            optional=True,
+        )
+    )
     try:
         import numpy
     except ImportError:  # a build without isolation and without NumPy
@@ -15,7 +23,7 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
             Extension(
                 "pyfuse.backend.cpu._dispatcher",
                 sources=[f"pyfuse/backend/cpu/native/{name}.c" for name in ("dispatcher", "output_pool")],
-                depends=["pyfuse/backend/cpu/native/output_pool.h"],
+                depends=[f"pyfuse/backend/cpu/native/{name}.h" for name in ("facts", "output_pool")],
                 include_dirs=[numpy.get_include()],
                 optional=True,
             )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pyfuse.backend.cuda import kernel as devices
-from pyfuse.backend.cuda.array_kinds import CURRENT, ArrayKind, Facts, kind_of
+from pyfuse.backend.cuda import launcher
+from pyfuse.backend.cuda.array_facts import ArrayKind, Facts
 from pyfuse.backend.cuda.backend import load
 from pyfuse.backend.cuda.codegen import write
 from pyfuse.backend.cuda.kernel import CudaDevice
@@ -26,12 +26,11 @@ from pyfuse.device_arguments import DeviceArguments, DeviceArray, expressions_of
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import mistakes_as_reasons
-from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe, Recipe
 from pyfuse.graph.reduction_forms import dense_strides
 from pyfuse.kernel_cache import KernelCache, Refusal
+from pyfuse.known_device_launch import is_made_of_outputs, known_device_launch
 from pyfuse.launch import Launch, NewArray, built_result, check_store, make_launch
 from pyfuse.prepared_function import PreparedFunction
-from pyfuse.quick_device_call import DEFAULT_STREAMS, QuickCall, quick_call, quick_form
 from pyfuse.records import dataclass
 from pyfuse.runner import Check, does_not_fit, make_runner
 
@@ -49,6 +48,7 @@ class DeviceLaunch:
         buffers: shape and strides in bytes of everything that the launch writes: outputs, then temporaries. A number
             stands for the output or temporary whose memory it shares.
         is_plain: whether the result is made of outputs only, and nothing is stored into arguments.
+        known: the same for the launcher, where it can run such calls.
     """
 
     launch: Launch
@@ -56,6 +56,7 @@ class DeviceLaunch:
     device: CudaDevice
     buffers: tuple[Facts | int, ...]
     is_plain: bool
+    known: Any
 
 
 class DeviceCalls:
@@ -63,15 +64,21 @@ class DeviceCalls:
 
     Attributes:
         misses, kernels: counters, as in ``CacheInfo``.
+        table: the launches that the launcher runs.
 
     Args:
         prepared: the function.
         config: the settings in force.
         dump: what shows a compilation's stages.
+        own_stream: the handle of a stream to use instead of that of the arrays' library, or None.
     """
 
     def __init__(
-        self, prepared: PreparedFunction, config: Callable[[], Config], dump: Callable[[Config], Dump]
+        self,
+        prepared: PreparedFunction,
+        config: Callable[[], Config],
+        dump: Callable[[Config], Dump],
+        own_stream: int | None = None,
     ) -> None:
         self.misses = self.kernels = 0
         self._prepared = prepared
@@ -79,7 +86,8 @@ class DeviceCalls:
         self._dump = dump
         self._cache = KernelCache()
         self._launches: dict[Any, list[DeviceLaunch]] = {}
-        self._quick: dict[Any, QuickCall | None] = {}  # None: calls of a form that go the long way
+        self._own_stream = own_stream
+        self.table = launcher.new_table()
         self._lock = threading.Lock()
 
     def run(self, arguments: Sequence[Any]) -> tuple[Any, int]:
@@ -88,26 +96,15 @@ class DeviceCalls:
         Raises:
             CannotFuse: the call is not fused; the original runs.
         """
-        form = quick_form(arguments)
-        quick = self._quick.get(form.key) if form is not None else None
-        if quick is not None and form is not None and (quick.holds is None or quick.holds(arguments)):
-            result = quick.run(arguments, form.addresses)
-            if result is not None:
-                return result, 0
+        answer = self.table(*arguments)
+        if answer is not NotImplemented:
+            return answer, 0
         found, call, given, stand_ins = self.find(arguments)
-        if form is not None and form.key not in self._quick:
-            self._remember_quick(form.key, found, arguments)
         with found.device.active():
-            return _started(found, call, given, stand_ins), 0
-
-    def _remember_quick(self, key: Any, found: DeviceLaunch, arguments: Sequence[Any]) -> None:
-        made = quick_call(found.launch, found.device, found.holds, arguments, found.buffers, is_plain=found.is_plain)
-        if any(kind.context == CURRENT for kind in map(kind_of, arguments) if kind is not None):
-            made = None  # another context may be current at the next call
-        with self._lock:
-            if len(self._quick) >= MOST_FORMS:
-                self._quick = {}
-            self._quick[key] = made
+            result = _started(found, call, given, stand_ins, self._own_stream)
+        if found.known is not None:
+            self.table.remember(found.known)
+        return result, 0
 
     def find(self, arguments: Sequence[Any]) -> tuple[DeviceLaunch, DeviceArguments, list[Any], list[np.ndarray]]:
         """The launch of a call, made if there is none; the arguments, seen, and with stand-ins; the stand-ins.
@@ -123,7 +120,7 @@ class DeviceCalls:
             if found.holds is None or found.holds(given):
                 break
         else:
-            found = self._make(call, device, given)
+            found = self._make(call, device, arguments, given)
             with self._lock:
                 if len(self._launches) >= MOST_FORMS:
                     self._launches = {}
@@ -146,7 +143,9 @@ class DeviceCalls:
 
     # --- what happens once for a form -----------------------------------------------------------------------------
 
-    def _make(self, call: DeviceArguments, device: CudaDevice, given: Sequence[Any]) -> DeviceLaunch:
+    def _make(
+        self, call: DeviceArguments, device: CudaDevice, arguments: Sequence[Any], given: Sequence[Any]
+    ) -> DeviceLaunch:
         config = self._config()
         readable, _ = call.with_stand_ins(in_memory)
         specialization, geometry = self._specialized(readable)
@@ -158,12 +157,16 @@ class DeviceCalls:
             raise
         with mistakes_as_reasons():
             launch = make_launch(specialization, loaded, geometry, 1)
+            buffers = tuple(map(_buffer, (*launch.outputs, *launch.own_arrays)))
+            with device.active():
+                known = known_device_launch(launch, device, call, arguments, given, buffers, self._own_stream)
             return DeviceLaunch(
                 launch=launch,
                 holds=make_runner(launch, id, given).holds,
                 device=device,
-                buffers=tuple(map(_buffer, (*launch.outputs, *launch.own_arrays))),
-                is_plain=_is_plain(specialization.result) and not specialization.stores,
+                buffers=buffers,
+                is_plain=is_made_of_outputs(specialization.result) and not specialization.stores,
+                known=known,
             )
 
     def _specialized(self, readable: Sequence[Any]) -> tuple[Specialization, CallGeometry]:
@@ -219,16 +222,16 @@ def _buffer(made: NewArray | int) -> Facts | int:
     return Facts(-1, 0, made.shape, tuple(strides), made.dtype)
 
 
-def _is_plain(recipe: Recipe) -> bool:
-    if isinstance(recipe, ContainerRecipe):
-        return all(map(_is_plain, recipe.items))
-    return isinstance(recipe, OutputRecipe)
-
-
 # --- what happens at each call ----------------------------------------------------------------------------------------
 
 
-def _started(found: DeviceLaunch, call: DeviceArguments, given: Sequence[Any], stand_ins: list[np.ndarray]) -> Any:
+def _started(
+    found: DeviceLaunch,
+    call: DeviceArguments,
+    given: Sequence[Any],
+    stand_ins: list[np.ndarray],
+    own_stream: int | None,
+) -> Any:
     """Allocate, start the kernel, store, and put the result together; the device's context is active."""
     launch, first = found.launch, call.arrays[0]
     targets = _store_targets(found, call, given, stand_ins)
@@ -242,7 +245,7 @@ def _started(found: DeviceLaunch, call: DeviceArguments, given: Sequence[Any], s
         raise
     except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
         raise does_not_fit(error) from error
-    _launched(found, call, packed)
+    _launched(found, call, packed, own_stream)
     outputs = made[: len(launch.outputs)]
     for store, target in zip(launch.specialization.stores, targets, strict=True):
         first.kind.assign(target, outputs[store.index])
@@ -296,23 +299,21 @@ def _allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[An
     return made, addresses
 
 
-def _launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes) -> None:
-    """Start the kernel on the stream of the arrays' library, or ordered against it."""
+def _launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes, own_stream: int | None) -> None:
+    """Start the kernel on the stream of the first array's library, or the given one; others are ordered against it."""
     start: Any = found.launch.prepared.start
-    number = found.device.ordinal
-    kinds = {id(array.kind): array.kind for array in call.arrays}.values()
-    waiting = [kind for kind in kinds if kind.stream(number) not in DEFAULT_STREAMS]
+    device = found.device
+    streams = {array.kind.stream(device.ordinal): None for array in call.arrays}
+    stream = next(iter(streams)) if own_stream is None else own_stream
+    others = [other for other in streams if other != stream]
     try:
-        if not waiting:
-            start(packed)
-            return
-        stream = found.device.own_stream
-        with ExitStack() as stack:
-            for kind in waiting:
-                stack.enter_context(kind.ordered(number, stream.handle))
-            start(packed, stream)
+        for other in others:
+            device.order(other, stream)
+        start(packed, stream)
+        for other in others:
+            device.order(stream, other)
     except Exception as error:
-        refusal = found.device.launch_error(error)
+        refusal = device.launch_error(error)
         if refusal is None:
             raise
         raise refusal from error

@@ -80,7 +80,7 @@ def known_launch(
     if read is None:
         return None
     recipe = _results(specialization.result, specialization.graph.outputs) if not specialization.stores else None
-    scalars, numbers = _scalars(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
+    scalars, numbers = scalars_of(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
     results, items, container = recipe if recipe is not None else ((), (), None)
     start, structure = addresses
     return make_known(
@@ -100,7 +100,7 @@ def known_launch(
         results=results,
         items=items,
         container=container,
-        facts=None if launch.depends_on_buffer else _facts(checked_guards(launch)),
+        facts=None if launch.depends_on_buffer else facts_of(checked_guards(launch)),
         holds=guards_check(launch),
         numbers=numbers,
         arrays=read.arrays,
@@ -132,7 +132,7 @@ def _read_inputs(launch: Launch, arguments: Sequence[Any]) -> _Inputs | None:
     """Where inputs are; None where they cannot be read, or are not as they were when the launch was made."""
     count = len(launch.specialization.inputs)
     try:
-        places = _places(launch, arguments)
+        places = places_of(launch, arguments)
         arrays, computed = _arrays(launch, arguments) if places is None else (None, ())
     except MemoryError:
         raise
@@ -149,7 +149,7 @@ def _read_inputs(launch: Launch, arguments: Sequence[Any]) -> _Inputs | None:
     return read if is_as_it_was else None  # another thread has put something else there meanwhile
 
 
-def _places(launch: Launch, arguments: Sequence[Any]) -> Places | None:
+def places_of(launch: Launch, arguments: Sequence[Any]) -> Places | None:
     """Where inputs lie that are views of arguments, always in the same way for arguments of one exact form.
 
     Returns:
@@ -158,7 +158,7 @@ def _places(launch: Launch, arguments: Sequence[Any]) -> Places | None:
     """
     specialization = launch.specialization
     expressions = specialization.inputs
-    if not computes_arrays(launch) or not all(map(_is_of_form, specialization.extents)):
+    if not computes_arrays(launch) or not all(map(is_of_form, specialization.extents)):
         return None
     if not all(_root(expression) is not None for expression in expressions):
         return None
@@ -184,7 +184,7 @@ def _root(expression: HostExpression) -> int | None:
         case HostArgument(index=index):
             return index
         case HostCall(function=function, operands=(base, *rest)) if _is_among(function, _VIEWS):
-            is_fixed = all(_is_of_form(operand) and _is_plain_index(operand) for operand in rest)
+            is_fixed = all(is_of_form(operand) and _is_plain_index(operand) for operand in rest)
             return _root(base) if is_fixed else None
         case _:
             return None
@@ -228,7 +228,7 @@ def _array(made: NewArray) -> tuple[Any, ...]:
     return (made.dtype, permuted, False, tuple(order.index(axis) for axis in range(len(order))))
 
 
-def _scalars(
+def scalars_of(
     expressions: Sequence[HostExpression], dtypes: Sequence[np.dtype], arguments: Sequence[Any]
 ) -> tuple[Scalars, Values | None]:
     """Where each number is: an argument, packed here once for all calls of the form, or None: computed at each call.
@@ -241,7 +241,7 @@ def _scalars(
         place: int | bytes | None = None
         if isinstance(expression, HostArgument):
             place = expression.index
-        elif _is_of_form(expression):
+        elif is_of_form(expression):
             place = _packed(expression, dtype, arguments)
         if place is None:
             computed.append(expression)
@@ -281,17 +281,17 @@ def _is_among(function: object, known: Sequence[object]) -> bool:
     return any(function is other for other in known)
 
 
-def _is_of_form(expression: HostExpression) -> bool:
+def is_of_form(expression: HostExpression) -> bool:
     """Whether calls of one exact form agree in a value: it is computed from extents, strides and plain constants."""
     match expression:
         case HostConstant(value=value):
             return _is_plain(value)
         case HostCall(function=function, operands=(HostArgument(), *rest)) if _is_among(function, _OF_FORMS):
-            return all(map(_is_of_form, rest))
+            return all(map(is_of_form, rest))
         case HostCall(function=function, operands=operands):
             own = getattr(function, "func", function)  # of functools.partial
             is_of_numbers = _is_among(own, _OF_NUMBERS) or getattr(own, "__module__", None) in _MODULES_OF_NUMBERS
-            return is_of_numbers and all(map(_is_of_form, operands))
+            return is_of_numbers and all(map(is_of_form, operands))
         case _:
             return False
 
@@ -331,7 +331,7 @@ def _results(
     return tuple(results), tuple(places), recipe.kind if isinstance(recipe, ContainerRecipe) else None
 
 
-def _facts(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
+def facts_of(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
     """Places and the objects that settle all guards when they are found there, or None if that is not how they are."""
     facts: list[Fact] = []
     for guard in guards:
@@ -345,7 +345,7 @@ def _facts(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
 def _facts_of(guard: Guard) -> list[Fact] | None:
     """Of each place its kind (as in dispatcher.c), the place, its key, and what must be there, if anything."""
     settled = guard.settled_by
-    if _is_of_form(guard.expression):
+    if is_of_form(guard.expression):
         return []  # it holds for all calls of the form, or the launch would not have been made
     match guard.expression:
         case HostConstant(value=FunctionType() as helper) if len(settled) == len(_OF_FUNCTIONS):

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pyfuse.cache_info import CacheInfo
     from pyfuse.device_call import DeviceCalls
     from pyfuse.executor import Executor
+    from pyfuse.prepared_function import PreparedFunction
 
+MOST_HOOKED = 32  # parameters of a function whose calls the dispatcher binds: MOST_ARGUMENTS of dispatcher.c
 _ON_THE_CPU = frozenset({np.ndarray, bool, int, float, complex, str, type(None)})
 
 
@@ -41,7 +43,14 @@ class OnDevice:
         with self._lock:
             if self._calls is None:
                 self._calls = DeviceCalls(prepared, executor.config, executor.dump_for)
+                self._hook(prepared, self._calls.table)
             return self._calls
+
+    def _hook(self, prepared: PreparedFunction, table: Any) -> None:
+        """Have the dispatcher ask the launcher before it goes the Python way."""
+        binder, own = prepared.binder, self._executor.table
+        if own is not None and binder is not None and binder.plain_count == len(binder.names) <= MOST_HOOKED:
+            own.leave_others_to(table, prepared.code, binder.names, binder.positional_only_count)
 
     def runner(self, arguments: Sequence[Any]) -> Runner | None:
         """What runs all calls with arguments of these types; None where no argument is on a device."""
@@ -66,4 +75,6 @@ class OnDevice:
 
     def clear(self) -> None:
         """Forget all."""
+        if self._calls is not None:
+            self._calls.table.forget()
         self._calls = None

@@ -33,7 +33,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "device_arguments",
         "device_call",
         "on_device",
-        "quick_device_call",
+        "known_device_launch",
         "compiler",
         "kernel_cache",
         "fallback",

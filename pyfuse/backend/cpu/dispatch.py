@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     KnownLaunch = LaunchTable = Any
 
-INTERFACE = 5  # of dispatcher.c; another one is of an older build, and is left alone
+INTERFACE = 6  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
 
 
@@ -32,9 +32,14 @@ class PythonDispatcher:
         return self._executor.call(args, kwargs)
 
 
+def is_switched_off() -> bool:
+    """Whether the environment asks for Python in place of the compiled extensions."""
+    return os.environ.get(VARIABLE, "").strip().lower() in ("0", "no", "off", "false")
+
+
 def _load() -> tuple[ModuleType | None, str]:
     """The extension, or None, and what there is to say of it."""
-    if os.environ.get(VARIABLE, "").strip().lower() in ("0", "no", "off", "false"):
+    if is_switched_off():
         return None, f"switched off by {VARIABLE}"
     try:
         found = import_module("pyfuse.backend.cpu._dispatcher")

@@ -27,6 +27,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import mistakes_as_reasons
 from pyfuse.graph.reduction_forms import dense_strides
+from pyfuse.host_values import HostExpression
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.known_device_launch import is_made_of_outputs, known_device_launch
 from pyfuse.launch import Launch, NewArray, built_result, check_store, make_launch
@@ -65,6 +66,7 @@ class DeviceCalls:
     Attributes:
         misses, kernels: counters, as in ``CacheInfo``.
         table: the launches that the launcher runs.
+        own_stream: as given.
 
     Args:
         prepared: the function.
@@ -86,7 +88,7 @@ class DeviceCalls:
         self._dump = dump
         self._cache = KernelCache()
         self._launches: dict[Any, list[DeviceLaunch]] = {}
-        self._own_stream = own_stream
+        self.own_stream = own_stream
         self.table = launcher.new_table()
         self._lock = threading.Lock()
 
@@ -101,7 +103,7 @@ class DeviceCalls:
             return answer, 0
         found, call, given, stand_ins = self.find(arguments)
         with found.device.active():
-            result = _started(found, call, given, stand_ins, self._own_stream)
+            result = _started(found, call, given, stand_ins, self.own_stream)
         if found.known is not None:
             self.table.remember(found.known)
         return result, 0
@@ -126,6 +128,19 @@ class DeviceCalls:
                     self._launches = {}
                 self._launches.setdefault(key, []).append(found)
         return found, call, given, stand_ins
+
+    def prepare(self, arguments: Sequence[Any]) -> None:
+        """Have the launch of a call made. Raises CannotFuse: the call is not fused."""
+        self.find(arguments)
+
+    def looked_at_afterwards(self, specialization: Specialization) -> list[HostExpression]:
+        """What Python evaluates to put a result together, or to store it.
+
+        Raises:
+            CannotFuse: the result has a number that Python would have to wait for.
+        """
+        stored = [array for store in specialization.stores for array in (store.target, *store.apart)]
+        return [*stored, *expressions_of(specialization.result)]
 
     def entries(self) -> list[Specialization]:
         """The specialisations made so far."""
@@ -159,7 +174,7 @@ class DeviceCalls:
             launch = make_launch(specialization, loaded, geometry, 1)
             buffers = tuple(map(_buffer, (*launch.outputs, *launch.own_arrays)))
             with device.active():
-                known = known_device_launch(launch, device, call, arguments, given, buffers, self._own_stream)
+                known = known_device_launch(launch, device, call, arguments, given, buffers, self.own_stream)
             return DeviceLaunch(
                 launch=launch,
                 holds=make_runner(launch, id, given).holds,
@@ -185,8 +200,7 @@ class DeviceCalls:
         with mistakes_as_reasons():
             guarded = [guard.expression for guard in specialization.guards]
             own = [*specialization.inputs, *specialization.scalars, *specialization.extents]
-            stored = [array for store in specialization.stores for array in (store.target, *store.apart)]
-            refuse_reads([*own, *guarded, *stored, *expressions_of(specialization.result)], readable)
+            refuse_reads([*own, *guarded, *self.looked_at_afterwards(specialization)], readable)
             inputs = [expression.evaluate(readable) for expression in specialization.inputs]
             extents = [int(expression.evaluate(readable)) for expression in specialization.extents]
             geometry = call_geometry(specialization, inputs, extents)
@@ -235,17 +249,9 @@ def _started(
     """Allocate, start the kernel, store, and put the result together; the device's context is active."""
     launch, first = found.launch, call.arrays[0]
     targets = _store_targets(found, call, given, stand_ins)
-    made, addresses = _allocated(found, first.kind, first.array)
-    inputs = [expression.evaluate(given) for expression in launch.specialization.inputs]
-    input_addresses = [array.__array_interface__["data"][0] for array in inputs]
-    try:
-        scalars = launch.scalars(given) if launch.specialization.scalars else ()
-        packed = launch.pack(*input_addresses, *addresses, *scalars)
-    except MemoryError:
-        raise
-    except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
-        raise does_not_fit(error) from error
-    _launched(found, call, packed, own_stream)
+    made, addresses = allocated(found, first.kind, first.array)
+    packed = packed_arguments(found, given, addresses)
+    launched(found, call, packed, own_stream)
     outputs = made[: len(launch.outputs)]
     for store, target in zip(launch.specialization.stores, targets, strict=True):
         first.kind.assign(target, outputs[store.index])
@@ -281,7 +287,7 @@ def _store_targets(
     return targets
 
 
-def _allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[Any], list[int]]:
+def allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[Any], list[int]]:
     """Arrays for everything that a launch writes, and their addresses."""
     made: list[Any] = []
     addresses: list[int] = []
@@ -299,7 +305,30 @@ def _allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[An
     return made, addresses
 
 
-def _launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes, own_stream: int | None) -> None:
+def packed_arguments(found: DeviceLaunch, given: Sequence[Any], addresses: Sequence[int]) -> bytes:
+    """The operands and numbers of a call.
+
+    Args:
+        found: its launch.
+        given: the arguments, with NumPy arrays that stand for the device arrays.
+        addresses: of everything that the launch writes.
+
+    Raises:
+        CannotFuse: a number does not fit its place.
+    """
+    launch = found.launch
+    inputs = [expression.evaluate(given) for expression in launch.specialization.inputs]
+    input_addresses = [array.__array_interface__["data"][0] for array in inputs]
+    try:
+        scalars = launch.scalars(given) if launch.specialization.scalars else ()
+        return launch.pack(*input_addresses, *addresses, *scalars)
+    except MemoryError:
+        raise
+    except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
+        raise does_not_fit(error) from error
+
+
+def launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes, own_stream: int | None) -> None:
     """Start the kernel on the stream of the first array's library, or the given one; others are ordered against it."""
     start: Any = found.launch.prepared.start
     device = found.device

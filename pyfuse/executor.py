@@ -25,7 +25,7 @@ from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.known_launch import known_launch
 from pyfuse.launch import Launch, make_launch, must_report
-from pyfuse.on_device import OnDevice
+from pyfuse.on_device import AS_THEY_LIE, DeviceOptions, OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
@@ -63,6 +63,7 @@ class Executor:
         strict: bool,
         wait: bool = False,
         region: RegionPlace | None = None,
+        device: DeviceOptions = AS_THEY_LIE,
     ) -> None:
         self._function = function
         self._region = region
@@ -71,7 +72,7 @@ class Executor:
         self._cache = KernelCache()
         self._runners: dict[Any, list[Runner]] = {}
         self._runner_count = 0
-        self.on_device = OnDevice(self)
+        self.on_device = OnDevice(self, device)
         self.fallback = Fallback(function, strict=strict, is_quiet=region is not None)
         self.drivers = RegionDrivers(self, region)
         self._lock = threading.Lock()

@@ -41,7 +41,8 @@ def explain(executor: Executor, name: str, args: tuple[Any, ...], kwargs: dict[s
             return _in_regions(name, refusal.diagnostic, driver)
         return f"{name} runs as ordinary Python for these arguments.\n\n{refusal.diagnostic.draw()}\n"
     faster = "It is answered by the original, which was faster when both were timed.\n\n"
-    note = faster if executor.prefers_plain(arguments) else ""
+    moved = "Its NumPy arrays are copied to a device at each call, and the results back.\n\n"
+    note = faster if executor.prefers_plain(arguments) else moved if executor.on_device.moves(arguments) else ""
     return note + _explanation(name, prepared.binder.names, arguments, specialization, plan, source)
 
 

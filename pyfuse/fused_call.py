@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyfuse.backend.cpu.dispatch import Dispatcher
 from pyfuse.errors import CannotFuse
 from pyfuse.executor import Executor
+from pyfuse.on_device import DeviceOptions
 from pyfuse.region_drivers import RegionPlace
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class FusedCall(Dispatcher):
 class FusedRegion(FusedCall):
     """Some statements of a function, as a function of the names that they need."""
 
-    def __init__(self, place: RegionPlace, *, wait: bool) -> None:
-        self._executor = Executor(place.prepared.function, strict=False, wait=wait, region=place)
+    def __init__(self, place: RegionPlace, *, wait: bool, device: DeviceOptions) -> None:
+        self._executor = Executor(place.prepared.function, strict=False, wait=wait, region=place, device=device)
         self._table = self._executor.table
 
     @property

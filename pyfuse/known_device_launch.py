@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from pyfuse.backend.cuda import launcher
-from pyfuse.backend.cuda.array_facts import ArrayKind, Facts, Maker, Reading
+from pyfuse.backend.cuda.array_facts import ArrayKind, Facts, Reading
 from pyfuse.backend.cuda.driver_calls import DriverError
-from pyfuse.backend.cuda.kernel import CudaDevice
+from pyfuse.backend.cuda.kernel import CudaDevice, CudaKernel, CudaLaunch
 from pyfuse.backend.cuda.launcher import Number, Start
 from pyfuse.device_arguments import DeviceArguments
 from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe, Recipe
@@ -47,24 +47,24 @@ def known_device_launch(
     """
     read = _arguments(call, arguments)
     specialization = launch.specialization
-    if read is None or specialization.stores or not is_made_of_outputs(specialization.result):
+    forms = [buffer for buffer in buffers if isinstance(buffer, Facts)]
+    is_plain = is_made_of_outputs(specialization.result) and not specialization.stores
+    if read is None or not is_plain or len(forms) < len(buffers):
         return None
     kind, readings = read
-    forms = [buffer for buffer in buffers if isinstance(buffer, Facts)]
     places = _places(launch, given)
     guards = [guard for guard in checked_guards(launch) if not is_of_form(guard.expression)]
     numbers, compute = scalars_of(specialization.scalars, specialization.graph.scalar_dtypes, given)
     computed = [
         expression
         for expression, (place, _) in zip(specialization.scalars, numbers, strict=True)
-        if place is None or isinstance(place, int)
+        if not isinstance(place, bytes)
     ]
     on_device = frozenset(index for index, reading in enumerate(readings) if isinstance(reading, Reading))
     looked_at = [*computed, *[guard.expression for guard in guards]]
-    if places is None or len(forms) < len(buffers) or any(_reaches(expression, on_device) for expression in looked_at):
+    if places is None or any(_reaches(expression, on_device) for expression in looked_at):
         return None
     try:
-        handles = launch.kernel.handles  # type: ignore[attr-defined]
         return launcher.make_launch(
             arguments=readings,
             inputs=places,
@@ -72,21 +72,32 @@ def known_device_launch(
             compute=compute,
             facts=None if launch.depends_on_buffer else facts_of(guards),
             holds=guards_hold(launch, guards),
-            buffers=tuple([_maker(kind, form, call) for form in forms]),
+            buffers=tuple([kind.maker(form, call.arrays[0].array) for form in forms]),
             output_count=len(launch.outputs),
-            starts=_starts(launch, handles),
-            driver=device.calls,
-            context=device.handle,
-            ordinal=device.ordinal,
-            stream=kind.stream_source(device.ordinal),
-            ask_stream=kind.stream,
-            own_stream=own_stream,
-            event=device.event if own_stream is not None else 0,
             result=_result(specialization.result),
             keeper=launch,
+            **_surroundings(launch, device, kind, own_stream),
         )
     except (DriverError, OSError, AttributeError):  # no library of the driver, or an old one
         return None
+
+
+def _surroundings(launch: Launch, device: CudaDevice, kind: ArrayKind, own_stream: int | None) -> dict[str, Any]:
+    """What is to be started, and where."""
+    kernel, prepared = cast(CudaKernel, launch.kernel), cast(CudaLaunch, launch.prepared)
+    handles = kernel.handles
+    return {
+        "starts": tuple(
+            [Start(handles[start.number], start.blocks, start.block, start.geometry) for start in prepared.starts]
+        ),
+        "driver": device.calls,
+        "context": device.handle,
+        "ordinal": device.ordinal,
+        "stream": kind.stream_source(device.ordinal),
+        "ask_stream": kind.stream,
+        "own_stream": own_stream,
+        "event": device.event if own_stream is not None else 0,
+    }
 
 
 def is_made_of_outputs(recipe: Recipe) -> bool:
@@ -96,9 +107,7 @@ def is_made_of_outputs(recipe: Recipe) -> bool:
     return isinstance(recipe, OutputRecipe)
 
 
-def _arguments(
-    call: DeviceArguments, arguments: Sequence[Any]
-) -> tuple[ArrayKind, tuple[Reading | type, ...]] | None:
+def _arguments(call: DeviceArguments, arguments: Sequence[Any]) -> tuple[ArrayKind, tuple[Reading | type, ...]] | None:
     """The one kind of the arrays, and how each argument is told; None where the launcher cannot."""
     seen = {id(array.array): array for array in call.arrays}
     readings: list[Reading | type] = []
@@ -125,15 +134,6 @@ def _places(launch: Launch, given: Sequence[Any]) -> tuple[tuple[int, int], ...]
     if launch.input_indices is None or launch.specialization.extents:
         return None
     return tuple([(index, 0) for index in launch.input_indices])
-
-
-def _maker(kind: ArrayKind, form: Facts, call: DeviceArguments) -> Maker:
-    return kind.maker(form, call.arrays[0].array)
-
-
-def _starts(launch: Launch, handles: Sequence[int]) -> tuple[Start, ...]:
-    starts = launch.prepared.starts  # type: ignore[attr-defined]
-    return tuple([Start(handles[start.number], start.blocks, start.block, start.geometry) for start in starts])
 
 
 def _result(recipe: Recipe) -> Any:

@@ -72,7 +72,8 @@ class RegionDrivers:
                 try:
                     driver = RegionDriver(prepared, blamed, self._scalars(args, kwargs), before)
                     if driver.regions:
-                        driver.link(lambda place: FusedRegion(place, wait=self._executor.is_patient))
+                        wait, device = self._executor.is_patient, self._executor.on_device.options
+                        driver.link(lambda place: FusedRegion(place, wait=wait, device=device))
                         driver.on_outgrown = self._executor.stop_driving
                     self._drivers[blamed] = driver if driver.regions else None
                 except Exception:

@@ -124,9 +124,7 @@ class FakeKind:
 
     def maker(self, form: Facts, like: FakeArray) -> Maker:
         kind = type(like)
-        return Maker(
-            kind.__new__, (kind,), ("memory", "ctypes", "data"), partial(self._fill, form), (like.device,)
-        )
+        return Maker(kind.__new__, (kind,), ("memory", "ctypes", "data"), partial(self._fill, form), (like.device,))
 
     def _fill(self, form: Facts, made: FakeArray, device: int) -> None:
         made.__init__(self.empty(form, FakeArray(np.empty(0), device))[0].memory, device)  # type: ignore[misc]
@@ -247,11 +245,11 @@ class FakeDevice:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        self.is_active = True
+        before, self.is_active = self.is_active, True
         try:
             yield
         finally:
-            self.is_active = False
+            self.is_active = before
 
     def order(self, first: int, then: int) -> None:
         self.calls.order(self.event, first, then)

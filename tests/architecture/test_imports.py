@@ -34,6 +34,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "device_call",
         "on_device",
         "known_device_launch",
+        "moved_call",
         "compiler",
         "kernel_cache",
         "fallback",

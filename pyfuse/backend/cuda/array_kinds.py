@@ -7,6 +7,7 @@ from typing import Any
 
 from pyfuse.backend.cuda.array_facts import PRIMARY, ArrayKind, Facts, Maker, Reading, StreamSource
 from pyfuse.backend.cuda.cupy_arrays import CupyArrays
+from pyfuse.backend.cuda.moved_arrays import MOVED, Moved
 from pyfuse.backend.cuda.numba_arrays import NumbaArrays
 from pyfuse.backend.cuda.pycuda_arrays import PycudaArrays
 from pyfuse.backend.cuda.torch_arrays import TorchArrays
@@ -35,6 +36,8 @@ def _holds(value: Any) -> bool:
 
 
 def _kind_of_type(kind: type) -> ArrayKind | None:
+    if kind is Moved:
+        return MOVED
     if not hasattr(kind, "__cuda_array_interface__"):
         return None
     library = kind.__module__.partition(".")[0]

@@ -76,7 +76,7 @@ class DriverCalls:
         )
 
     def order(self, event: int, first: int, then: int) -> None:
-        """What stream ``then`` starts from here on comes after what stream ``first`` has started. Raises DriverError."""
+        """What stream ``then`` starts from here on comes after what ``first`` has started. Raises DriverError."""
         with self._lock:  # the wait is for what was recorded last
             self._checked("cuEventRecord", ctypes.c_void_p(event), ctypes.c_void_p(first))
             self._checked("cuStreamWaitEvent", ctypes.c_void_p(then), ctypes.c_void_p(event), 0)

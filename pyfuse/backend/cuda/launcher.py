@@ -91,9 +91,7 @@ def make_launch(
         A launch; None where such calls must go the Python way.
     """
     if extension is None:
-        return PythonLaunch(
-            arguments=arguments, buffers=buffers, driver=driver, ask_stream=ask_stream, **description
-        )
+        return PythonLaunch(arguments=arguments, buffers=buffers, driver=driver, ask_stream=ask_stream, **description)
     made = tuple([(maker.call, maker.args, maker.fill, maker.fill_args, maker.address, maker.exchange)
                   for maker in buffers])  # fmt: skip
     try:

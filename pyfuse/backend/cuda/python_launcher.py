@@ -12,8 +12,8 @@ from pyfuse.backend.cuda.driver_calls import DriverCalls, DriverError
 
 MOST_REMEMBERED = 64
 _CODES = {
-    "f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
-    "b1": "?",
+    "f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I",
+    "u8": "Q", "b1": "?",
 }  # fmt: skip
 _SLOT = 16
 
@@ -25,7 +25,8 @@ class PythonLaunch:
         self, *, arguments: Sequence[Reading | type], inputs: Sequence[tuple[int, int]], numbers: Sequence[Any],
         compute: Callable[[Sequence[Any]], list[Any]] | None, facts: Any, holds: Callable[[Sequence[Any]], bool] | None,
         buffers: Sequence[Maker], output_count: int, starts: Sequence[Any], driver: DriverCalls, context: int,
-        ordinal: int, stream: StreamSource, ask_stream: Callable[[int], int], own_stream: int | None, event: int, result: Any, keeper: Any,
+        ordinal: int, stream: StreamSource, ask_stream: Callable[[int], int], own_stream: int | None, event: int,
+        result: Any, keeper: Any,
     ) -> None:  # fmt: skip
         self._arguments = arguments
         self._inputs = inputs

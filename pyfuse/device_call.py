@@ -12,17 +12,16 @@ import numpy as np
 from pyfuse.backend.cuda import kernel as devices
 from pyfuse.backend.cuda import launcher
 from pyfuse.backend.cuda.array_facts import ArrayKind, Facts
-from pyfuse.backend.cuda.backend import load
-from pyfuse.backend.cuda.codegen import write
 from pyfuse.backend.cuda.kernel import CudaDevice
-from pyfuse.backend.cuda.launch_shape import CudaSource, needs_wide, nest_traits, temporary_sizes
+from pyfuse.backend.cuda.launch_shape import CudaSource, temporary_sizes
 from pyfuse.backend.cuda.stand_ins import at_address, in_memory, owner_of
 from pyfuse.call_geometry import CallGeometry, call_geometry
 from pyfuse.call_signature import exact_key, signature_key
-from pyfuse.compiler import LoadedKernel, Specialization, specialize
+from pyfuse.compiler import Specialization, StillBuilding, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
 from pyfuse.device_arguments import DeviceArguments, DeviceArray, expressions_of, refuse_reads
+from pyfuse.device_kernels import loaded_kernel, source_of
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import mistakes_as_reasons
@@ -72,6 +71,7 @@ class DeviceCalls:
         prepared: the function.
         config: the settings in force.
         dump: what shows a compilation's stages.
+        waits: whether a call waits for its kernel.
         own_stream: the handle of a stream to use instead of that of the arrays' library, or None.
     """
 
@@ -80,12 +80,14 @@ class DeviceCalls:
         prepared: PreparedFunction,
         config: Callable[[], Config],
         dump: Callable[[Config], Dump],
+        waits: Callable[[Config], bool],
         own_stream: int | None = None,
     ) -> None:
         self.misses = self.kernels = 0
         self._prepared = prepared
         self._config = config
         self._dump = dump
+        self._waits = waits
         self._cache = KernelCache()
         self._launches: dict[Any, list[DeviceLaunch]] = {}
         self.own_stream = own_stream
@@ -108,11 +110,16 @@ class DeviceCalls:
             self.table.remember(found.known)
         return result, 0
 
-    def find(self, arguments: Sequence[Any]) -> tuple[DeviceLaunch, DeviceArguments, list[Any], list[np.ndarray]]:
+    def find(
+        self, arguments: Sequence[Any], *, waits: bool = False
+    ) -> tuple[DeviceLaunch, DeviceArguments, list[Any], list[np.ndarray]]:
         """The launch of a call, made if there is none; the arguments, seen, and with stand-ins; the stand-ins.
+
+        Args: ``waits``: for a compiler in any case.
 
         Raises:
             CannotFuse: the call is not fused.
+            StillBuilding: its kernel is being built.
         """
         call = DeviceArguments(arguments)
         given, stand_ins = call.with_stand_ins(at_address)
@@ -122,7 +129,7 @@ class DeviceCalls:
             if found.holds is None or found.holds(given):
                 break
         else:
-            found = self._make(call, device, arguments, given)
+            found = self._make(call, device, arguments, given, waits)
             with self._lock:
                 if len(self._launches) >= MOST_FORMS:
                     self._launches = {}
@@ -131,7 +138,7 @@ class DeviceCalls:
 
     def prepare(self, arguments: Sequence[Any]) -> None:
         """Have the launch of a call made. Raises CannotFuse: the call is not fused."""
-        self.find(arguments)
+        self.find(arguments, waits=True)
 
     def looked_at_afterwards(self, specialization: Specialization) -> list[HostExpression]:
         """What Python evaluates to put a result together, or to store it.
@@ -154,19 +161,24 @@ class DeviceCalls:
         """
         readable, _ = DeviceArguments(arguments).with_stand_ins(in_memory)
         specialization, geometry = self._specialized(readable)
-        return specialization, geometry, _source(geometry)
+        return specialization, geometry, source_of(geometry)
 
     # --- what happens once for a form -----------------------------------------------------------------------------
 
     def _make(
-        self, call: DeviceArguments, device: CudaDevice, arguments: Sequence[Any], given: Sequence[Any]
+        self, call: DeviceArguments, device: CudaDevice, arguments: Sequence[Any], given: Sequence[Any], waits: bool
     ) -> DeviceLaunch:
         config = self._config()
         readable, _ = call.with_stand_ins(in_memory)
         specialization, geometry = self._specialized(readable)
         try:
             with mistakes_as_reasons():
-                loaded = self._loaded(specialization, geometry, device, config)
+                loaded = loaded_kernel(
+                    specialization, geometry, device, config, self._dump(config),
+                    waits=waits or not self._has_meanwhile(call, specialization, config), on_new=self._count_kernel,
+                )  # fmt: skip
+        except StillBuilding:
+            raise
         except CannotFuse as refusal:
             self._cache.replace(signature_key(readable), specialization, refusal.diagnostic)
             raise
@@ -183,6 +195,15 @@ class DeviceCalls:
                 is_plain=is_made_of_outputs(specialization.result) and not specialization.stores,
                 known=known,
             )
+
+    def _has_meanwhile(self, call: DeviceArguments, specialization: Specialization, config: Config) -> bool:
+        """Whether the original can answer while a kernel is built.
+
+        Its library must take NumPy's functions and mean by them what NumPy does; and where that fails after all,
+        nothing may have been stored, since the kernel is waited for then.
+        """
+        answers = all(array.kind.takes_numpys_functions for array in call.arrays)
+        return answers and not specialization.stores and not self._waits(config)
 
     def _specialized(self, readable: Sequence[Any]) -> tuple[Specialization, CallGeometry]:
         config = self._config()
@@ -207,26 +228,9 @@ class DeviceCalls:
             sizes = temporary_sizes(geometry.temporaries, geometry.plan)
             return specialization, replace(geometry, temporaries=sizes)
 
-    def _loaded(
-        self, specialization: Specialization, geometry: CallGeometry, device: CudaDevice, config: Config
-    ) -> LoadedKernel:
-        dump = self._dump(config)
-        source = _source(geometry)
-        key: Any = (geometry.forms, geometry.layouts, source.text, id(device))
-        with specialization.lock:
-            if key not in specialization.kernels:
-                dump("source", source.text)
-                with device.active():
-                    built, kernel = load(source, device, config)
-                specialization.kernels[key] = LoadedKernel(source=source, built=built, kernel=kernel)
-                with self._lock:
-                    self.kernels += 1
-            return specialization.kernels[key]
-
-
-def _source(geometry: CallGeometry) -> CudaSource:
-    traits = nest_traits(geometry.plan, geometry.nests)
-    return write(geometry.plan, geometry.layouts, is_wide=needs_wide(geometry.nests), traits=traits)
+    def _count_kernel(self) -> None:
+        with self._lock:
+            self.kernels += 1
 
 
 def _buffer(made: NewArray | int) -> Facts | int:

@@ -110,6 +110,8 @@ class Executor:
             outcome = runner.run(arguments) if runner.reason is None else None
         except CannotFuse as refusal:
             reason = refusal.diagnostic
+            if isinstance(refusal, StillBuilding):
+                return self.on_device.answer_meanwhile(refusal, arguments, args, kwargs)
         else:
             if outcome is None:
                 if runner.build is not None and not runner.build.is_pending():
@@ -288,7 +290,7 @@ class Executor:
             return runner
         config = settings.current()
         try:
-            launch = self.make_launch(arguments, config, waits=self._waits(config))
+            launch = self.make_launch(arguments, config, waits=self.waits(config))
         except CannotFuse as reason:
             known = self._cache.find(signature_key(arguments), arguments)
             if isinstance(known, Refusal):
@@ -303,7 +305,7 @@ class Executor:
         self._remember(key, runner)
         return runner
 
-    def _waits(self, config: Config) -> bool:
+    def waits(self, config: Config) -> bool:
         """Whether a call waits for its kernel: where asked to, and where it would show that it does not."""
         shows = config.debug or config.dump_dir is not None or config.fallback != "quiet"
         return bool(self.is_patient or config.wait or shows or self.fallback.is_strict)

@@ -36,7 +36,7 @@ class MovedCalls(DeviceCalls):
     def prepare(self, arguments: Sequence[Any]) -> None:
         """As ``DeviceCalls.prepare``."""
         with devices.find_device(0, PRIMARY).active():
-            self.find(_moved(arguments))
+            self.find(_moved(arguments), waits=True)
 
     def stages(self, arguments: Sequence[Any]) -> tuple[Specialization, CallGeometry, Any]:
         """As ``DeviceCalls.stages``."""

@@ -12,6 +12,7 @@ from pyfuse.runner import Runner
 
 if TYPE_CHECKING:
     from pyfuse.cache_info import CacheInfo
+    from pyfuse.compiler import StillBuilding
     from pyfuse.device_call import DeviceCalls
     from pyfuse.executor import Executor
     from pyfuse.prepared_function import PreparedFunction
@@ -73,7 +74,7 @@ class OnDevice:
         executor, prepared = self._executor, self._executor.prepared()
         with self._lock:
             if self._calls is None:
-                self._calls = DeviceCalls(prepared, executor.config, executor.dump_for, self._stream())
+                self._calls = DeviceCalls(prepared, executor.config, executor.dump_for, executor.waits, self._stream())
                 self._hook(prepared, self._calls.table)
             return self._calls
 
@@ -83,7 +84,9 @@ class OnDevice:
         executor, prepared = self._executor, self._executor.prepared()
         with self._lock:
             if self._moved_calls is None:
-                self._moved_calls = MovedCalls(prepared, executor.config, executor.dump_for, self._stream())
+                self._moved_calls = MovedCalls(
+                    prepared, executor.config, executor.dump_for, executor.waits, self._stream()
+                )
             return self._moved_calls
 
     def _stream(self) -> int | None:
@@ -107,6 +110,18 @@ class OnDevice:
         runner = Runner(holds=None, run=calls.run, replay_bits=0, launch=None)
         runner.trial.is_tried = 1  # nothing is learned from timing: such calls do not wait for the device
         return runner
+
+    def answer_meanwhile(
+        self, building: StillBuilding, arguments: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """The original's result while a kernel is built; where an array's library has none, the kernel's."""
+        try:
+            return self._executor.refuse(args, kwargs, building)
+        except Exception:
+            if self.calls(arguments) is None:
+                raise
+        building.build.wait()
+        return self._executor.call(args, kwargs)
 
     def counted(self, info: CacheInfo) -> CacheInfo:
         """An executor's counters with those of device calls."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyfuse.backend.cuda import array_kinds, launcher
+from pyfuse.backend.cuda import array_kinds, backend, launcher
 from pyfuse.backend.cuda import kernel as devices
 from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Reading, StreamSource
 from pyfuse.backend.cuda.driver_calls import DriverError
@@ -87,6 +87,7 @@ class FakeKind:
 
     name = "fake"
     context = PRIMARY
+    takes_numpys_functions = False
     memory_errors = (MemoryError,)
 
     def __init__(self) -> None:
@@ -302,5 +303,6 @@ def fake_device(request: pytest.FixtureRequest, folder_of_texts: Path, monkeypat
     monkeypatch.setitem(array_kinds._KINDS, "tests", kind)
     monkeypatch.setattr(array_kinds, "_known", {})
     monkeypatch.setattr(devices, "find_device", lambda *_: device)
-    monkeypatch.setattr("pyfuse.device_call.load", device.load)
+    monkeypatch.setattr(backend, "load", device.load)
+    monkeypatch.setattr(backend, "is_built", lambda *_: False)
     return device

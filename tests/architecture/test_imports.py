@@ -32,6 +32,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "prepared_function",
         "device_arguments",
         "device_call",
+        "device_kernels",
         "on_device",
         "known_device_launch",
         "moved_call",

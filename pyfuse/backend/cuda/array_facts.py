@@ -79,11 +79,13 @@ class ArrayKind(Protocol):
     Attributes:
         name: as users know it.
         context: where its memory is: in each device's primary context, or in the caller's current one.
+        takes_numpys_functions: whether NumPy's functions take its arrays, and mean by them what they mean to NumPy.
         memory_errors: what it raises where a device's memory is used up.
     """
 
     name: str
     context: str
+    takes_numpys_functions: bool
 
     @property
     def memory_errors(self) -> tuple[type[BaseException], ...]:

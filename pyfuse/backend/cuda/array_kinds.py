@@ -48,6 +48,7 @@ class _Unknown:
     """Device arrays of a library that is not known here."""
 
     context = PRIMARY
+    takes_numpys_functions = False
     memory_errors: tuple[type[BaseException], ...] = ()
 
     def __init__(self, name: str) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 import sys
 from functools import cache, partial
 from typing import Any
+
+import numpy as np
 
 from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Path, Reading, StreamSource, not_plain
 
@@ -16,6 +20,7 @@ class CupyArrays:
 
     name = "CuPy"
     context = PRIMARY
+    takes_numpys_functions = True
 
     @property
     def memory_errors(self) -> tuple[type[BaseException], ...]:
@@ -77,11 +82,10 @@ class CupyArrays:
         """As ``ArrayKind.maker``; past ``ndarray.__new__``, a Python function that takes a fifth of the time."""
         ndarray = sys.modules["cupy"].ndarray
         base = ndarray.__mro__[1]
-        if hasattr(base, "_init"):
-            for given in ((form.shape, form.dtype), (form.shape, form.dtype, None, None, "F")):
-                found = Maker(base.__new__, (ndarray,), _ADDRESS, base._init, given)
-                if _makes(found, form):
-                    return found
+        for order in "CF":
+            given = (form.shape, form.dtype, None, None, order)
+            if _strides(form, order) == form.strides and _has_init(base, order):
+                return Maker(base.__new__, (ndarray,), _ADDRESS, base._init, given)
         return Maker(partial(_made, form), (), _ADDRESS)
 
     def stream_source(self, device: int) -> StreamSource:
@@ -102,15 +106,25 @@ def _made(form: Facts) -> Any:
     return made
 
 
-def _makes(maker: Maker, form: Facts) -> bool:
-    """Whether a maker of what CuPy calls private does what it is thought to do."""
-    assert maker.fill is not None
+def _strides(form: Facts, order: str) -> tuple[int, ...]:
+    """Of a dense array of that shape."""
+    extents = form.shape[::-1] if order == "C" else form.shape
+    steps = tuple(itertools.accumulate(extents[:-1], operator.mul, initial=form.dtype.itemsize))[: len(extents)]
+    return steps[::-1] if order == "C" else steps
+
+
+@cache
+def _has_init(base: Any, order: str) -> bool:
+    """Whether what CuPy calls private does what it is thought to do."""
+    if not hasattr(base, "_init"):
+        return False
+    made = base.__new__(sys.modules["cupy"].ndarray)
+    expected = np.empty((2, 3), "f4", order)  # type: ignore[call-overload]
     try:
-        made = maker.call(*maker.args)
-        maker.fill(made, *maker.fill_args)
+        base._init(made, expected.shape, expected.dtype, None, None, order)
     except TypeError:
         return False
-    return bool((made.shape, made.strides, made.dtype) == (form.shape, form.strides, form.dtype))
+    return bool((made.shape, made.strides, made.dtype) == (expected.shape, expected.strides, expected.dtype))
 
 
 @cache

@@ -31,6 +31,7 @@ class MovedArrays:
 
     name = "NumPy"
     context = PRIMARY
+    takes_numpys_functions = True
 
     @property
     def memory_errors(self) -> tuple[type[BaseException], ...]:

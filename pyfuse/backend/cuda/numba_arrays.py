@@ -18,6 +18,7 @@ class NumbaArrays:
 
     name = "Numba"
     context = PRIMARY
+    takes_numpys_functions = False
 
     @property
     def memory_errors(self) -> tuple[type[BaseException], ...]:

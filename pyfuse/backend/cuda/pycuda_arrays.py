@@ -15,6 +15,7 @@ class PycudaArrays:
 
     name = "pycuda"
     context = CURRENT
+    takes_numpys_functions = False
 
     @property
     def memory_errors(self) -> tuple[type[BaseException], ...]:

@@ -227,15 +227,26 @@ def built_module(
         CannotFuse: no compiler knows such a device, the compiler failed (its output is in the notes), or there is no
             place for the code.
     """
+    compiler, target = _choice(compilers, capability)
+    key = _key(compiler, target, text)
+    with _locks_lock:
+        lock = _locks.setdefault(key, threading.Lock())
+    with lock:
+        return _built(store, key, partial(compiler.compile, text, target), compiler.identity)
+
+
+def is_in_store(compilers: Sequence[Compiler], store: ArtifactStore, text: str, capability: int) -> bool:
+    """Whether ``built_module`` would find the code. Raises CannotFuse: no compiler knows such a device."""
+    compiler, target = _choice(compilers, capability)
+    return store.get(_key(compiler, target, text)) is not None
+
+
+def _choice(compilers: Sequence[Compiler], capability: int) -> tuple[Compiler, Target]:
+    """The first compiler that knows a device, and what it is to make. Raises CannotFuse."""
     for compiler in compilers:
         target = target_for(capability, _known_to(compiler))
-        if target is None or (target.is_portable and not isinstance(compiler, NvccCompiler)):
-            continue
-        key = _key(compiler, target, text)
-        with _locks_lock:
-            lock = _locks.setdefault(key, threading.Lock())
-        with lock:
-            return _built(store, key, partial(compiler.compile, text, target), compiler.identity)
+        if target is not None and not (target.is_portable and not isinstance(compiler, NvccCompiler)):
+            return compiler, target
     raise refuse(
         Code.NO_COMPILER,
         f"no CUDA compiler here makes code for compute capability {capability // 10}.{capability % 10}",

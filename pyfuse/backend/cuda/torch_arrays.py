@@ -24,6 +24,7 @@ class TorchArrays:
 
     name = "PyTorch"
     context = PRIMARY
+    takes_numpys_functions = False
 
     def __init__(self) -> None:
         self._dtypes: dict[Any, np.dtype] = {}

@@ -256,7 +256,7 @@ def _started(
     made, addresses = allocated(found, first.kind, first.array)
     packed = packed_arguments(found, given, addresses)
     launched(found, call, packed, own_stream)
-    outputs = made[: len(launch.outputs)]
+    outputs = [first.kind.hand_over(array) for array in made[: len(launch.outputs)]]
     for store, target in zip(launch.specialization.stores, targets, strict=True):
         first.kind.assign(target, outputs[store.index])
     if found.is_plain:
@@ -345,6 +345,8 @@ def launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes, own_stre
         start(packed, stream)
         for other in others:
             device.order(stream, other)
+        if any(array.kind.is_waited_for for array in call.arrays):
+            device.calls.finish(stream)
     except Exception as error:
         refusal = device.launch_error(error)
         if refusal is None:

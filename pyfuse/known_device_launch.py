@@ -123,7 +123,8 @@ def _arguments(call: DeviceArguments, arguments: Sequence[Any]) -> tuple[ArrayKi
             return None
         readings.append(reading)
     kind = call.arrays[0].kind
-    return (kind, tuple(readings)) if all(array.kind is kind for array in call.arrays) else None
+    is_quick = not kind.is_waited_for and all(array.kind is kind for array in call.arrays)
+    return (kind, tuple(readings)) if is_quick else None
 
 
 def _places(launch: Launch, given: Sequence[Any]) -> tuple[tuple[int, int], ...] | None:

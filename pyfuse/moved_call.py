@@ -47,13 +47,6 @@ class MovedCalls(DeviceCalls):
         return []
 
 
-def moved_arrays(arguments: Sequence[Any]) -> int:
-    """How many arrays a call copies to the device."""
-    found: list[None] = []
-    with_arrays(arguments, lambda _: found.append(None))
-    return len(found)
-
-
 def _moved(arguments: Sequence[Any]) -> list[Any]:
     try:
         return with_arrays(arguments, move)

@@ -64,11 +64,12 @@ class OnDevice:
         """Whether NumPy arrays of a call go to a device."""
         if self.options.target is None:
             return False
-        from pyfuse.moved_call import moved_arrays
-
-        return moved_arrays(arguments) > 0
+        return any(map(_holds_arrays, arguments))
 
     def _made(self) -> DeviceCalls:
+        from pyfuse.backend.cuda.nvrtc import warm_up
+
+        warm_up()  # while the rest is imported
         from pyfuse.device_call import DeviceCalls
 
         executor, prepared = self._executor, self._executor.prepared()
@@ -79,6 +80,9 @@ class OnDevice:
             return self._calls
 
     def _made_moved(self) -> DeviceCalls:
+        from pyfuse.backend.cuda.nvrtc import warm_up
+
+        warm_up()
         from pyfuse.moved_call import MovedCalls
 
         executor, prepared = self._executor, self._executor.prepared()
@@ -140,3 +144,11 @@ class OnDevice:
         if self._calls is not None:
             self._calls.table.forget()
         self._calls = self._moved_calls = None
+
+
+def _holds_arrays(value: Any) -> bool:
+    if type(value) in (tuple, list):
+        return any(map(_holds_arrays, value))
+    if type(value) is dict:
+        return any(map(_holds_arrays, value.values()))
+    return type(value) is np.ndarray

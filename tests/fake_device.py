@@ -14,7 +14,7 @@ import pytest
 
 from pyfuse.backend.cuda import array_kinds, backend, launcher
 from pyfuse.backend.cuda import kernel as devices
-from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Reading, StreamSource
+from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, PlainKind, Reading, StreamSource
 from pyfuse.backend.cuda.driver_calls import DriverError
 from pyfuse.backend.cuda.kernel import CudaLaunch
 from pyfuse.backend.cuda.launch_shape import CudaSource, nest_starts
@@ -82,12 +82,11 @@ def _memory(value: Any) -> Any:
     return value.memory if isinstance(value, FakeArray) else value
 
 
-class FakeKind:
+class FakeKind(PlainKind):
     """What ``FakeArray`` can do."""
 
     name = "fake"
     context = PRIMARY
-    takes_numpys_functions = False
     memory_errors = (MemoryError,)
 
     def __init__(self) -> None:
@@ -189,6 +188,9 @@ class FakeDriver:
     def order(self, event: int, first: int, then: int) -> None:
         self._ordered("record", event, first)
         self._ordered("wait", event, then)
+
+    def finish(self, stream: int) -> None:
+        self.orders.append(("finish", stream))
 
     def _launch(self, function: int, *rest: Any) -> int:
         *dimensions, _, stream, _, extra = rest

@@ -422,6 +422,22 @@ def test_arrays_of_several_libraries_are_not_stored_into(fake_device: FakeDevice
         fused(FakeArray(x.copy()), ForeignArray(x))
 
 
+def test_arrays_of_a_library_that_takes_memory_back_are_waited_for(
+    fake_device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fused = pyfuse.fuse(axpy, strict=True)
+    monkeypatch.setattr(fake_device.kind, "is_waited_for", True)
+    monkeypatch.setattr(fake_device.kind, "hand_over", lambda made: ForeignArray(made.memory))
+    fake_device.kind.current_stream = 5
+    x = random(10)
+    for _ in range(2):
+        result = fused(2, FakeArray(x), FakeArray(x))
+        assert type(result) is ForeignArray
+        assert same_bits(result.memory, axpy(2, x, x))
+    assert fake_device.starts == [5, 5]
+    assert fake_device.calls.orders == [("finish", 5)] * 2
+
+
 def test_calls_on_a_device_are_not_tried_against_the_original(fake_device: FakeDevice) -> None:
     fused = pyfuse.fuse(axpy)
     x = random(10)

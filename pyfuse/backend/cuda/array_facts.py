@@ -80,12 +80,14 @@ class ArrayKind(Protocol):
         name: as users know it.
         context: where its memory is: in each device's primary context, or in the caller's current one.
         takes_numpys_functions: whether NumPy's functions take its arrays, and mean by them what they mean to NumPy.
+        is_waited_for: whether a call waits for the kernel, since the library may use the memory for something else.
         memory_errors: what it raises where a device's memory is used up.
     """
 
     name: str
     context: str
     takes_numpys_functions: bool
+    is_waited_for: bool
 
     @property
     def memory_errors(self) -> tuple[type[BaseException], ...]:
@@ -96,6 +98,9 @@ class ArrayKind(Protocol):
 
     def empty(self, form: Facts, like: Any) -> tuple[Any, int]:
         """A new array of a form, dense in some order of its axes, beside ``like``; and its address."""
+
+    def hand_over(self, made: Any) -> Any:
+        """What of ``empty`` is given to the user, once it is filled."""
 
     def view(self, owner: Any, offset: int, form: Facts) -> Any:
         """A view of a form on an array's memory, whose first element is ``offset`` bytes behind that of ``owner``.
@@ -120,6 +125,17 @@ class ArrayKind(Protocol):
 
     def stream_source(self, device: int) -> StreamSource:
         """As ``stream``, for the launcher."""
+
+
+class PlainKind:
+    """What most libraries have in common."""
+
+    takes_numpys_functions = False
+    is_waited_for = False
+
+    def hand_over(self, made: Any) -> Any:
+        """As ``ArrayKind.hand_over``."""
+        return made
 
 
 def not_plain(array: Any) -> Exception:

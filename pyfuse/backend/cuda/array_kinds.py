@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyfuse.backend.cuda.array_facts import PRIMARY, ArrayKind, Facts, Maker, Reading, StreamSource
+from pyfuse.backend.cuda.array_facts import PRIMARY, ArrayKind, Facts, Maker, PlainKind, Reading, StreamSource
 from pyfuse.backend.cuda.cupy_arrays import CupyArrays
+from pyfuse.backend.cuda.jax_arrays import JaxArrays
 from pyfuse.backend.cuda.moved_arrays import MOVED, Moved
 from pyfuse.backend.cuda.numba_arrays import NumbaArrays
 from pyfuse.backend.cuda.pycuda_arrays import PycudaArrays
@@ -44,11 +45,10 @@ def _kind_of_type(kind: type) -> ArrayKind | None:
     return _KINDS.get(library) or _Unknown(f"{kind.__module__}.{kind.__qualname__}")
 
 
-class _Unknown:
+class _Unknown(PlainKind):
     """Device arrays of a library that is not known here."""
 
     context = PRIMARY
-    takes_numpys_functions = False
     memory_errors: tuple[type[BaseException], ...] = ()
 
     def __init__(self, name: str) -> None:
@@ -57,7 +57,7 @@ class _Unknown:
     def facts(self, array: Any) -> Facts:  # noqa: ARG002
         raise refuse(
             Code.DEVICE, f"device arrays of type {self.name} are not known",
-            hints=("CuPy, PyTorch, pycuda and Numba arrays are; cupy.asarray sees others without a copy",),
+            hints=("those of CuPy, PyTorch, pycuda, Numba and JAX are; cupy.asarray sees others without a copy",),
         )  # fmt: skip
 
     def empty(self, form: Facts, like: Any) -> tuple[Any, int]:
@@ -84,6 +84,7 @@ class _Unknown:
 
 _NUMBA = NumbaArrays()  # in the package numba, or in numba-cuda that takes its place
 _KINDS: dict[str, ArrayKind] = {
-    "cupy": CupyArrays(), "torch": TorchArrays(), "pycuda": PycudaArrays(), "numba": _NUMBA, "numba_cuda": _NUMBA
+    "cupy": CupyArrays(), "torch": TorchArrays(), "pycuda": PycudaArrays(), "numba": _NUMBA, "numba_cuda": _NUMBA,
+    "jaxlib": JaxArrays(),
 }  # fmt: skip
 _known: dict[type, ArrayKind | None] = {}

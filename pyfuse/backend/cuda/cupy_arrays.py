@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Path, Reading, StreamSource, not_plain
+from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Path, PlainKind, Reading, StreamSource, not_plain
 
 _ADDRESS: Path = ("data", "ptr")
 
 
-class CupyArrays:
+class CupyArrays(PlainKind):
     """The kind of ``cupy.ndarray``."""
 
     name = "CuPy"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Reading, StreamSource
+from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, PlainKind, Reading, StreamSource
 
 
 class Moved:
@@ -26,7 +26,7 @@ class Moved:
         self.memory = memory
 
 
-class MovedArrays:
+class MovedArrays(PlainKind):
     """The kind of ``Moved``."""
 
     name = "NumPy"

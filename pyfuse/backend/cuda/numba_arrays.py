@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Reading, StreamSource
+from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, PlainKind, Reading, StreamSource
 from pyfuse.diagnostics import Code, refuse
 
 _LEGACY_STREAMS = (None, 0, 1)  # how CUDA's default stream is written
 
 
-class NumbaArrays:
+class NumbaArrays(PlainKind):
     """The kind of ``numba.cuda``'s ``DeviceNDArray``."""
 
     name = "Numba"
     context = PRIMARY
-    takes_numpys_functions = False
 
     @property
     def memory_errors(self) -> tuple[type[BaseException], ...]:
@@ -37,13 +36,17 @@ class NumbaArrays:
         made = sys.modules["numba.cuda"].device_array(form.shape, dtype=form.dtype, strides=form.strides)
         return made, made.__cuda_array_interface__["data"][0] or 0
 
-    def view(self, owner: Any, offset: int, form: Facts) -> Any:  # noqa: ARG002
+    def view(self, owner: Any, offset: int, form: Facts) -> Any:
         """As ``ArrayKind.view``."""
-        raise refuse(Code.DEVICE, "the result is a view, which is not made of Numba's arrays yet")
+        memory = owner.gpu_data.view(offset)
+        return type(owner)(shape=form.shape, strides=form.strides, dtype=form.dtype, gpu_data=memory)
 
-    def assign(self, target: Any, value: Any) -> None:  # noqa: ARG002
+    def assign(self, target: Any, value: Any) -> None:
         """As ``ArrayKind.assign``."""
-        raise refuse(Code.DEVICE, "stores into Numba's arrays are not fused")
+        try:
+            target[(slice(None),) * target.ndim] = value  # it takes no Ellipsis here
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise refuse(Code.DEVICE, "Numba cannot store into such a view", notes=(str(error),)) from error
 
     def stream(self, device: int) -> int:  # noqa: ARG002
         """As ``ArrayKind.stream``."""

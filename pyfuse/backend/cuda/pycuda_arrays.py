@@ -6,16 +6,15 @@ import sys
 from functools import partial
 from typing import Any
 
-from pyfuse.backend.cuda.array_facts import CURRENT, Facts, Maker, Reading, StreamSource
+from pyfuse.backend.cuda.array_facts import CURRENT, Facts, Maker, PlainKind, Reading, StreamSource
 from pyfuse.diagnostics import Code, refuse
 
 
-class PycudaArrays:
+class PycudaArrays(PlainKind):
     """The kind of ``GPUArray``."""
 
     name = "pycuda"
     context = CURRENT
-    takes_numpys_functions = False
 
     @property
     def memory_errors(self) -> tuple[type[BaseException], ...]:

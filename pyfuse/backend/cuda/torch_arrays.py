@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Path, Reading, StreamSource, not_plain
+from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Path, PlainKind, Reading, StreamSource, not_plain
 from pyfuse.diagnostics import Code, refuse
 
 _ADDRESS: Path = ("data_ptr()",)
@@ -19,12 +19,11 @@ _NAMES = (
 )  # fmt: skip
 
 
-class TorchArrays:
+class TorchArrays(PlainKind):
     """The kind of ``torch.Tensor``."""
 
     name = "PyTorch"
     context = PRIMARY
-    takes_numpys_functions = False
 
     def __init__(self) -> None:
         self._dtypes: dict[Any, np.dtype] = {}

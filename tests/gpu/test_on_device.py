@@ -12,6 +12,7 @@ import pyfuse
 from pyfuse.backend.cuda.kernel import CudaKernel
 from pyfuse.backend.cuda.launch_shape import Walk
 from pyfuse.graph.infer import FUSED_CODES
+from tests import complex_functions
 from tests.cuda_texts import cuda_source, most_ulps, same_bits
 from tests.gpu.conftest import Library
 from tests.sample_programs import NOT_WRITTEN_FOR_CUDA, PROGRAMS
@@ -120,6 +121,19 @@ def test_functions_are_at_most_4_ulp_from_the_correct_result(code: str, cupy: An
     errors = [most_ulps(cupy.asnumpy(mine), theirs) for mine, theirs in zip(result, exact, strict=True)]
     print([round(error, 2) for error in errors])
     assert max(errors) <= 4
+
+
+@pytest.mark.parametrize("code", ["c8", "c16"])
+def test_functions_of_complex_numbers_are_near_the_correct_result(code: str, cupy: Any) -> None:
+    fused = pyfuse.fuse(complex_functions.all_at_once, strict=True)
+    found = complex_functions.errors(
+        code,
+        complex_functions.samples(code),
+        lambda z: [cupy.asnumpy(part) for part in fused(cupy.asarray(z))],
+    )
+    print(found)
+    assert max(found.values()) <= (1.0 if code == "c8" else 8.0)
+    assert_fused(fused)
 
 
 def sums(x: Any, axis: Any) -> Any:

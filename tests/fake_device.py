@@ -91,6 +91,7 @@ class FakeKind(PlainKind):
 
     def __init__(self) -> None:
         self.is_full = False
+        self.keeps_arrays = False
         self.current_stream = 0
 
     def facts(self, array: FakeArray) -> Facts:
@@ -124,7 +125,9 @@ class FakeKind(PlainKind):
 
     def maker(self, form: Facts, like: FakeArray) -> Maker:
         kind = type(like)
-        return Maker(kind.__new__, (kind,), ("memory", "ctypes", "data"), partial(self._fill, form), (like.device,))
+        made = Maker(kind.__new__, (kind,), ("memory", "ctypes", "data"), partial(self._fill, form), (like.device,))
+        looks = ((("memory", "shape"), form.shape), (("device",), like.device))
+        return made._replace(owners=(("memory",), ("memory", "base")), looks=looks) if self.keeps_arrays else made
 
     def _fill(self, form: Facts, made: FakeArray, device: int) -> None:
         made.__init__(self.empty(form, FakeArray(np.empty(0), device))[0].memory, device)  # type: ignore[misc]

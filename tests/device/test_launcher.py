@@ -5,6 +5,7 @@ Both launchers are run: the compiled one and its twin. The driver is a fake one;
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -215,6 +216,72 @@ def test_a_thread_without_a_context_gets_it_for_the_call(fake_device: FakeDevice
     assert sum(counts(fake_device)) == 2
 
 
+# --- arrays that are handed out again -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keeping_device(fake_device: FakeDevice) -> FakeDevice:
+    """A device whose arrays the compiled launcher keeps."""
+    if launcher.extension is None:
+        pytest.skip("the twin keeps nothing")
+    fake_device.kind.keeps_arrays = True
+    return fake_device
+
+
+def test_an_array_that_nobody_has_is_handed_out_again(keeping_device: FakeDevice) -> None:
+    fused = pyfuse.fuse(axpy, strict=True)
+    x = FakeArray(random(50))
+    fused(2.0, x, x)
+    first = fused(2.0, x, x)
+    seen = id(first), first.memory.ctypes.data
+    del first
+    second = fused(3.0, x, x)
+    assert (id(second), second.memory.ctypes.data) == seen
+    assert same_bits(second.memory, axpy(3.0, x.memory, x.memory))
+    third = fused(4.0, x, x)
+    assert third is not second
+    assert same_bits(second.memory, axpy(3.0, x.memory, x.memory))
+    assert same_bits(third.memory, axpy(4.0, x.memory, x.memory))
+    assert counts(keeping_device) == (1, 3)
+
+
+@pytest.mark.parametrize("held", ["view", "memory", "weakref", "container", "form"])
+def test_an_array_that_somebody_has_is_not(held: str, keeping_device: FakeDevice) -> None:
+    fused = pyfuse.fuse(axpy, strict=True)
+    x = FakeArray(random(50))
+    fused(2.0, x, x)
+    first = fused(2.0, x, x)
+    expected, identity = first.memory.copy(), id(first)
+    if held == "form":
+        first.device = 7
+        del first
+        assert id(fused(3.0, x, x)) != identity
+        return
+    kept: Any = [first]
+    if held != "container":
+        kept = {"view": first.memory[1:], "memory": first.memory, "weakref": weakref.ref(first)}[held]
+    del first
+    others = [fused(3.0, x, x) for _ in range(2)]
+    assert all(id(other) != identity for other in others)
+    assert counts(keeping_device) == (1, 3)
+    if held in ("view", "memory"):
+        assert same_bits(kept, expected[-len(kept) :])
+
+
+def test_an_array_is_handed_out_again_in_its_own_stream_only(keeping_device: FakeDevice) -> None:
+    fused = pyfuse.fuse(axpy, strict=True)
+    x = FakeArray(random(50))
+    fused(2.0, x, x)
+    places = []
+    for stream in (5, 6, 5, 6):
+        keeping_device.kind.current_stream = stream
+        places.append(fused(2.0, x, x).memory.ctypes.data)
+    print(places)
+    assert places[0] == places[2]
+    assert places[1] == places[3]
+    assert places[0] != places[1]
+
+
 # --- what fails ---------------------------------------------------------------------------------------------------
 
 
@@ -280,7 +347,7 @@ def test_descriptions_that_make_no_sense_are_refused() -> None:
     assert launcher.extension is not None
     right: dict[str, Any] = {
         "arguments": ((int, 0, (), (), None, ()),), "inputs": ((0, 0),), "numbers": (), "compute": None, "facts": None,
-        "holds": None, "buffers": ((int, (), None, (), (), None),), "output_count": 1, "starts": (),
+        "holds": None, "buffers": ((int, (), None, (), (), None, (), ()),), "output_count": 1, "starts": (),
         "driver": (1, 2, 3, 4, 5, 6), "context": 1, "ordinal": 0, "stream": ("none", None, (), ()), "own_stream": None,
         "event": 0, "result": None, "keeper": None,
     }  # fmt: skip
@@ -291,6 +358,8 @@ def test_descriptions_that_make_no_sense_are_refused() -> None:
         ("arguments", ((int, 0, (), (), "no capsule", ()),)), ("starts", ((0, (1, 1, 1), (1, 1, 1), b"x" * 2000),)),
         ("facts", ((9, {}, "name"),)), ("stream", ("exchange", None, (), ())), ("driver", (1, 2)),
         ("arguments", ((int, 0, (), ("a", "b", "c", "d", "e"), None, ()),)),
+        ("buffers", ((int, (), None, (), (), None, ((("a",),),), ()),)),
+        ("buffers", ((int, (), None, (), (), None, (), 3),)),
     ]  # fmt: skip
     for name, value in wrong:
         with pytest.raises((ValueError, TypeError)):

@@ -46,7 +46,16 @@ class Reading(NamedTuple):
 
 
 class Maker(NamedTuple):
-    """How the launcher makes an array: ``made = call(*args)``, then ``fill(made, *fill_args)`` unless that is None."""
+    """How the launcher makes an array: ``made = call(*args)``, then ``fill(made, *fill_args)`` unless that is None.
+
+    Attributes:
+        call, args, fill, fill_args: see above.
+        address: as ``Reading.address``.
+        exchange: as ``Reading.exchange``.
+        owners: where the objects are that own its memory. With them, an array that nobody has any more is handed out
+            again in the same stream, if neither it nor one of these has another reference.
+        looks: what must be found at such an array: its user may have given it another form.
+    """
 
     call: Callable[..., Any]
     args: tuple[Any, ...]
@@ -54,6 +63,8 @@ class Maker(NamedTuple):
     fill: Callable[..., Any] | None = None
     fill_args: tuple[Any, ...] = ()
     exchange: Any = None
+    owners: tuple[Path, ...] = ()
+    looks: tuple[tuple[Path, Any], ...] = ()
 
 
 class StreamSource(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 import sys
 from functools import cache, partial
@@ -13,6 +14,8 @@ import numpy as np
 from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Path, PlainKind, Reading, StreamSource, not_plain
 
 _ADDRESS: Path = ("data", "ptr")
+_OWNERS: tuple[Path, ...] = (("data",), ("data", "mem"))
+MOST_KEPT_BYTES = 2**18  # of an array that is handed out again: for larger ones, making it is a small part of a call
 
 
 class CupyArrays(PlainKind):
@@ -85,8 +88,15 @@ class CupyArrays(PlainKind):
         for order in "CF":
             given = (form.shape, form.dtype, None, None, order)
             if _strides(form, order) == form.strides and _has_init(base, order):
-                return Maker(base.__new__, (ndarray,), _ADDRESS, base._init, given)
+                found = Maker(base.__new__, (ndarray,), _ADDRESS, base._init, given)
+                return found._replace(**self._reuse(form)) if _is_small(form) else found
         return Maker(partial(_made, form), (), _ADDRESS)
+
+    def _reuse(self, form: Facts) -> dict[str, Any]:
+        """What the launcher must look at before it hands out an array of a form again."""
+        made = _made(form)
+        reading = self.reading(made, self.facts(made))
+        return {"looks": reading.looks if reading is not None else (), "owners": _OWNERS if reading is not None else ()}
 
     def stream_source(self, device: int) -> StreamSource:
         """As ``ArrayKind.stream_source``."""
@@ -111,6 +121,10 @@ def _strides(form: Facts, order: str) -> tuple[int, ...]:
     extents = form.shape[::-1] if order == "C" else form.shape
     steps = tuple(itertools.accumulate(extents[:-1], operator.mul, initial=form.dtype.itemsize))[: len(extents)]
     return steps[::-1] if order == "C" else steps
+
+
+def _is_small(form: Facts) -> bool:
+    return 0 < math.prod(form.shape) * form.dtype.itemsize <= MOST_KEPT_BYTES
 
 
 @cache

@@ -11,7 +11,7 @@ from pyfuse.backend.cuda.array_facts import Maker, Reading
 from pyfuse.backend.cuda.driver_calls import DriverCalls
 from pyfuse.backend.cuda.python_launcher import PythonLaunch, PythonTable
 
-INTERFACE = 1  # of launcher.c; another one is of an older build, and is left alone
+INTERFACE = 2  # of launcher.c; another one is of an older build, and is left alone
 
 
 class Number(NamedTuple):
@@ -92,8 +92,12 @@ def make_launch(
     """
     if extension is None:
         return PythonLaunch(arguments=arguments, buffers=buffers, driver=driver, ask_stream=ask_stream, **description)
-    made = tuple([(maker.call, maker.args, maker.fill, maker.fill_args, maker.address, maker.exchange)
-                  for maker in buffers])  # fmt: skip
+    made = tuple(
+        [
+            (one.call, one.args, one.fill, one.fill_args, one.address, one.exchange, one.looks, one.owners)
+            for one in buffers
+        ]
+    )
     try:
         return extension.DeviceLaunch(
             arguments=tuple(map(_described, arguments)), buffers=made, driver=driver.addresses, **description

@@ -41,12 +41,9 @@ class NumbaArrays(PlainKind):
         memory = owner.gpu_data.view(offset)
         return type(owner)(shape=form.shape, strides=form.strides, dtype=form.dtype, gpu_data=memory)
 
-    def assign(self, target: Any, value: Any) -> None:
-        """As ``ArrayKind.assign``."""
-        try:
-            target[(slice(None),) * target.ndim] = value  # it takes no Ellipsis here
-        except (NotImplementedError, TypeError, ValueError) as error:
-            raise refuse(Code.DEVICE, "Numba cannot store into such a view", notes=(str(error),)) from error
+    def assign(self, target: Any, value: Any) -> None:  # noqa: ARG002
+        """As ``ArrayKind.assign``: Numba compiles a kernel of its own for that, which fails beside some NumPys."""
+        raise refuse(Code.DEVICE, "stores into Numba's arrays are not fused")
 
     def stream(self, device: int) -> int:  # noqa: ARG002
         """As ``ArrayKind.stream``."""

@@ -14,9 +14,10 @@
 
 #include "../../cpu/native/facts.h"
 
-enum { INTERFACE = 1 }; /* launcher.py refuses another: an old build may lie beside new sources */
+enum { INTERFACE = 2 }; /* launcher.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32, MOST_OPERANDS = 64, MOST_SCALARS = 32, SCALAR_BYTES = 16, MOST_GEOMETRY = 1024 };
 enum { MOST_REMEMBERED = 64 };
+enum { MOST_KEPT = 4 }; /* arrays of one maker that are handed out again once nobody else has them */
 
 /* ---- DLPack's exchange of arrays in C (dlpack.h, version 1.3) ---- */
 
@@ -77,6 +78,11 @@ typedef struct {
     PyObject *fill, *fill_args; /* called with what `call` made in front, or NULL */
     dl_exchange *exchange;
     path address;
+    int look_count, owner_count; /* what an array that is handed out again must look like; no owners: none is kept */
+    look *looks;
+    path *owners; /* objects that only the array may hold, each only by way of the one before */
+    int kept_count, next;
+    struct { PyObject *array; void *stream; } kept[MOST_KEPT]; /* in which stream it was made */
 } maker;
 
 typedef struct {
@@ -181,6 +187,19 @@ static int is_same_tensor(const dl_tensor *now, const dl_tensor *then)
                    && memcmp(now->strides, then->strides, bytes) == 0));
 }
 
+/* Whether what is looked at is as it was; 0 perhaps with an exception. May run Python code. */
+static int looks_like(const look *looks, int count, PyObject *value)
+{
+    for (int number = 0; number < count; number++) {
+        PyObject *found = follow(&looks[number].from, value);
+        if (found == NULL) return 0;
+        int is_equal = found == looks[number].expected ? 1 : PyObject_RichCompareBool(found, looks[number].expected, Py_EQ);
+        Py_DECREF(found);
+        if (is_equal <= 0) return 0;
+    }
+    return 1;
+}
+
 /* Whether an argument has the form, and its address; 0 perhaps with an exception. May run Python code. */
 static int has_form(const argument *wanted, PyObject *value, uint64_t *address)
 {
@@ -191,14 +210,7 @@ static int has_form(const argument *wanted, PyObject *value, uint64_t *address)
         if (wanted->exchange->from_object(value, &now) != 0 || !is_same_tensor(&now, &wanted->form)) return 0;
         *address = (uint64_t)(uintptr_t)now.data + now.byte_offset;
     }
-    for (int number = 0; number < wanted->look_count; number++) {
-        const look *one = &wanted->looks[number];
-        PyObject *found = follow(&one->from, value);
-        if (found == NULL) return 0;
-        int is_equal = found == one->expected ? 1 : PyObject_RichCompareBool(found, one->expected, Py_EQ);
-        Py_DECREF(found);
-        if (is_equal <= 0) return 0;
-    }
+    if (!looks_like(wanted->looks, wanted->look_count, value)) return 0;
     if (wanted->exchange == NULL && !address_at(&wanted->address, value, address)) return 0;
     return *address % wanted->alignment == 0;
 }
@@ -306,7 +318,42 @@ static int pack_all(const DeviceLaunch *launch, PyObject *const *values, char *s
 
 /* ---- Outputs ---- */
 
-static PyObject *make(const maker *one)
+/* Whether nothing but a maker has an array, or its memory, and nobody waits for its end. */
+static int is_nobodys(const maker *one, PyObject *array)
+{
+    Py_ssize_t offset = Py_TYPE(array)->tp_weaklistoffset;
+    if (Py_REFCNT(array) != 1 || (offset != 0 && *(PyObject **)((char *)array + offset) != NULL)) return 0;
+    for (int number = 0; number < one->owner_count; number++) {
+        PyObject *owner = follow(&one->owners[number], array);
+        int is_alone = owner != NULL && Py_REFCNT(owner) == 2; /* that of its holder, and ours */
+        Py_XDECREF(owner);
+        if (!is_alone) return PyErr_Clear(), 0;
+    }
+    return 1;
+}
+
+/* An array that was handed out in this stream before, as a library's own pool would do it; or NULL. */
+static PyObject *take_kept(const maker *one, void *stream)
+{
+    for (int place = 0; place < one->kept_count; place++) {
+        PyObject *array = one->kept[place].array;
+        if (one->kept[place].stream != stream || !is_nobodys(one, array)) continue;
+        Py_INCREF(array);
+        if (looks_like(one->looks, one->look_count, array) && Py_REFCNT(array) == 2) return array;
+        PyErr_Clear();
+        Py_DECREF(array);
+    }
+    return NULL;
+}
+
+static void keep(maker *one, PyObject *array, void *stream)
+{
+    int place = one->kept_count < MOST_KEPT ? one->kept_count++ : one->next++ % MOST_KEPT;
+    one->kept[place].stream = stream;
+    Py_XSETREF(one->kept[place].array, Py_NewRef(array));
+}
+
+static PyObject *make_new(const maker *one)
 {
     PyObject *made = PyObject_Call(one->call, one->args, NULL);
     if (made == NULL || one->fill == NULL) return made;
@@ -316,6 +363,16 @@ static PyObject *make(const maker *one)
     PyObject *nothing = PyObject_Vectorcall(one->fill, given, (size_t)count + 1, NULL);
     if (nothing == NULL) Py_CLEAR(made);
     Py_XDECREF(nothing);
+    return made;
+}
+
+static PyObject *make(maker *one, void *stream)
+{
+    if (one->owner_count == 0) return make_new(one);
+    PyObject *made = take_kept(one, stream);
+    if (made != NULL) return made;
+    made = make_new(one);
+    if (made != NULL) keep(one, made, stream);
     return made;
 }
 
@@ -421,8 +478,8 @@ static PyObject *run(DeviceLaunch *launch, PyObject *const *values, const uint64
     for (; count < launch->input_count; count++)
         operands[count] = addresses[launch->inputs[count].argument] + (uint64_t)launch->inputs[count].offset;
     for (; made_count < launch->buffer_count; made_count++, count++) {
-        const maker *one = &launch->buffers[made_count];
-        made[made_count] = make(one);
+        maker *one = &launch->buffers[made_count];
+        made[made_count] = make(one, current);
         if (made[made_count] == NULL) goto done;
         if (!address_by(one->exchange, &one->address, made[made_count], &operands[count])) {
             made_count++;
@@ -642,6 +699,19 @@ static int read_tensor(PyObject *description, dl_tensor *into)
     return into->strides == NULL || PyErr_Occurred() ? -1 : 0;
 }
 
+/* Of each a path and what is expected there. NULL or an exception: they make no sense. */
+static look *read_looks(PyObject *tuple, int *count)
+{
+    look *looks = records(tuple, 64, sizeof *looks, count);
+    for (int at = 0; looks != NULL && at < *count; at++) {
+        PyObject *from, *expected;
+        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(tuple, at), "OO", &from, &expected)) return looks;
+        looks[at].expected = Py_NewRef(expected);
+        if (read_path(from, &looks[at].from) < 0) return looks;
+    }
+    return looks;
+}
+
 /* (type, alignment, looks, address, exchange or None, tensor); alignment 0: a number */
 static int read_argument(PyObject *description, argument *into)
 {
@@ -653,28 +723,27 @@ static int read_argument(PyObject *description, argument *into)
     into->alignment = (uintptr_t)alignment;
     if (read_path(address, &into->address) < 0 || read_exchange(exchange, &into->exchange) < 0) return -1;
     if (into->exchange != NULL && read_tensor(tensor, &into->form) < 0) return -1;
-    into->looks = records(looks, 64, sizeof *into->looks, &into->look_count);
-    for (int at = 0; into->looks != NULL && at < into->look_count; at++) {
-        PyObject *from, *expected;
-        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(looks, at), "OO", &from, &expected)) return -1;
-        into->looks[at].expected = Py_NewRef(expected);
-        if (read_path(from, &into->looks[at].from) < 0) return -1;
-    }
-    return into->looks == NULL ? -1 : 0;
+    into->looks = read_looks(looks, &into->look_count);
+    return into->looks == NULL || PyErr_Occurred() ? -1 : 0;
 }
 
-/* (call, args, fill or None, args of it, address, exchange or None) */
+/* (call, args, fill or None, args of it, address, exchange or None, looks, owners) */
 static int read_maker(PyObject *description, maker *into)
 {
-    PyObject *call, *args, *fill, *fill_args, *address, *exchange;
-    if (!PyArg_ParseTuple(description, "OO!OO!OO", &call, &PyTuple_Type, &args, &fill, &PyTuple_Type, &fill_args, &address,
-                          &exchange))
+    PyObject *call, *args, *fill, *fill_args, *address, *exchange, *looks, *owners;
+    if (!PyArg_ParseTuple(description, "OO!OO!OOOO", &call, &PyTuple_Type, &args, &fill, &PyTuple_Type, &fill_args, &address,
+                          &exchange, &looks, &owners))
         return -1;
     if (PyTuple_GET_SIZE(fill_args) > 6) return refuse("too many arguments of a maker");
     into->call = Py_NewRef(call);
     into->args = Py_NewRef(args);
     into->fill = fill == Py_None ? NULL : Py_NewRef(fill);
     into->fill_args = Py_NewRef(fill_args);
+    into->looks = read_looks(looks, &into->look_count);
+    into->owners = into->looks != NULL ? records(owners, 4, sizeof *into->owners, &into->owner_count) : NULL;
+    if (into->owners == NULL || PyErr_Occurred()) return -1;
+    for (int at = 0; at < into->owner_count; at++)
+        if (read_path(PyTuple_GET_ITEM(owners, at), &into->owners[at]) < 0) return -1;
     return read_path(address, &into->address) < 0 ? -1 : read_exchange(exchange, &into->exchange);
 }
 
@@ -867,6 +936,7 @@ static int launch_traverse(PyObject *object, visitproc visit, void *arg)
         Py_VISIT(self->buffers[at].call);
         Py_VISIT(self->buffers[at].args);
         Py_VISIT(self->buffers[at].fill_args);
+        for (int place = 0; place < self->buffers[at].kept_count; place++) Py_VISIT(self->buffers[at].kept[place].array);
     }
     return visit_facts(self->facts, self->facts != NULL ? self->fact_count : 0, visit, arg);
 }
@@ -888,6 +958,15 @@ static void free_path(path *way)
     for (int at = 0; at < way->length; at++) Py_XDECREF(way->steps[at].name);
 }
 
+static void free_looks(look *looks, int count)
+{
+    for (int number = 0; looks != NULL && number < count; number++) {
+        free_path(&looks[number].from);
+        Py_XDECREF(looks[number].expected);
+    }
+    PyMem_Free(looks);
+}
+
 static void launch_dealloc(PyObject *object)
 {
     DeviceLaunch *self = (DeviceLaunch *)object;
@@ -896,11 +975,7 @@ static void launch_dealloc(PyObject *object)
         argument *one = &self->arguments[at];
         Py_XDECREF(one->kind);
         free_path(&one->address);
-        for (int number = 0; one->looks != NULL && number < one->look_count; number++) {
-            free_path(&one->looks[number].from);
-            Py_XDECREF(one->looks[number].expected);
-        }
-        PyMem_Free(one->looks);
+        free_looks(one->looks, one->look_count);
         PyMem_Free(one->form.shape);
         PyMem_Free(one->form.strides);
     }
@@ -911,6 +986,10 @@ static void launch_dealloc(PyObject *object)
         Py_XDECREF(one->fill);
         Py_XDECREF(one->fill_args);
         free_path(&one->address);
+        free_looks(one->looks, one->look_count);
+        for (int number = 0; one->owners != NULL && number < one->owner_count; number++) free_path(&one->owners[number]);
+        PyMem_Free(one->owners);
+        for (int place = 0; place < one->kept_count; place++) Py_DECREF(one->kept[place].array);
     }
     for (int at = 0; self->starts != NULL && at < self->start_count; at++) Py_XDECREF(self->starts[at].geometry);
     clear_facts(self->facts, self->facts != NULL ? self->fact_count : 0);

@@ -399,7 +399,7 @@ def test_jax_arrays_beside_others(cupy: Any) -> None:
     result = fused(theirs, own, own)
     assert isinstance(result, jax.Array)
     assert same_bits(np.asarray(result), x * x + x)
-    with pytest.raises(pyfuse.FuseError, match="JAX.s arrays"):
+    with pytest.raises(pyfuse.FuseError, match=r"JAX.s arrays"):
         pyfuse.fuse(update, strict=True)(theirs, theirs * 2)
 
 

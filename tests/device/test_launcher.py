@@ -330,6 +330,23 @@ def test_forgotten_launches_are_not_run(fake_device: FakeDevice) -> None:
     assert fused.cache_info().fused_calls == 2
 
 
+def test_other_code_of_the_function_is_another_function(fake_device: FakeDevice) -> None:
+    def own(x: Any) -> Any:
+        return x + 1
+
+    def other(x: Any) -> Any:
+        return x * 3
+
+    fused = pyfuse.fuse(own, strict=True)
+    x = random(6)
+    for _ in range(3):
+        assert same_bits(fused(FakeArray(x)).memory, x + 1)
+    own.__code__ = other.__code__
+    for _ in range(3):
+        assert same_bits(fused(FakeArray(x)).memory, x * 3)
+    assert counts(fake_device) == (2, 4)
+
+
 def test_more_forms_than_are_remembered(fake_device: FakeDevice) -> None:
     fused = pyfuse.fuse(axpy, strict=True)
     for _ in range(2):

@@ -72,6 +72,7 @@ ARRAYS = [
     np.ones(6), np.ones(7), np.ones(12)[::2], np.ones(1), np.ones((2, 3)), np.ones((3, 2)), np.ones((3, 2)).T,
     np.ones((1, 6)), np.ones((6, 1)), np.ones(6, "f4"), np.ones((2, 3, 4)).transpose(1, 0, 2), np.float64(1),
     np.ones((0, 3)), np.broadcast_to(1.0, (6,)), np.ones(6)[::-1],
+    np.lib.stride_tricks.as_strided(np.ones(6), (1, 6), (8, 8)),
 ]  # fmt: skip
 
 

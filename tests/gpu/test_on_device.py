@@ -354,6 +354,24 @@ def test_small_arrays_are_handed_out_again_when_nobody_has_them(cupy: Any) -> No
     assert all(fused(x).shape == (1000,) for _ in range(5))
 
 
+def test_calls_can_be_captured_in_a_graph(cupy: Any) -> None:
+    fused = pyfuse.fuse(doubled, strict=True)
+    x = cupy.arange(100_000.0)
+    fused(x)
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        fused(x)
+        stream.begin_capture()
+        result = fused(x)
+        graph = stream.end_capture()
+        for number in range(3):
+            x[...] = cupy.arange(100_000.0) + number
+            graph.launch()
+            stream.synchronize()
+            assert bool((result == (cupy.arange(100_000.0) + number) * 2).all())
+    assert_fused(fused, 3)
+
+
 def test_numpy_arrays_are_moved_where_asked(device: None) -> None:  # noqa: ARG001
     fused = pyfuse.fuse(normalized, strict=True, target="cuda")
     x, weight, bias = random(300, 400), random(400, seed=1), random(400, seed=2)

@@ -310,7 +310,7 @@ def test_control_c_is_nobodys_to_catch(fake_device: FakeDevice, monkeypatch: pyt
     x = FakeArray(random(6))
     fused(2, x, x)
 
-    def interrupted(*given: Any) -> Any:
+    def interrupted(*_: Any) -> Any:
         monkeypatch.undo()  # the next attempt would go well
         raise KeyboardInterrupt
 

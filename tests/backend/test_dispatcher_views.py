@@ -129,7 +129,7 @@ def test_a_helper_without_keyword_defaults_is_settled_by_its_parts():
 
     calls(LINE)
     (specialization,) = calls._executor._cache.entries()
-    facts = known_launch._facts(specialization.guards)
+    facts = known_launch.facts_of(specialization.guards)
     assert facts is not None
     assert {fact[0] for fact in facts} >= {2, 3, 4}  # code, defaults, keyword defaults
     helper.__defaults__ = (4.0,)
@@ -229,8 +229,8 @@ def test_shapes_are_not_computed_again_for_a_form_that_is_known(function):
         assert_same(fused(GRID), function(GRID))
     known = fused._executor._runners
     (runner,) = [runner for runners in known.values() for runner in runners]
-    assert known_launch._places(runner.launch, (GRID,)) is not None
-    facts = known_launch._facts(known_launch.checked_guards(runner.launch))
+    assert known_launch.places_of(runner.launch, (GRID,)) is not None
+    facts = known_launch.facts_of(known_launch.checked_guards(runner.launch))
     assert facts is not None
     for shape in ((3, 3), (2, 9), (1, 5), (6, 7)):  # other forms, one of them with an axis of one
         u = np.linspace(0.0, 1.0, shape[0] * shape[1]).reshape(shape)

@@ -1,11 +1,19 @@
-"""The compiled dispatcher, which pyfuse does without where there is no C compiler; all else is in pyproject.toml."""
+"""The compiled call paths, which pyfuse does without where there is no C compiler; all else is in pyproject.toml."""
 
 import sysconfig
 
 from setuptools import Extension, setup
 
 extensions = []
-if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
+if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # they rely on the GIL
+    extensions.append(
+        Extension(
+            "pyfuse.backend.cuda._launcher",
+            sources=["pyfuse/backend/cuda/native/launcher.c"],
+            depends=["pyfuse/backend/cpu/native/facts.h"],
+            optional=True,
+        )
+    )
     try:
         import numpy
     except ImportError:  # a build without isolation and without NumPy
@@ -20,7 +28,7 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # it relies on the GIL
                 ],
                 depends=[
                     f"pyfuse/backend/cpu/native/{name}.h"
-                    for name in ("evaluation", "output_pool", "tile_runner", "tile_casts")
+                    for name in ("evaluation", "facts", "output_pool", "tile_runner", "tile_casts")
                 ],
                 include_dirs=[numpy.get_include()],
                 optional=True,

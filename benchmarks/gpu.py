@@ -21,7 +21,8 @@ import statistics
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +32,8 @@ import pyfuse
 
 EVENTS = 25
 SIDE = 8192
-CALLS = 3000
+CALLS = 1000
+ROUNDS = 5
 
 
 def multiply_add(np: Any, a: Any, b: Any, c: Any) -> Any:
@@ -254,11 +256,13 @@ def draw(row: dict[str, Any]) -> str:
 
 
 def call_costs(cupy: Any, torch: Any) -> dict[str, float]:
-    """Microseconds of a call on arrays of 1024 elements, back to back."""
+    """Microseconds of a call on arrays of 1024 elements, back to back: the best of some rounds."""
     function = plain(multiply_add)
     arrays = [cupy.ones(1024, "f4") for _ in range(3)]
+    stream = cupy.cuda.Stream(non_blocking=True)
     found: dict[str, tuple[Callable[..., Any], Sequence[Any]]] = {
         "pyfuse, CuPy arrays": (pyfuse.fuse(function, strict=True), arrays),
+        "pyfuse, stream=": (pyfuse.fuse(function, strict=True, stream=stream), arrays),
         "cupy.fuse": (cupy.fuse(function), arrays),
         "CuPy": (function, arrays),
     }
@@ -267,17 +271,45 @@ def call_costs(cupy: Any, torch: Any) -> dict[str, float]:
         found["pyfuse, tensors"] = (pyfuse.fuse(function, strict=True), tensors)
         found["torch.compile"] = (torch.compile(lambda a, b, c: a * b + c), tensors)
         found["PyTorch"] = (function, tensors)
-    costs = {}
-    for name, (call, given) in found.items():
-        for _ in range(200):
-            call(*given)
+    with pycuda_arrays() as (plain_arrays, pooled):
+        found["pyfuse, GPUArrays"] = (pyfuse.fuse(function, strict=True), plain_arrays)
+        found["pyfuse, pooled GPUArrays"] = (pyfuse.fuse(function, strict=True), pooled)
+        found["pycuda"] = (function, plain_arrays)
+        moved = [cupy.asnumpy(array) for array in arrays]
+        found["pyfuse, NumPy arrays, target='cuda'"] = (pyfuse.fuse(function, strict=True, target="cuda"), moved)
+        return {name: call_cost(cupy, call, given) for name, (call, given) in found.items()}
+
+
+def call_cost(cupy: Any, call: Callable[..., Any], given: Sequence[Any]) -> float:
+    """Microseconds of a call, the best of some rounds."""
+    for _ in range(200):
+        call(*given)
+    rounds = []
+    for _ in range(ROUNDS):
         cupy.cuda.Device().synchronize()
         started = time.perf_counter()
         for _ in range(CALLS):
             call(*given)
         cupy.cuda.Device().synchronize()
-        costs[name] = round((time.perf_counter() - started) / CALLS * 1e6, 2)
-    return costs
+        rounds.append((time.perf_counter() - started) / CALLS * 1e6)
+    return round(min(rounds), 2)
+
+
+@contextmanager
+def pycuda_arrays() -> Iterator[tuple[list[Any], list[Any]]]:
+    """Three arrays of pycuda's, and three of its memory pool, in the device's primary context."""
+    driver = importlib.import_module("pycuda.driver")
+    gpuarray, tools = importlib.import_module("pycuda.gpuarray"), importlib.import_module("pycuda.tools")
+    driver.init()
+    context = driver.Device(0).retain_primary_context()
+    context.push()
+    try:
+        ones = np.ones(1024, "f4")
+        pool = tools.DeviceMemoryPool()
+        pooled = [gpuarray.to_gpu(ones, allocator=pool.allocate) for _ in range(3)]
+        yield [gpuarray.to_gpu(ones) for _ in range(3)], pooled
+    finally:
+        driver.Context.pop()
 
 
 def first_calls(cupy: Any) -> dict[str, float]:
@@ -315,7 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = measure(cupy, torch, options.cases, options.dtypes, ceiling)
     costs = call_costs(cupy, torch) if options.calls else {}
     for name, microseconds in costs.items():
-        print(f"{name:20s} {microseconds:8.2f} us a call")
+        print(f"{name:36s} {microseconds:8.2f} us a call")
     print(f"first call: {first}")
     if options.json is not None:
         record = {"device": properties["name"].decode(), "copy": ceiling, "rows": rows, "calls": costs, "first": first}

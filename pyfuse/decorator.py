@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec,
 
 from pyfuse import config as settings
 from pyfuse import explain as explanations
+from pyfuse.backend.cuda.streams import handle_of
 from pyfuse.cache_info import CacheInfo
 from pyfuse.errors import CannotFuse, FuseError
 from pyfuse.executor import Executor
 from pyfuse.fused_call import FusedCall
+from pyfuse.on_device import AS_THEY_LIE, DeviceOptions
 from pyfuse.source import attach_source, source_block
 from pyfuse.tile_tier import NUMPYS_MATH, OWN_MATH
 
@@ -35,13 +37,19 @@ class FusedFunction(FusedCall, Generic[P, R]):
     __qualname__: str
 
     def __init__(
-        self, function: Callable[P, R], *, strict: bool = False, wait: bool = False, math: str = OWN_MATH
+        self,
+        function: Callable[P, R],
+        *,
+        strict: bool = False,
+        wait: bool = False,
+        math: str = OWN_MATH,
+        device: DeviceOptions = AS_THEY_LIE,
     ) -> None:
         self.__name__ = self.__qualname__ = type(function).__name__  # of a callable that has no name of its own
         functools.update_wrapper(self, function)
         self.__wrapped__ = function
         self._strict = strict
-        self._executor = Executor(function, strict=strict, wait=wait, math=math)
+        self._executor = Executor(function, strict=strict, wait=wait, math=math, device=device)
         self._table = self._executor.table
 
     if TYPE_CHECKING:
@@ -76,8 +84,11 @@ class FusedFunction(FusedCall, Generic[P, R]):
         if self._is_importable() and not _is_wanted_by_value(self.__module__):
             return self.__qualname__
         own: Any = self.__wrapped__
+        target, stream = self._executor.on_device.options
+        if stream is not None:
+            raise TypeError("a fused function with a stream is of this process: it cannot be pickled by value")
         block = source_block(own) if isinstance(own, FunctionType) else ()
-        return (_rebuild, (own, self._strict, block, self._executor.is_patient, self._executor.math))
+        return (_rebuild, (own, self._strict, block, self._executor.is_patient, self._executor.math, target))
 
     def _is_importable(self) -> bool:
         found: Any = sys.modules.get(self.__module__)
@@ -114,7 +125,7 @@ class FusedFunction(FusedCall, Generic[P, R]):
             arguments = self._executor.arguments(args, kwargs)
             device_calls = self._executor.on_device.calls(arguments)
             if device_calls is not None:
-                device_calls.find(arguments)
+                device_calls.prepare(arguments)
             else:
                 self._executor.compile(arguments, settings.current())
         except CannotFuse as error:
@@ -136,13 +147,34 @@ class FusedFunction(FusedCall, Generic[P, R]):
 
 @overload
 def fuse(
-    function: Callable[P, R], /, *, strict: bool = False, wait: bool = False, math: Math = "pyfuse"
+    function: Callable[P, R],
+    /,
+    *,
+    strict: bool = False,
+    wait: bool = False,
+    math: Math = "pyfuse",
+    target: str | None = None,
+    stream: Any = None,
 ) -> FusedFunction[P, R]: ...
 @overload
 def fuse(
-    *, strict: bool = False, wait: bool = False, math: Math = "pyfuse"
+    *,
+    strict: bool = False,
+    wait: bool = False,
+    math: Math = "pyfuse",
+    target: str | None = None,
+    stream: Any = None,
 ) -> Callable[[Callable[P, R]], FusedFunction[P, R]]: ...
-def fuse(function: Any = None, /, *, strict: bool = False, wait: bool = False, math: Math = "pyfuse") -> Any:
+def fuse(
+    function: Any = None,
+    /,
+    *,
+    strict: bool = False,
+    wait: bool = False,
+    math: Math = "pyfuse",
+    target: str | None = None,
+    stream: Any = None,
+) -> Any:
     """Make a NumPy function run as one fused kernel, with NumPy's exact results.
 
     Args:
@@ -155,44 +187,57 @@ def fuse(function: Any = None, /, *, strict: bool = False, wait: bool = False, m
         math: whose exp, sin and other functions that are no exact arithmetic: ``"pyfuse"``, within the bounds of
             docs/accuracy.md, or ``"numpy"``, NumPy's own to the last bit, which its inner loops compute on tiles of the
             arrays, where they are the CPU's. What else a function does is NumPy's, bit for bit, in either case.
+        target: ``"cuda"`` moves NumPy arrays to a device at each call and the results back, which pays only where much
+            is computed for each element; arrays that are on a device are computed there in any case. None: none move.
+        stream: of CUDA, where kernels for arrays on a device are started: of pycuda, CuPy or PyTorch, or the handle.
+            They come after what the arrays' library has started in its own current stream, and before what it starts
+            then. None: in that stream itself.
 
     Returns:
         The fused function, or a decorator if called with keywords only.
 
     Raises:
-        TypeError: ``function`` is not callable, or a class.
-        ValueError: ``math`` is neither.
+        TypeError: ``function`` is not callable, or a class; or ``stream`` is none.
+        ValueError: ``math`` or ``target`` is none of those above.
 
     Example:
         >>> @pyfuse.fuse
         ... def axpy(a, x, y):
         ...     return a * x + y
     """
-    if function is None:
-        return functools.partial(_fuse_one, strict=strict, wait=wait, math=math)
-    return _fuse_one(function, strict=strict, wait=wait, math=math)
-
-
-def _fuse_one(function: Any, *, strict: bool, wait: bool, math: str) -> Any:
     if math not in (OWN_MATH, NUMPYS_MATH):
         raise ValueError(f"math is {OWN_MATH!r} or {NUMPYS_MATH!r}, not {math!r}")
+    if target not in (None, "cuda"):
+        raise ValueError(f"target is None or 'cuda', not {target!r}")
+    if stream is not None:
+        handle_of(stream)  # raises TypeError
+    how = {"strict": strict, "wait": wait, "math": math, "device": DeviceOptions(target, stream)}
+    return functools.partial(_fuse_one, **how) if function is None else _fuse_one(function, **how)
+
+
+def _fuse_one(function: Any, **how: Any) -> Any:
     if isinstance(function, staticmethod | classmethod):
-        return type(function)(_fuse_one(function.__func__, strict=strict, wait=wait, math=math))
+        return type(function)(_fuse_one(function.__func__, **how))
     if isinstance(function, FusedFunction):
         function = function.__wrapped__
     if not callable(function) or isinstance(function, type):
         what = f"the class {function.__name__!r}" if isinstance(function, type) else f"{type(function).__name__!r}"
         raise TypeError(f"fuse() takes a function, not {what}")
-    return FusedFunction(function, strict=strict, wait=wait, math=math)
+    return FusedFunction(function, **how)
 
 
 def _rebuild(
-    function: Callable[..., Any], strict: bool, block: Sequence[str] = (), wait: bool = False, math: str = OWN_MATH
+    function: Callable[..., Any],
+    strict: bool,
+    block: Sequence[str] = (),
+    wait: bool = False,
+    math: str = OWN_MATH,
+    target: str | None = None,
 ) -> FusedFunction[..., Any]:
     """A function that was sent by value, with the lines of its source."""
     if isinstance(function, FunctionType):
         attach_source(function, block)
-    return FusedFunction(function, strict=strict, wait=wait, math=math)
+    return FusedFunction(function, strict=strict, wait=wait, math=math, device=DeviceOptions(target))
 
 
 def _is_wanted_by_value(module: str) -> bool:

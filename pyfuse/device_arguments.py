@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_kinds import PRIMARY, ArrayKind, Facts, kind_of
+from pyfuse.backend.cuda.array_facts import PRIMARY, ArrayKind, Facts
+from pyfuse.backend.cuda.array_kinds import kind_of
 from pyfuse.backend.cuda.stand_ins import owner_of
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.build_graph import ContainerRecipe, CutRecipe, HostRecipe, NumberRecipe, Recipe, ReshapeRecipe
@@ -92,6 +93,22 @@ def _put(argument: Any, made: Sequence[np.ndarray]) -> Any:
         return kind([_put(item, made) for item in argument])
     if kind is dict:
         return {key: _put(item, made) for key, item in argument.items()}
+    return argument
+
+
+def with_arrays(arguments: Sequence[Any], put: Callable[[np.ndarray], Any]) -> list[Any]:
+    """The arguments with something else in the place of each NumPy array, in containers too."""
+    return [_with_arrays(argument, put) for argument in arguments]
+
+
+def _with_arrays(argument: Any, put: Callable[[np.ndarray], Any]) -> Any:
+    kind = type(argument)
+    if kind is np.ndarray:
+        return put(argument)
+    if kind in (tuple, list):
+        return kind([_with_arrays(item, put) for item in argument])
+    if kind is dict:
+        return {key: _with_arrays(item, put) for key, item in argument.items()}
     return argument
 
 

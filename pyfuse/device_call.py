@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pyfuse.backend.cuda import kernel as devices
-from pyfuse.backend.cuda.array_kinds import CURRENT, ArrayKind, Facts, kind_of
-from pyfuse.backend.cuda.backend import load
-from pyfuse.backend.cuda.codegen import write
+from pyfuse.backend.cuda import launcher
+from pyfuse.backend.cuda.array_facts import ArrayKind, Facts
 from pyfuse.backend.cuda.kernel import CudaDevice
-from pyfuse.backend.cuda.launch_shape import CudaSource, needs_wide, nest_traits, temporary_sizes
+from pyfuse.backend.cuda.launch_shape import CudaSource, temporary_sizes
 from pyfuse.backend.cuda.stand_ins import at_address, in_memory, owner_of
 from pyfuse.call_geometry import CallGeometry, call_geometry
 from pyfuse.call_signature import exact_key, signature_key
-from pyfuse.compiler import LoadedKernel, Specialization, specialize
+from pyfuse.compiler import Specialization, StillBuilding, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
 from pyfuse.device_arguments import DeviceArguments, DeviceArray, expressions_of, refuse_reads
+from pyfuse.device_kernels import loaded_kernel, source_of
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import mistakes_as_reasons
-from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe, Recipe
 from pyfuse.graph.reduction_forms import dense_strides
+from pyfuse.host_values import HostExpression
 from pyfuse.kernel_cache import KernelCache, Refusal
+from pyfuse.known_device_launch import is_made_of_outputs, known_device_launch
 from pyfuse.launch import Launch, NewArray, built_result, check_store, make_launch
 from pyfuse.prepared_function import PreparedFunction
-from pyfuse.quick_device_call import DEFAULT_STREAMS, QuickCall, quick_call, quick_form
 from pyfuse.records import dataclass
 from pyfuse.runner import Check, does_not_fit, make_runner
 
@@ -49,6 +48,7 @@ class DeviceLaunch:
         buffers: shape and strides in bytes of everything that the launch writes: outputs, then temporaries. A number
             stands for the output or temporary whose memory it shares.
         is_plain: whether the result is made of outputs only, and nothing is stored into arguments.
+        known: the same for the launcher, where it can run such calls.
     """
 
     launch: Launch
@@ -56,6 +56,7 @@ class DeviceLaunch:
     device: CudaDevice
     buffers: tuple[Facts | int, ...]
     is_plain: bool
+    known: Any
 
 
 class DeviceCalls:
@@ -63,23 +64,34 @@ class DeviceCalls:
 
     Attributes:
         misses, kernels: counters, as in ``CacheInfo``.
+        table: the launches that the launcher runs.
+        own_stream: as given.
 
     Args:
         prepared: the function.
         config: the settings in force.
         dump: what shows a compilation's stages.
+        waits: whether a call waits for its kernel.
+        own_stream: the handle of a stream to use instead of that of the arrays' library, or None.
     """
 
     def __init__(
-        self, prepared: PreparedFunction, config: Callable[[], Config], dump: Callable[[Config], Dump]
+        self,
+        prepared: PreparedFunction,
+        config: Callable[[], Config],
+        dump: Callable[[Config], Dump],
+        waits: Callable[[Config], bool],
+        own_stream: int | None = None,
     ) -> None:
         self.misses = self.kernels = 0
         self._prepared = prepared
         self._config = config
         self._dump = dump
+        self._waits = waits
         self._cache = KernelCache()
         self._launches: dict[Any, list[DeviceLaunch]] = {}
-        self._quick: dict[Any, QuickCall | None] = {}  # None: calls of a form that go the long way
+        self.own_stream = own_stream
+        self.table = launcher.new_table()
         self._lock = threading.Lock()
 
     def run(self, arguments: Sequence[Any]) -> tuple[Any, int]:
@@ -88,32 +100,26 @@ class DeviceCalls:
         Raises:
             CannotFuse: the call is not fused; the original runs.
         """
-        form = quick_form(arguments)
-        quick = self._quick.get(form.key) if form is not None else None
-        if quick is not None and form is not None and (quick.holds is None or quick.holds(arguments)):
-            result = quick.run(arguments, form.addresses)
-            if result is not None:
-                return result, 0
+        answer = self.table(*arguments)
+        if answer is not NotImplemented:
+            return answer, 0
         found, call, given, stand_ins = self.find(arguments)
-        if form is not None and form.key not in self._quick:
-            self._remember_quick(form.key, found, arguments)
         with found.device.active():
-            return _started(found, call, given, stand_ins), 0
+            result = _started(found, call, given, stand_ins, self.own_stream)
+        if found.known is not None:
+            self.table.remember(found.known)
+        return result, 0
 
-    def _remember_quick(self, key: Any, found: DeviceLaunch, arguments: Sequence[Any]) -> None:
-        made = quick_call(found.launch, found.device, found.holds, arguments, found.buffers, is_plain=found.is_plain)
-        if any(kind.context == CURRENT for kind in map(kind_of, arguments) if kind is not None):
-            made = None  # another context may be current at the next call
-        with self._lock:
-            if len(self._quick) >= MOST_FORMS:
-                self._quick = {}
-            self._quick[key] = made
-
-    def find(self, arguments: Sequence[Any]) -> tuple[DeviceLaunch, DeviceArguments, list[Any], list[np.ndarray]]:
+    def find(
+        self, arguments: Sequence[Any], *, waits: bool = False
+    ) -> tuple[DeviceLaunch, DeviceArguments, list[Any], list[np.ndarray]]:
         """The launch of a call, made if there is none; the arguments, seen, and with stand-ins; the stand-ins.
+
+        Args: ``waits``: for a compiler in any case.
 
         Raises:
             CannotFuse: the call is not fused.
+            StillBuilding: its kernel is being built.
         """
         call = DeviceArguments(arguments)
         given, stand_ins = call.with_stand_ins(at_address)
@@ -123,12 +129,25 @@ class DeviceCalls:
             if found.holds is None or found.holds(given):
                 break
         else:
-            found = self._make(call, device, given)
+            found = self._make(call, device, arguments, given, waits)
             with self._lock:
                 if len(self._launches) >= MOST_FORMS:
                     self._launches = {}
                 self._launches.setdefault(key, []).append(found)
         return found, call, given, stand_ins
+
+    def prepare(self, arguments: Sequence[Any]) -> None:
+        """Have the launch of a call made. Raises CannotFuse: the call is not fused."""
+        self.find(arguments, waits=True)
+
+    def looked_at_afterwards(self, specialization: Specialization) -> list[HostExpression]:
+        """What Python evaluates to put a result together, or to store it.
+
+        Raises:
+            CannotFuse: the result has a number that Python would have to wait for.
+        """
+        stored = [array for store in specialization.stores for array in (store.target, *store.apart)]
+        return [*stored, *expressions_of(specialization.result)]
 
     def entries(self) -> list[Specialization]:
         """The specialisations made so far."""
@@ -142,29 +161,49 @@ class DeviceCalls:
         """
         readable, _ = DeviceArguments(arguments).with_stand_ins(in_memory)
         specialization, geometry = self._specialized(readable)
-        return specialization, geometry, _source(geometry)
+        return specialization, geometry, source_of(geometry)
 
     # --- what happens once for a form -----------------------------------------------------------------------------
 
-    def _make(self, call: DeviceArguments, device: CudaDevice, given: Sequence[Any]) -> DeviceLaunch:
+    def _make(
+        self, call: DeviceArguments, device: CudaDevice, arguments: Sequence[Any], given: Sequence[Any], waits: bool
+    ) -> DeviceLaunch:
         config = self._config()
         readable, _ = call.with_stand_ins(in_memory)
         specialization, geometry = self._specialized(readable)
         try:
             with mistakes_as_reasons():
-                loaded = self._loaded(specialization, geometry, device, config)
+                loaded = loaded_kernel(
+                    specialization, geometry, device, config, self._dump(config),
+                    waits=waits or not self._has_meanwhile(call, specialization, config), on_new=self._count_kernel,
+                )  # fmt: skip
+        except StillBuilding:
+            raise
         except CannotFuse as refusal:
             self._cache.replace(signature_key(readable), specialization, refusal.diagnostic)
             raise
         with mistakes_as_reasons():
             launch = make_launch(specialization, loaded, geometry, 1)
+            buffers = tuple(map(_buffer, (*launch.outputs, *launch.own_arrays)))
+            with device.active():
+                known = known_device_launch(launch, device, call, arguments, given, buffers, self.own_stream)
             return DeviceLaunch(
                 launch=launch,
                 holds=make_runner(launch, id, given).holds,
                 device=device,
-                buffers=tuple(map(_buffer, (*launch.outputs, *launch.own_arrays))),
-                is_plain=_is_plain(specialization.result) and not specialization.stores,
+                buffers=buffers,
+                is_plain=is_made_of_outputs(specialization.result) and not specialization.stores,
+                known=known,
             )
+
+    def _has_meanwhile(self, call: DeviceArguments, specialization: Specialization, config: Config) -> bool:
+        """Whether the original can answer while a kernel is built.
+
+        Its library must take NumPy's functions and mean by them what NumPy does; and where that fails after all,
+        nothing may have been stored, since the kernel is waited for then.
+        """
+        answers = all(array.kind.takes_numpys_functions for array in call.arrays)
+        return answers and not specialization.stores and not self._waits(config)
 
     def _specialized(self, readable: Sequence[Any]) -> tuple[Specialization, CallGeometry]:
         config = self._config()
@@ -182,34 +221,16 @@ class DeviceCalls:
         with mistakes_as_reasons():
             guarded = [guard.expression for guard in specialization.guards]
             own = [*specialization.inputs, *specialization.scalars, *specialization.extents]
-            stored = [array for store in specialization.stores for array in (store.target, *store.apart)]
-            refuse_reads([*own, *guarded, *stored, *expressions_of(specialization.result)], readable)
+            refuse_reads([*own, *guarded, *self.looked_at_afterwards(specialization)], readable)
             inputs = [expression.evaluate(readable) for expression in specialization.inputs]
             extents = [int(expression.evaluate(readable)) for expression in specialization.extents]
             geometry = call_geometry(specialization, inputs, extents)
             sizes = temporary_sizes(geometry.temporaries, geometry.plan)
             return specialization, replace(geometry, temporaries=sizes)
 
-    def _loaded(
-        self, specialization: Specialization, geometry: CallGeometry, device: CudaDevice, config: Config
-    ) -> LoadedKernel:
-        dump = self._dump(config)
-        source = _source(geometry)
-        key: Any = (geometry.forms, geometry.layouts, source.text, id(device))
-        with specialization.lock:
-            if key not in specialization.kernels:
-                dump("source", source.text)
-                with device.active():
-                    built, kernel = load(source, device, config)
-                specialization.kernels[key] = LoadedKernel(source=source, built=built, kernel=kernel)
-                with self._lock:
-                    self.kernels += 1
-            return specialization.kernels[key]
-
-
-def _source(geometry: CallGeometry) -> CudaSource:
-    traits = nest_traits(geometry.plan, geometry.nests)
-    return write(geometry.plan, geometry.layouts, is_wide=needs_wide(geometry.nests), traits=traits)
+    def _count_kernel(self) -> None:
+        with self._lock:
+            self.kernels += 1
 
 
 def _buffer(made: NewArray | int) -> Facts | int:
@@ -219,31 +240,23 @@ def _buffer(made: NewArray | int) -> Facts | int:
     return Facts(-1, 0, made.shape, tuple(strides), made.dtype)
 
 
-def _is_plain(recipe: Recipe) -> bool:
-    if isinstance(recipe, ContainerRecipe):
-        return all(map(_is_plain, recipe.items))
-    return isinstance(recipe, OutputRecipe)
-
-
 # --- what happens at each call ----------------------------------------------------------------------------------------
 
 
-def _started(found: DeviceLaunch, call: DeviceArguments, given: Sequence[Any], stand_ins: list[np.ndarray]) -> Any:
+def _started(
+    found: DeviceLaunch,
+    call: DeviceArguments,
+    given: Sequence[Any],
+    stand_ins: list[np.ndarray],
+    own_stream: int | None,
+) -> Any:
     """Allocate, start the kernel, store, and put the result together; the device's context is active."""
     launch, first = found.launch, call.arrays[0]
     targets = _store_targets(found, call, given, stand_ins)
-    made, addresses = _allocated(found, first.kind, first.array)
-    inputs = [expression.evaluate(given) for expression in launch.specialization.inputs]
-    input_addresses = [array.__array_interface__["data"][0] for array in inputs]
-    try:
-        scalars = launch.scalars(given) if launch.specialization.scalars else ()
-        packed = launch.pack(*input_addresses, *addresses, *scalars)
-    except MemoryError:
-        raise
-    except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
-        raise does_not_fit(error) from error
-    _launched(found, call, packed)
-    outputs = made[: len(launch.outputs)]
+    made, addresses = allocated(found, first.kind, first.array)
+    packed = packed_arguments(found, given, addresses)
+    launched(found, call, packed, own_stream)
+    outputs = [first.kind.hand_over(array) for array in made[: len(launch.outputs)]]
     for store, target in zip(launch.specialization.stores, targets, strict=True):
         first.kind.assign(target, outputs[store.index])
     if found.is_plain:
@@ -278,7 +291,7 @@ def _store_targets(
     return targets
 
 
-def _allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[Any], list[int]]:
+def allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[Any], list[int]]:
     """Arrays for everything that a launch writes, and their addresses."""
     made: list[Any] = []
     addresses: list[int] = []
@@ -296,23 +309,46 @@ def _allocated(found: DeviceLaunch, kind: ArrayKind, like: Any) -> tuple[list[An
     return made, addresses
 
 
-def _launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes) -> None:
-    """Start the kernel on the stream of the arrays' library, or ordered against it."""
-    start: Any = found.launch.prepared.start
-    number = found.device.ordinal
-    kinds = {id(array.kind): array.kind for array in call.arrays}.values()
-    waiting = [kind for kind in kinds if kind.stream(number) not in DEFAULT_STREAMS]
+def packed_arguments(found: DeviceLaunch, given: Sequence[Any], addresses: Sequence[int]) -> bytes:
+    """The operands and numbers of a call.
+
+    Args:
+        found: its launch.
+        given: the arguments, with NumPy arrays that stand for the device arrays.
+        addresses: of everything that the launch writes.
+
+    Raises:
+        CannotFuse: a number does not fit its place.
+    """
+    launch = found.launch
+    inputs = [expression.evaluate(given) for expression in launch.specialization.inputs]
+    input_addresses = [array.__array_interface__["data"][0] for array in inputs]
     try:
-        if not waiting:
-            start(packed)
-            return
-        stream = found.device.own_stream
-        with ExitStack() as stack:
-            for kind in waiting:
-                stack.enter_context(kind.ordered(number, stream.handle))
-            start(packed, stream)
+        scalars = launch.scalars(given) if launch.specialization.scalars else ()
+        return launch.pack(*input_addresses, *addresses, *scalars)
+    except MemoryError:
+        raise
+    except Exception as error:  # Python's scalar arithmetic may raise anything; the original raises it again
+        raise does_not_fit(error) from error
+
+
+def launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes, own_stream: int | None) -> None:
+    """Start the kernel on the stream of the first array's library, or the given one; others are ordered against it."""
+    start: Any = found.launch.prepared.start
+    device = found.device
+    streams = {array.kind.stream(device.ordinal): None for array in call.arrays}
+    stream = next(iter(streams)) if own_stream is None else own_stream
+    others = [other for other in streams if other != stream]
+    try:
+        for other in others:
+            device.order(other, stream)
+        start(packed, stream)
+        for other in others:
+            device.order(stream, other)
+        if any(array.kind.is_waited_for for array in call.arrays):
+            device.calls.finish(stream)
     except Exception as error:
-        refusal = found.device.launch_error(error)
+        refusal = device.launch_error(error)
         if refusal is None:
             raise
         raise refusal from error

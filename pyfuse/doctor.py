@@ -14,6 +14,7 @@ from pyfuse import config as settings
 from pyfuse.backend.artifact_store import ArtifactStore, default_folder, folder_problem
 from pyfuse.backend.cpu import dispatch
 from pyfuse.backend.cpu.toolchain import BASE_FLAGS, OPTIONAL_FLAGS, candidates, find_toolchain
+from pyfuse.backend.cuda import launcher
 from pyfuse.config import Config
 from pyfuse.decorator import fuse
 from pyfuse.errors import CannotFuse, FuseError, PyfuseError
@@ -54,7 +55,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield Finding(label="pyfuse", text=VERSION)
     yield Finding(label="Python", text=f"{platform.python_version()} ({sys.executable})")
     yield Finding(label="NumPy", text=np.__version__)
-    yield _extension()
+    yield from _extensions()
     yield Finding(label="machine", text=f"{platform.system()} {platform.machine()}")
     yield Finding(label="threads", text=f"{config.num_threads} of {os.cpu_count() or 1} processors")
     if config.disable:
@@ -76,12 +77,12 @@ def draw(finding: Finding) -> str:
     )
 
 
-def _extension() -> Finding:
-    """Not a fault where it is not there: calls cost more, that is all."""
-    if dispatch.extension is not None:
-        return Finding(label="call extension", text=dispatch.state)
+def _extensions() -> Iterator[Finding]:
+    """Not a fault where they are not there: calls cost more, that is all."""
     advice = "each call takes microseconds more; pip builds it where there is a C compiler"
-    return Finding(label="call extension", text=f"{dispatch.state}\n{advice}")
+    for label, found in (("call extension", dispatch), ("device launcher", launcher)):
+        is_there = found.extension is not None
+        yield Finding(label=label, text=found.state if is_there else f"{found.state}\n{advice}")
 
 
 def _cache_folder(config: Config) -> Finding:

@@ -27,7 +27,7 @@ from pyfuse.frontend.rewrite import driver_text
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.known_launch import known_launch
 from pyfuse.launch import Launch, make_launch, must_report
-from pyfuse.on_device import OnDevice
+from pyfuse.on_device import AS_THEY_LIE, DeviceOptions, OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import CALLS_BEFORE_DRIVING, RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
@@ -62,6 +62,7 @@ class Executor:
         wait: bool = False,
         math: str = OWN_MATH,
         region: RegionPlace | None = None,
+        device: DeviceOptions = AS_THEY_LIE,
     ) -> None:
         self._function = function
         self._region = region
@@ -69,7 +70,7 @@ class Executor:
         self.math = math
         self._prepared: PreparedFunction | None = None
         self._cache = KernelCache()
-        self.on_device = OnDevice(self)
+        self.on_device = OnDevice(self, device)
         self.fallback = Fallback(function, strict=strict, is_quiet=region is not None)
         self.drivers = RegionDrivers(self, region)
         self._lock = threading.Lock()
@@ -112,7 +113,7 @@ class Executor:
             outcome = runner.run(arguments) if runner.reason is None else None
         except StillBuilding as waiting:
             try:
-                return self._answer(args, kwargs, waiting.diagnostic)
+                return self.on_device.answer_meanwhile(waiting, arguments, args, kwargs)
             finally:
                 waiting.build.begin()
         except CannotFuse as refusal:
@@ -317,7 +318,7 @@ class Executor:
         try:
             shows = config.fallback != "quiet" or self.fallback.is_strict  # that there is no kernel
             launch, build = self._make_launch(
-                arguments, config, waits=self._waits(config), may_tile=not shows, may_store=True
+                arguments, config, waits=self.waits(config), may_tile=not shows, may_store=True
             )
         except CannotFuse as reason:
             known = self._cache.find(signature_key(arguments), arguments)
@@ -328,7 +329,7 @@ class Executor:
             raise
         runner = replace(make_runner(launch, launch.prepared.address, arguments), build=build)
         if launch.direct is not None:
-            again = partial(self._make_launch, tuple(arguments), config, waits=self._waits(config), may_tile=False)
+            again = partial(self._make_launch, tuple(arguments), config, waits=self.waits(config), may_tile=False)
             runner = replace(runner, run=run_directly(launch, lambda: again()[0], arguments))
         elif self.table is not None and build is None:
             compiled = known_launch(self.prepared(), launch, arguments, key[0])
@@ -336,7 +337,7 @@ class Executor:
         self._runners.remember(key, runner)
         return runner
 
-    def _waits(self, config: Config) -> bool:
+    def waits(self, config: Config) -> bool:
         """Whether a call waits for its kernel: where asked to, and where it would show that it does not."""
         shows = config.debug or config.dump_dir is not None or config.fallback != "quiet"
         return bool(self.is_patient or config.wait or shows or self.fallback.is_strict)

@@ -78,6 +78,8 @@ def _answered_by(executor: Executor, arguments: Sequence[Any], specialization: S
     runners = executor.known_runners(arguments)
     if any(runner.trial.prefers_plain for runner in runners):
         return "It is answered by the original, which was faster when both were timed.\n\n"
+    if executor.on_device.moves(arguments):
+        return "Its NumPy arrays are copied to a device at each call, and the results back.\n\n"
     tiles = "It is answered over tiles by NumPy's own loops"
     if executor.math == NUMPYS_MATH and inexact_operation(specialization.graph) is not None:
         return f"{tiles}, because of math='numpy'; the kernel below is not used.\n\n"

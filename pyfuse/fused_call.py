@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyfuse.backend.cpu.dispatch import Dispatcher
 from pyfuse.errors import CannotFuse
 from pyfuse.executor import Executor
+from pyfuse.on_device import DeviceOptions
 from pyfuse.region_drivers import RegionPlace
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class FusedCall(Dispatcher):
 class FusedRegion(FusedCall):
     """Some statements of a function, as a function of the names that they need."""
 
-    def __init__(self, place: RegionPlace, *, wait: bool, math: str) -> None:
-        self._executor = Executor(place.prepared.function, strict=False, wait=wait, math=math, region=place)
+    def __init__(self, place: RegionPlace, *, wait: bool, math: str, device: DeviceOptions) -> None:
+        function = place.prepared.function
+        self._executor = Executor(function, strict=False, wait=wait, math=math, region=place, device=device)
         self._table = self._executor.table
 
     @property

@@ -68,7 +68,7 @@ def known_launch(
     recipe = _results(specialization.result, specialization.graph.outputs) if not specialization.stores else None
     scalars, numbers = scalars_of(specialization.scalars, specialization.graph.scalar_dtypes, arguments)
     results, items, container = recipe if recipe is not None else ((), (), None)
-    facts, rest = (None, None) if launch.depends_on_buffer else _facts(checked_guards(launch), len(arguments))
+    facts, rest = (None, None) if launch.depends_on_buffer else facts_and_rest(checked_guards(launch), len(arguments))
     start, structure = addresses
     return make_known(
         code=prepared.code,
@@ -121,7 +121,7 @@ def _read_inputs(launch: Launch, arguments: Sequence[Any]) -> _Inputs | None:
     """Where inputs are; None where they cannot be read, or are not as they were when the launch was made."""
     count = len(launch.specialization.inputs)
     try:
-        places = _places(launch, arguments)
+        places = places_of(launch, arguments)
         arrays, computed = _arrays(launch, arguments) if places is None else (None, ())
     except MemoryError:
         raise
@@ -138,7 +138,7 @@ def _read_inputs(launch: Launch, arguments: Sequence[Any]) -> _Inputs | None:
     return read if is_as_it_was else None  # another thread has put something else there meanwhile
 
 
-def _places(launch: Launch, arguments: Sequence[Any]) -> Places | None:
+def places_of(launch: Launch, arguments: Sequence[Any]) -> Places | None:
     """Where inputs lie that are views of arguments, always in the same way for arguments of one exact form.
 
     Returns:
@@ -231,7 +231,7 @@ def _results(
     return tuple(results), tuple(places), recipe.kind if isinstance(recipe, ContainerRecipe) else None
 
 
-def _facts(guards: Sequence[Guard], argument_count: int) -> tuple[tuple[Fact, ...] | None, Evaluation | None]:
+def facts_and_rest(guards: Sequence[Guard], argument_count: int) -> tuple[tuple[Fact, ...] | None, Evaluation | None]:
     """Places and the objects that settle guards when they are found there, and what looks at the other guards.
 
     None where guards must be asked in another way.
@@ -246,6 +246,12 @@ def _facts(guards: Sequence[Guard], argument_count: int) -> tuple[tuple[Fact, ..
             facts += found
     rest = rest_of(others, argument_count) if others else None
     return (tuple(facts), rest) if rest is not None or not others else (None, None)
+
+
+def facts_of(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
+    """The same where they settle all guards; None if that is not how they are."""
+    found = [_facts_of(guard) for guard in guards]
+    return None if None in found else tuple(fact for facts in found if facts is not None for fact in facts)
 
 
 def _facts_of(guard: Guard) -> list[Fact] | None:

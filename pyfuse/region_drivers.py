@@ -75,9 +75,9 @@ class RegionDrivers:
                 try:
                     driver = RegionDriver(prepared, blamed, self._scalars(args, kwargs), before)
                     if driver.regions:
-                        driver.link(
-                            lambda place: FusedRegion(place, wait=self._executor.is_patient, math=self._executor.math)
-                        )
+                        own = self._executor
+                        how: Any = {"wait": own.is_patient, "math": own.math, "device": own.on_device.options}
+                        driver.link(lambda place: FusedRegion(place, **how))
                         driver.on_outgrown = self._executor.stop_driving
                     self._drivers[blamed] = driver if driver.regions else None
                 except Exception:

@@ -96,7 +96,12 @@ def _check(launch: Launch, arguments: Arguments) -> Check | None:
 
 def guards_check(launch: Launch) -> Check | None:
     """Whether what a launch relies on holds, for one who compares the forms of its arrays himself."""
-    checks = [*_guard_checks(checked_guards(launch)), *_buffer_checks(launch)]
+    return guards_hold(launch, checked_guards(launch))
+
+
+def guards_hold(launch: Launch, guards: Sequence[Guard]) -> Check | None:
+    """The same of some guards."""
+    checks = [*_guard_checks(guards), *_buffer_checks(launch)]
     return _all_hold(checks) if checks else None
 
 

@@ -198,9 +198,12 @@ class ShimKernel:
 
     def _start(self, starts: Sequence[NestStart], packed: bytes) -> int:
         for start in starts:
-            entry = getattr(self._library, f"shim_{start.number}")
-            entry(packed + start.geometry, *start.blocks, *start.block[:2])
+            self.run_nest(start.number, packed + start.geometry, start.blocks, start.block)
         return 0
+
+    def run_nest(self, number: int, parameters: bytes, blocks: Sequence[int], block: Sequence[int]) -> None:
+        """Run one nest."""
+        getattr(self._library, f"shim_{number}")(parameters, *blocks, *block[:2])
 
 
 def _shim_text(source: CudaSource) -> str:

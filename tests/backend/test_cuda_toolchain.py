@@ -18,6 +18,7 @@ from pyfuse.backend.cuda.toolchain import (
     Target,
     built_module,
     find_compilers,
+    is_in_store,
     nvcc_path,
     target_for,
 )
@@ -170,3 +171,29 @@ def test_what_nvrtc_says_of_a_bad_text_is_in_the_error() -> None:
     assert found is not None
     with pytest.raises(NvrtcError):
         found.compile(TEXT, ["--no-such-option"])
+
+
+def test_nvcc_is_not_asked_where_nvrtc_is(store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> str:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(toolchain, "NvrtcCompiler", CountingCompiler)
+    monkeypatch.setattr(toolchain, "nvcc_path", lambda: __file__)
+    monkeypatch.setattr(toolchain, "run_program", run)
+    compilers = find_compilers(store)
+    assert [type(compiler) for compiler in compilers] == [CountingCompiler, NvccCompiler]
+    assert built_module(compilers, store, TEXT, 90)[0]
+    assert not is_in_store(compilers, store, TEXT + " ", 90)
+    assert is_in_store(compilers, store, TEXT, 90)
+
+
+def test_an_nvcc_that_does_not_answer_knows_nothing(store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> str:
+        raise toolchain.ProgramError("no licence")
+
+    monkeypatch.setattr(toolchain, "NvrtcCompiler", CountingCompiler)
+    monkeypatch.setattr(toolchain, "nvcc_path", lambda: __file__)
+    monkeypatch.setattr(toolchain, "run_program", run)
+    with pytest.raises(CannotFuse) as refusal:
+        built_module(find_compilers(store), store, TEXT, 75)
+    assert refusal.value.diagnostic.code is Code.NO_COMPILER

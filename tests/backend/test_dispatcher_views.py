@@ -129,7 +129,7 @@ def test_a_helper_without_keyword_defaults_is_settled_by_its_parts():
 
     calls(LINE)
     (specialization,) = calls._executor._cache.entries()
-    facts, rest = known_launch._facts(specialization.guards, 1)
+    facts, rest = known_launch.facts_and_rest(specialization.guards, 1)
     assert facts is not None
     assert rest is None
     assert {fact[0] for fact in facts} >= {2, 3, 4}  # code, defaults, keyword defaults
@@ -230,8 +230,8 @@ def test_shapes_are_not_computed_again_for_a_form_that_is_known(function):
         assert_same(fused(GRID), function(GRID))
     known = fused._executor._runners
     (runner,) = [runner for runners in known.values() for runner in runners]
-    assert known_launch._places(runner.launch, (GRID,)) is not None
-    facts, rest = known_launch._facts(known_launch.checked_guards(runner.launch), 1)
+    assert known_launch.places_of(runner.launch, (GRID,)) is not None
+    facts, rest = known_launch.facts_and_rest(known_launch.checked_guards(runner.launch), 1)
     assert facts is not None
     assert rest is None
     for shape in ((3, 3), (2, 9), (1, 5), (6, 7)):  # other forms, one of them with an axis of one

@@ -297,14 +297,15 @@ def test_without_pycuda_the_reason_says_what_to_install(monkeypatch: pytest.Monk
 # --- streams, explanations, the CPU beside it ---------------------------------------------------------------------
 
 
-def test_work_is_ordered_against_the_stream_of_the_arrays(fake_device: FakeDevice) -> None:
+def test_work_goes_to_the_stream_of_the_arrays(fake_device: FakeDevice) -> None:
     fused = pyfuse.fuse(axpy, strict=True)
-    x = FakeArray(random(6))
-    fused(2, x, x)
-    fake_device.kind.current_stream = 5
-    fused(2, x, x)
-    assert fake_device.starts == [None, fake_device.own_stream]
-    assert fake_device.kind.ordered_with == [77]
+    x = random(6)
+    for stream in (0, 5, 0):
+        fake_device.kind.current_stream = stream
+        assert same_bits(fused(2, FakeArray(x), FakeArray(x)).memory, axpy(2, x, x))
+    assert fake_device.starts == [0]
+    assert fake_device.calls.launches == [5, 0]
+    assert not fake_device.calls.orders
 
 
 def test_explain_source_and_compile_speak_of_the_device(fake_device: FakeDevice) -> None:
@@ -421,10 +422,26 @@ def test_arrays_of_several_libraries_are_not_stored_into(fake_device: FakeDevice
         fused(FakeArray(x.copy()), ForeignArray(x))
 
 
+def test_arrays_of_a_library_that_takes_memory_back_are_waited_for(
+    fake_device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fused = pyfuse.fuse(axpy, strict=True)
+    monkeypatch.setattr(fake_device.kind, "is_waited_for", True)
+    monkeypatch.setattr(fake_device.kind, "hand_over", lambda made: ForeignArray(made.memory))
+    fake_device.kind.current_stream = 5
+    x = random(10)
+    for _ in range(2):
+        result = fused(2, FakeArray(x), FakeArray(x))
+        assert type(result) is ForeignArray
+        assert same_bits(result.memory, axpy(2, x, x))
+    assert fake_device.starts == [5, 5]
+    assert fake_device.calls.orders == [("finish", 5)] * 2
+
+
 def test_calls_on_a_device_are_not_tried_against_the_original(fake_device: FakeDevice) -> None:
     fused = pyfuse.fuse(axpy)
     x = random(10)
     for _ in range(40):
         assert same_bits(fused(2, FakeArray(x), FakeArray(x)).memory, axpy(2, x, x))
     assert (fused.cache_info().fused_calls, fused.cache_info().fallback_calls) == (40, 0)
-    assert len(fake_device.starts) == 40
+    assert (len(fake_device.starts), len(fake_device.calls.launches)) == (1, 39)

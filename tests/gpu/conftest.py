@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-LIBRARIES = ("cupy", "torch", "pycuda", "numba")
+LIBRARIES = ("cupy", "torch", "pycuda", "numba", "jax")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else JAX takes the device for itself
 
 
 class Library(NamedTuple):
@@ -107,9 +109,19 @@ def _numba_library() -> Library:
     return Library("numba", kind, cuda.to_device, lambda array: array.copy_to_host())
 
 
+def _jax_library() -> Library:
+    jax = pytest.importorskip("jax")
+    pytest.importorskip("cupy")
+    jax.config.update("jax_enable_x64", True)
+    if jax.default_backend() != "gpu":
+        pytest.skip("JAX has no CUDA device")
+    return Library("jax", type(jax.numpy.ones(1)), jax.numpy.asarray, np.asarray)
+
+
 _LIBRARIES: dict[str, Callable[[], Library]] = {
     "cupy": _cupy_library,
     "torch": _torch_library,
     "pycuda": _pycuda_library,
     "numba": _numba_library,
+    "jax": _jax_library,
 }

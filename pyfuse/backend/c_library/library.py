@@ -162,7 +162,7 @@ def _definitions(text: str) -> dict[str, _Definition]:
     for codes, family in zip(parts[1::3], map(_Piece, parts[2::3]), strict=True):
         names = family.names
         for code in codes.split():
-            words = tuple(_code_words(code).items())
+            words = _code_words(code)
             _add(found, [(_replaced(name, words), (family, name, code)) for name in names])
     return found
 
@@ -173,10 +173,10 @@ def _add(found: dict[str, _Definition], more: list[tuple[str, _Definition]]) -> 
         found[name] = definition
 
 
-def _replaced(name: str, words: tuple[tuple[str, str], ...]) -> str:
-    for word, replacement in words:
-        name = name.replace(word, replacement)
-    return name
+def _replaced(name: str, words: Mapping[str, str]) -> str:
+    """A name with the words of a code put in; nearly all have ``$T`` only."""
+    name = name.replace("$T", words["$T"])
+    return _CODE_WORD.sub(lambda match: words[match[0]], name) if "$" in name else name
 
 
 def _instantiate(template: str, code: str) -> str:

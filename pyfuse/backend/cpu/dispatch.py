@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 else:
     Evaluation = KnownLaunch = LaunchTable = TileLaunch = Any
 
-INTERFACE = 6  # of dispatcher.c; another one is of an older build, and is left alone
+INTERFACE = 7  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
 
 
@@ -33,9 +33,14 @@ class PythonDispatcher:
         return self._executor.call(args, kwargs)
 
 
+def is_switched_off() -> bool:
+    """Whether the environment asks for Python in place of the compiled extensions."""
+    return os.environ.get(VARIABLE, "").strip().lower() in ("0", "no", "off", "false")
+
+
 def _load() -> tuple[ModuleType | None, str]:
     """The extension, or None, and what there is to say of it."""
-    if os.environ.get(VARIABLE, "").strip().lower() in ("0", "no", "off", "false"):
+    if is_switched_off():
         return None, f"switched off by {VARIABLE}"
     try:
         found = import_module("pyfuse.backend.cpu._dispatcher")

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyfuse.backend.artifact_store import ArtifactStore, open_store
 from pyfuse.backend.cuda.kernel import CudaDevice, CudaKernel
 from pyfuse.backend.cuda.launch_shape import CudaSource
-from pyfuse.backend.cuda.toolchain import Compiler, built_module, find_compilers
+from pyfuse.backend.cuda.toolchain import Compiler, built_module, find_compilers, is_in_store
 from pyfuse.backend.interface import BuiltKernel
 from pyfuse.config import Config
 from pyfuse.errors import CannotFuse
@@ -31,6 +31,12 @@ def load(source: CudaSource, device: CudaDevice, config: Config) -> tuple[BuiltK
     seconds = 0.0 if was_cached else time.perf_counter() - started
     built = BuiltKernel(path=path, was_cached=was_cached, build_seconds=seconds)
     return built, CudaKernel(device, source, code)
+
+
+def is_built(source: CudaSource, device: CudaDevice, config: Config) -> bool:
+    """Whether ``load`` needs no compiler. Raises CannotFuse where there is none, or none that knows the device."""
+    compilers, store = prepare_compilers(config)
+    return is_in_store(compilers, store, source.text, device.capability)
 
 
 def prepare_compilers(config: Config) -> tuple[list[Compiler], ArtifactStore]:

@@ -52,3 +52,181 @@ static inline pf_f4 pf_sin_f4(pf_f4 x, unsigned *status, const int careful) { re
 static inline pf_f8 pf_sin_f8(pf_f8 x, unsigned *status, const int careful) { return sin(x); }
 static inline pf_f4 pf_cos_f4(pf_f4 x, unsigned *status, const int careful) { return cosf(x); }
 static inline pf_f8 pf_cos_f8(pf_f8 x, unsigned *status, const int careful) { return cos(x); }
+
+// Functions of complex numbers, which libm has and CUDA has not: to the library above, C99's type is ours. What they give for
+// infinities and NaNs is what C99 says (Annex G). In single precision all is computed in double.
+
+static inline pf_c8 pf_to_c99_c8(pf_c8 a) { return a; }
+static inline pf_c16 pf_to_c99_c16(pf_c16 a) { return a; }
+static inline pf_c8 pf_from_c99_c8(pf_c8 z) { return z; }
+static inline pf_c16 pf_from_c99_c16(pf_c16 z) { return z; }
+
+static inline pf_c16 pf_c_libm_csqrt(pf_c16 z)
+{
+    const pf_f8 re = z.re, im = z.im, large = 0x1p1021, small = 0x1p-900;
+    if (re == 0 && im == 0)
+        return (pf_c16){0, im};
+    if (fabs(im) == __builtin_inf())
+        return (pf_c16){__builtin_inf(), im};
+    if (im != im && fabs(re) == __builtin_inf())
+        return re > 0 ? (pf_c16){re, im} : (pf_c16){im, -re};
+    if (re != re || im != im)
+        return (pf_c16){re + im, re + im};
+    if (fabs(re) == __builtin_inf())
+        return (pf_c16){re > 0 ? re : 0, copysign(re > 0 ? 0 : re, im)};
+    const pf_b1 is_large = fabs(re) > large || fabs(im) > large, is_small = fabs(re) < small && fabs(im) < small;
+    const pf_f8 scale = is_large ? 0x1p-2 : is_small ? 0x1p200 : 1, back = is_large ? 2 : is_small ? 0x1p-100 : 1;
+    const pf_f8 a = re * scale, b = im * scale, root = sqrt((fabs(a) + hypot(a, b)) * 0.5);
+    const pf_f8 other = fabs(b) / (2 * root);
+    return a >= 0 ? (pf_c16){root * back, copysign(other * back, im)} : (pf_c16){other * back, copysign(root * back, im)};
+}
+
+/* Beyond the range of exp its square root is multiplied twice: the other factor may be small. */
+static inline pf_c16 pf_c_libm_cexp(pf_c16 z)
+{
+    const pf_f8 re = z.re, im = z.im;
+    if (im == 0)
+        return (pf_c16){exp(re), im};
+    if (im - im != 0 && fabs(re) == __builtin_inf())
+        return re < 0 ? (pf_c16){0, 0} : (pf_c16){re, im - im};
+    const pf_f8 cosine = cos(im), sine = sin(im);
+    if (re > 709) {
+        const pf_f8 half = exp(re * 0.5);
+        return (pf_c16){cosine * half * half, sine * half * half};
+    }
+    const pf_f8 size = exp(re);
+    return (pf_c16){size * cosine, size * sine};
+}
+
+/* Near the unit circle re^2 + im^2 - 1 is summed with the rounding errors of the squares. */
+static inline pf_c16 pf_c_libm_clog(pf_c16 z)
+{
+    const pf_f8 angle = atan2(z.im, z.re), a = fmax(fabs(z.re), fabs(z.im)), b = fmin(fabs(z.re), fabs(z.im));
+    if (a > 0.3 && a < 2.5 && z.re == z.re && z.im == z.im) {
+        const pf_f8 aa = a * a, bb = b * b, aa_rest = __builtin_fma(a, a, -aa), bb_rest = __builtin_fma(b, b, -bb);
+        if (aa + bb > 0.2 && aa + bb < 5) {
+            const pf_f8 first = aa - 1, one = aa - first, sum = first + bb, part = sum - first;
+            const pf_f8 rest = (aa - (first + one)) + (one - 1) + (first - (sum - part)) + (bb - part);
+            return (pf_c16){log1p(sum + (rest + (aa_rest + bb_rest))) * 0.5, angle};
+        }
+    }
+    if (a > 0x1p1000 && a < __builtin_inf())
+        return (pf_c16){log(hypot(z.re * 0x1p-10, z.im * 0x1p-10)) + 6.931471805599453, angle};
+    if (a < 0x1p-900 && a > 0)
+        return (pf_c16){log(hypot(z.re * 0x1p200, z.im * 0x1p200)) - 138.62943611198907, angle};
+    return (pf_c16){log(hypot(z.re, z.im)), angle};
+}
+
+static inline pf_c16 pf_c_libm_csinh(pf_c16 z)
+{
+    const pf_f8 re = z.re, im = z.im;
+    if (im == 0)
+        return (pf_c16){sinh(re), im};
+    if (im - im != 0 && (re == 0 || fabs(re) == __builtin_inf()))
+        return (pf_c16){re, im - im};
+    const pf_f8 cosine = cos(im), sine = sin(im);
+    if (re == 0)
+        return (pf_c16){re * cosine, sine};
+    if (fabs(re) > 709) {
+        const pf_f8 half = exp(fabs(re) * 0.5);
+        return (pf_c16){copysign(0.5, re) * half * cosine * half, 0.5 * half * sine * half};
+    }
+    return (pf_c16){sinh(re) * cosine, cosh(re) * sine};
+}
+static inline pf_c16 pf_c_libm_ccosh(pf_c16 z)
+{
+    const pf_f8 re = z.re, im = z.im;
+    if (im == 0 || (re == 0 && im - im != 0))
+        return (pf_c16){im == 0 ? cosh(re) : im - im, im == 0 && re == re ? copysign(0.0, re) * im : 0};
+    if (im - im != 0 && fabs(re) == __builtin_inf())
+        return (pf_c16){fabs(re), im - im};
+    const pf_f8 cosine = cos(im), sine = sin(im);
+    if (fabs(re) > 709) {
+        const pf_f8 half = exp(fabs(re) * 0.5);
+        return (pf_c16){0.5 * half * cosine * half, copysign(0.5, re) * half * sine * half};
+    }
+    return (pf_c16){cosh(re) * cosine, sinh(re) * sine};
+}
+static inline pf_c16 pf_c_libm_ctanh(pf_c16 z)
+{
+    const pf_f8 re = z.re, im = z.im;
+    if (re != re)
+        return (pf_c16){re, im == 0 ? im : re};
+    if (fabs(re) == __builtin_inf())
+        return (pf_c16){copysign(1.0, re), copysign(0.0, im - im == 0 ? sin(2 * im) : im)};
+    if (im - im != 0)
+        return (pf_c16){re == 0 ? re : im - im, im - im};
+    if (fabs(re) > 22) {
+        const pf_f8 size = exp(-fabs(re));
+        return (pf_c16){copysign(1.0, re), 4 * sin(im) * cos(im) * size * size};
+    }
+    const pf_f8 cosine = cos(im), rise = sinh(re), below = rise * rise + cosine * cosine;
+    return (pf_c16){sinh(2 * re) * 0.5 / below, sin(2 * im) * 0.5 / below};
+}
+
+static inline pf_c16 pf_c_libm_csin(pf_c16 z)
+{
+    const pf_c16 turned = pf_c_libm_csinh((pf_c16){-z.im, z.re});
+    return (pf_c16){turned.im, -turned.re};
+}
+static inline pf_c16 pf_c_libm_ccos(pf_c16 z) { return pf_c_libm_ccosh((pf_c16){-z.im, z.re}); }
+static inline pf_c16 pf_c_libm_ctan(pf_c16 z)
+{
+    const pf_c16 turned = pf_c_libm_ctanh((pf_c16){-z.im, z.re});
+    return (pf_c16){turned.im, -turned.re};
+}
+static inline pf_c16 pf_c_libm_cpow(pf_c16 a, pf_c16 b)
+{
+    const pf_c16 natural = pf_c_libm_clog(a);
+    return pf_c_libm_cexp((pf_c16){b.re * natural.re - b.im * natural.im, b.re * natural.im + b.im * natural.re});
+}
+static inline pf_c8 pf_c_libm_csqrtf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_csqrt((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_cexpf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_cexp((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_clogf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_clog((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_csinhf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_csinh((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_ccoshf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_ccosh((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_ctanhf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_ctanh((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_csinf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_csin((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_ccosf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_ccos((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_ctanf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_ctan((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_cpowf(pf_c8 a, pf_c8 b)
+{
+    const pf_c16 w = pf_c_libm_cpow((pf_c16){a.re, a.im}, (pf_c16){b.re, b.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}

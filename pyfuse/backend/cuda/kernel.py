@@ -1,14 +1,16 @@
-"""Devices through pycuda: contexts, modules, launches. The only file that touches pycuda, and on first need only."""
+"""Devices through pycuda: contexts, modules, launches. Nothing of pycuda is imported before it is needed."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from pyfuse.backend.cuda.array_kinds import CURRENT
+from pyfuse.backend.cuda.array_facts import CURRENT
+from pyfuse.backend.cuda.driver_calls import DriverCalls, DriverError, driver_calls
 from pyfuse.backend.cuda.launch_shape import CudaSource, NestStart, nest_starts
 from pyfuse.backend.interface import NestLaunch, PreparedLaunch
 from pyfuse.diagnostics import Code, refuse
@@ -41,20 +43,31 @@ class CudaDevice:
         finally:
             self._driver.Context.pop()
 
-    def run(self, start: Callable[[bytes], int], packed: bytes) -> None:
-        """Start a kernel on the default stream, under the context. Raises CannotFuse where that fails."""
-        self._context.push()
-        try:
-            start(packed)
-        except self._driver.Error as error:
-            raise _not_started(error) from error
-        finally:
-            self._driver.Context.pop()
+    @property
+    def calls(self) -> DriverCalls:
+        """The driver's own functions. Raises OSError where its library is not found."""
+        return driver_calls()
 
     @cached_property
-    def own_stream(self) -> Any:
-        """A stream for work that is ordered against another library's by events; the default stream waits for it."""
-        return self._driver.Stream()
+    def handle(self) -> int:
+        """Of the context."""
+        with self.active():
+            return self.calls.current_context()
+
+    @cached_property
+    def event(self) -> int:
+        """An event that streams of this context are ordered by."""
+        with self.active():
+            return self.calls.new_event()
+
+    def order(self, first: int, then: int) -> None:
+        """What one stream starts from here on comes after what another has started; the context is active."""
+        self.calls.order(self.event, first, then)
+
+    def unload(self, module: int) -> None:
+        """Give back a module that the driver loaded."""
+        with self.active():
+            self.calls.unload(module)
 
     def load(self, code: bytes) -> Any:
         """A module of machine code or PTX; the context is active. Raises CannotFuse where the driver refuses it."""
@@ -67,13 +80,23 @@ class CudaDevice:
 
     def launch_error(self, error: Exception) -> CannotFuse | None:
         """The refusal for an error of the driver, or None for another error."""
-        if not isinstance(error, self._driver.Error):
+        if not isinstance(error, self._driver.Error | DriverError | OSError):
             return None
-        return _not_started(error)
+        return refuse(Code.DEVICE, "the kernel could not be started on the device", notes=(str(error),))
 
 
-def _not_started(error: Exception) -> CannotFuse:
-    return refuse(Code.DEVICE, "the kernel could not be started on the device", notes=(str(error),))
+class CudaLaunch(PreparedLaunch):
+    """A launch on a device.
+
+    Attributes:
+        starts: of its nests.
+    """
+
+    __slots__ = ("starts",)
+
+    def __init__(self, kernel: CudaKernel, starts: tuple[NestStart, ...]) -> None:
+        super().__init__(partial(kernel.run, starts), (kernel,))
+        self.starts = starts
 
 
 class CudaKernel:
@@ -83,10 +106,26 @@ class CudaKernel:
         self.nest_count = source.nest_count
         self._source = source
         self._device = device
+        self._code = code
+        self._names = [f"pyfuse_nest_{number}" for number in range(source.nest_count)]
         self._module = device.load(code)
-        self._functions = [self._module.get_function(f"pyfuse_nest_{number}") for number in range(source.nest_count)]
+        self._functions = [self._module.get_function(name) for name in self._names]
 
-    def prepare(self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int) -> PreparedLaunch:  # noqa: ARG002
+    @cached_property
+    def handles(self) -> list[int]:
+        """Of the functions of the nests; the context is active.
+
+        pycuda tells no handle of a function: the driver loads the code once more.
+
+        Raises:
+            DriverError, OSError: it does not.
+        """
+        calls = self._device.calls
+        module, functions = calls.load(self._code, self._names)
+        weakref.finalize(self, self._device.unload, module).atexit = False
+        return functions
+
+    def prepare(self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int) -> CudaLaunch:  # noqa: ARG002
         """Fix the geometry of a launch.
 
         Raises:
@@ -96,16 +135,20 @@ class CudaKernel:
             starts = nest_starts(self._source, nests)
         except OverflowError as error:
             raise refuse(Code.UNSUPPORTED_ARRAY, f"an array is too large for one launch: {error}") from error
-        return PreparedLaunch(partial(self._start, tuple(starts)), (self,))
+        return CudaLaunch(self, tuple(starts))
 
     def launch(self, prepared: PreparedLaunch, packed: bytes) -> int:
         """Start the nests on the default stream; the context is active. No status comes back from a device: 0."""
         return prepared.start(packed)
 
-    def _start(self, starts: Sequence[NestStart], packed: bytes, stream: Any = None) -> int:
+    def run(self, starts: Sequence[NestStart], packed: bytes, stream: int = 0) -> int:
+        """Start nests on a stream; the context is active."""
         for start in starts:
-            function = self._functions[start.number]
-            function._launch_kernel(start.blocks, start.block, packed + start.geometry, 0, stream)
+            given = packed + start.geometry
+            if stream:  # pycuda takes no stream that is not its own
+                self._device.calls.launch(self.handles[start.number], start.blocks, start.block, given, stream)
+            else:
+                self._functions[start.number]._launch_kernel(start.blocks, start.block, given, 0, None)
         return 0
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.util
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 _LIBRARY_NAMES = ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so")
+_NOTHING = 'extern "C" __global__ void nothing() {}\n'
 _PACKAGE_FOLDERS = ("cu13/lib", "cuda_nvrtc/lib")  # of the package nvidia, as pip installs it
 
 
@@ -92,6 +94,20 @@ def find_nvrtc() -> Nvrtc | None:
         except (OSError, NvrtcError):
             continue
     return None
+
+
+@cache
+def warm_up() -> None:
+    """Begin to load, in a thread, what the library loads for its first text: 35 ms of the 95 that one takes."""
+    with contextlib.suppress(RuntimeError):  # no more threads
+        threading.Thread(target=_compile_nothing, name="pyfuse-nvrtc", daemon=True).start()
+
+
+def _compile_nothing() -> None:
+    found = find_nvrtc()
+    if found is not None and found.architectures:
+        with contextlib.suppress(NvrtcError):
+            found.compile(_NOTHING, (f"--gpu-architecture=sm_{found.architectures[-1]}",))
 
 
 def _candidates() -> Iterator[str]:

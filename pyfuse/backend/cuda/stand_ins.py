@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_kinds import Facts
+from pyfuse.backend.cuda.array_facts import Facts
 
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0)
 _ALIGNMENT = 64

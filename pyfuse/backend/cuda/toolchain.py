@@ -10,7 +10,7 @@ import re
 import shutil
 import threading
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from pyfuse.records import dataclass
 # A contracted a*b+c differs from NumPy's in the last bit (28 % of results), and gains nothing where memory takes
 # the time. Never --use_fast_math: it flushes denormals and makes functions inexact.
 FLAGS = ("--fmad=false", "--std=c++17", "--disable-warnings")
+_NVRTC_FLAGS = ("--minimal",)  # without textures and their like, which are declared before every text: 5 ms of 60
 _INSTALL_HINTS = (
     "install the CUDA toolkit and put nvcc on PATH",
     "or, with pip alone: python -m pip install nvidia-cuda-nvrtc",
@@ -53,7 +54,10 @@ class Compiler(Protocol):
     """
 
     identity: str
-    architectures: tuple[int, ...]
+
+    @property
+    def architectures(self) -> tuple[int, ...]:
+        """See above."""
 
     def compile(self, text: str, target: Target) -> bytes:
         """Machine code, or PTX.
@@ -72,13 +76,18 @@ class NvccCompiler:
 
     Args:
         path: of the program.
-        architectures: as in ``Compiler``.
+        store: remembers what it knows.
     """
 
-    def __init__(self, path: str, architectures: tuple[int, ...]) -> None:
+    def __init__(self, path: str, store: ArtifactStore) -> None:
         self.path = path
-        self.architectures = architectures
+        self._store = store
         self.identity = f"nvcc {_stamp(path)}"
+
+    @cached_property
+    def architectures(self) -> tuple[int, ...]:
+        """As ``Compiler.architectures``. Raises BuildError where it does not say; asking takes 40 ms once."""
+        return _architectures(self.path, self._store)
 
     def compile(self, text: str, target: Target) -> bytes:
         """Machine code, or PTX. Raises BuildError with what the program prints."""
@@ -105,14 +114,14 @@ class NvrtcCompiler:
             raise BuildError("NVRTC is not installed")
         self._nvrtc = found
         self.architectures = found.architectures
-        self.identity = f"nvrtc {found.version}"
+        self._options = FLAGS + (_NVRTC_FLAGS if int(found.version.partition(".")[0]) >= 13 else ())
+        self.identity = f"nvrtc {found.version} {' '.join(self._options)}"
 
     def compile(self, text: str, target: Target) -> bytes:
         """Machine code. Raises BuildError with the library's log."""
         assert not target.is_portable
-        options = (f"--gpu-architecture=sm_{target.capability}", *FLAGS)
         try:
-            return self._nvrtc.compile(text, options)
+            return self._nvrtc.compile(text, (f"--gpu-architecture=sm_{target.capability}", *self._options))
         except NvrtcError as error:
             raise BuildError(str(error)) from error
 
@@ -144,8 +153,10 @@ def find_compilers(store: ArtifactStore) -> list[Compiler]:
     path = nvcc_path()
     problem = "nvcc is not on PATH"
     if path is not None:
+        nvcc = NvccCompiler(path, store)
         try:
-            found.append(NvccCompiler(path, _architectures(path, store)))
+            if found or nvcc.architectures:  # where NVRTC is, nvcc is asked for devices that it does not know only
+                found.append(nvcc)
         except BuildError as error:
             problem = f"{path}: {first_lines(str(error), 3)}"
     if not found:
@@ -216,21 +227,39 @@ def built_module(
         CannotFuse: no compiler knows such a device, the compiler failed (its output is in the notes), or there is no
             place for the code.
     """
+    compiler, target = _choice(compilers, capability)
+    key = _key(compiler, target, text)
+    with _locks_lock:
+        lock = _locks.setdefault(key, threading.Lock())
+    with lock:
+        return _built(store, key, partial(compiler.compile, text, target), compiler.identity)
+
+
+def is_in_store(compilers: Sequence[Compiler], store: ArtifactStore, text: str, capability: int) -> bool:
+    """Whether ``built_module`` would find the code. Raises CannotFuse: no compiler knows such a device."""
+    compiler, target = _choice(compilers, capability)
+    return store.get(_key(compiler, target, text)) is not None
+
+
+def _choice(compilers: Sequence[Compiler], capability: int) -> tuple[Compiler, Target]:
+    """The first compiler that knows a device, and what it is to make. Raises CannotFuse."""
     for compiler in compilers:
-        target = target_for(capability, compiler.architectures)
-        if target is None or (target.is_portable and not isinstance(compiler, NvccCompiler)):
-            continue
-        key = _key(compiler, target, text)
-        with _locks_lock:
-            lock = _locks.setdefault(key, threading.Lock())
-        with lock:
-            return _built(store, key, partial(compiler.compile, text, target), compiler.identity)
+        target = target_for(capability, _known_to(compiler))
+        if target is not None and not (target.is_portable and not isinstance(compiler, NvccCompiler)):
+            return compiler, target
     raise refuse(
         Code.NO_COMPILER,
         f"no CUDA compiler here makes code for compute capability {capability // 10}.{capability % 10}",
-        notes=tuple(f"{compiler.identity.split()[0]} knows {compiler.architectures}" for compiler in compilers),
+        notes=tuple(f"{compiler.identity.split()[0]} knows {_known_to(compiler)}" for compiler in compilers),
         hints=_INSTALL_HINTS[:1],
     )
+
+
+def _known_to(compiler: Compiler) -> tuple[int, ...]:
+    try:
+        return compiler.architectures
+    except BuildError:
+        return ()
 
 
 def _key(compiler: Compiler, target: Target, text: str) -> str:

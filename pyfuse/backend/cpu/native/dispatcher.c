@@ -18,10 +18,11 @@
 #include <numpy/arrayscalars.h>
 
 #include "evaluation.h"
+#include "facts.h"
 #include "output_pool.h"
 #include "tile_runner.h"
 
-enum { INTERFACE = 6 };        /* dispatch.py refuses another: an old build may lie beside new sources */
+enum { INTERFACE = 7 };        /* dispatch.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32 };
 enum { MOST_OPERANDS = 64 };
 enum { MOST_OUTPUTS = 16 };
@@ -81,15 +82,6 @@ typedef struct {
     int kind;
 } result;
 
-typedef enum { IN_DICTIONARY, IN_CELL, CODE, DEFAULTS, KEYWORD_DEFAULTS } fact_kind;
-
-typedef struct {
-    fact_kind kind;
-    PyObject *place; /* a dictionary, a cell, or a function for the others */
-    PyObject *key;   /* in a dictionary */
-    PyObject *value; /* the object that must be there; NULL: nothing */
-} fact;
-
 typedef struct {
     PyObject_HEAD
     PyObject *code, *names, *holds, *rest, *numbers, *arrays, *finish, *keeper;
@@ -122,6 +114,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *function, *code, *names;
     Py_ssize_t positional_only;
+    PyObject *others; /* is called where no launch here is for a call; it says NotImplemented if it has none either */
     PyObject *driver, *driver_code; /* answers calls of no known form; and the function's code that it was made of */
     unsigned driven;
     /* Calls answered by kernels, by tiles, by the driver, by the original as one, and by the original because it is faster. */
@@ -280,33 +273,6 @@ static int has_known_form(const KnownLaunch *known, PyObject *const *arguments)
     return 1;
 }
 
-/* Whether every guarded place holds the very object that it held. 0 says nothing: an equal one may do. */
-static int are_facts_as_they_were(const KnownLaunch *known)
-{
-    for (int number = 0; number < known->fact_count; number++) {
-        const fact *one = &known->facts[number];
-        PyObject *now = NULL;
-        switch (one->kind) {
-        case IN_DICTIONARY:
-            now = PyDict_GetItemWithError(one->place, one->key);
-            if (now == NULL && PyErr_Occurred()) {
-                PyErr_Clear();
-                return 0;
-            }
-            break;
-        case IN_CELL:
-            now = PyCell_Get(one->place);
-            Py_XDECREF(now); /* compared, not used */
-            break;
-        case CODE: now = PyFunction_GetCode(one->place); break;
-        case DEFAULTS: now = PyFunction_GetDefaults(one->place); break;
-        case KEYWORD_DEFAULTS: now = PyFunction_GetKwDefaults(one->place); break;
-        }
-        if (now != one->value) return 0;
-    }
-    return 1;
-}
-
 /* What a Python function says of the arguments. */
 static PyObject *ask(PyObject *function, const KnownLaunch *known, PyObject *const *arguments)
 {
@@ -352,7 +318,7 @@ static int suits(const KnownLaunch *known, PyObject *const *arguments, PyObject 
 {
     *computed = NULL;
     if (known->holds != NULL) {
-        int are_facts = known->facts != NULL && are_facts_as_they_were(known), holds = 1;
+        int are_facts = known->facts != NULL && are_facts_as_they_were(known->facts, known->fact_count), holds = 1;
         if (!are_facts) {
             holds = ask_whether_it_holds(known, arguments);
         } else if (known->rest != NULL) {
@@ -818,6 +784,20 @@ static int is_driven(LaunchTable *table)
            && ++table->driven % (driver == function ? ORIGINAL_CALLS : DRIVEN_CALLS) != 0;
 }
 
+/* DONE where what answers other calls does so: *returned is the result, or NULL with an exception. */
+static answer call_others(LaunchTable *table, PyObject *const *arguments, PyObject **returned)
+{
+    PyObject *others = Py_NewRef(table->others);
+    *returned = PyObject_Vectorcall(others, arguments, (size_t)PyTuple_GET_SIZE(table->names), NULL);
+    Py_DECREF(others);
+    if (*returned == Py_NotImplemented) {
+        Py_CLEAR(*returned);
+        return PYTHON_WAY;
+    }
+    if (*returned != NULL) table->fused++;
+    return DONE;
+}
+
 static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t count, PyObject *keywords,
                          PyObject *dictionary, PyObject **returned)
 {
@@ -827,7 +807,8 @@ static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t
     *returned = NULL;
     int is_plain = look_at_settings(&num_threads);
     if (is_plain <= 0) return is_plain < 0 ? DONE : PYTHON_WAY;
-    if (table->count == 0 || PyFunction_GetCode(table->function) != table->code)
+    int is_empty = table->count == 0 && table->others == NULL;
+    if (is_empty || PyFunction_GetCode(table->function) != table->code)
         return is_driven(table) ? DRIVEN : PYTHON_WAY;
     if (keywords != NULL || dictionary != NULL || count != PyTuple_GET_SIZE(table->names)) {
         if (!bind(table, values, count, keywords, dictionary, bound, &defaults)) return PYTHON_WAY;
@@ -848,8 +829,9 @@ static answer call_known(LaunchTable *table, PyObject *const *values, Py_ssize_t
         Py_DECREF(known);
     } else if (PyErr_Occurred()) {
         end = DONE;
-    } else if (is_driven(table)) {
-        end = DRIVEN;
+    } else {
+        if (table->others != NULL) end = call_others(table, arguments, returned);
+        if (end == PYTHON_WAY && is_driven(table)) end = DRIVEN;
     }
     Py_XDECREF(defaults);
     return end;
@@ -1091,22 +1073,6 @@ static int read_output(PyObject *description, output *into)
     return into->inverse == NULL ? -1 : 0;
 }
 
-static int read_fact(PyObject *description, fact *into)
-{
-    PyObject *place, *key, *value = NULL;
-    int kind;
-    if (!PyArg_ParseTuple(description, "iOO|O", &kind, &place, &key, &value)) return -1;
-    int is_right = kind == IN_DICTIONARY ? PyDict_CheckExact(place) && PyUnicode_CheckExact(key)
-                   : kind == IN_CELL     ? PyCell_Check(place) && value != NULL
-                                         : PyFunction_Check(place);
-    if (!is_right || kind < IN_DICTIONARY || kind > KEYWORD_DEFAULTS) return refuse("no place of a fact");
-    into->kind = (fact_kind)kind;
-    into->place = Py_NewRef(place);
-    into->key = kind == IN_DICTIONARY ? Py_NewRef(key) : NULL;
-    into->value = Py_XNewRef(value);
-    return 0;
-}
-
 /* An index below `limit`, or -1 with an exception. */
 static int read_index(PyObject *number, Py_ssize_t limit)
 {
@@ -1334,22 +1300,14 @@ static int known_traverse(PyObject *object, visitproc visit, void *arg)
         Py_VISIT(self->forms[number].kind);
         Py_VISIT(self->forms[number].dtype);
     }
-    for (int number = 0; number < self->fact_count; number++) {
-        Py_VISIT(self->facts[number].place);
-        Py_VISIT(self->facts[number].value);
-    }
-    return 0;
+    return visit_facts(self->facts, self->fact_count, visit, arg);
 }
 
 /* Only what can be part of a cycle and is not looked at without a check. */
 static int known_clear(PyObject *object)
 {
     KnownLaunch *self = (KnownLaunch *)object;
-    for (int number = 0; number < self->fact_count; number++) {
-        Py_CLEAR(self->facts[number].value);
-        Py_CLEAR(self->facts[number].key);
-        Py_CLEAR(self->facts[number].place);
-    }
+    clear_facts(self->facts, self->fact_count);
     self->fact_count = 0;
     self->thread_limit = -1; /* no call finds it from here on */
     PyMem_Free(self->facts);
@@ -1456,17 +1414,37 @@ static PyObject *table_forget_method(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+/* What is remembered is of a function's code, whose parameters these are. */
+static void table_be_of(LaunchTable *self, PyObject *code, PyObject *names, Py_ssize_t positional_only)
+{
+    if (self->code == code) return;
+    table_forget(self);
+    Py_CLEAR(self->others);
+    self->positional_only = positional_only;
+    Py_XSETREF(self->names, Py_NewRef(names));
+    Py_XSETREF(self->code, Py_NewRef(code));
+}
+
+static PyObject *table_leave_others_to(PyObject *object, PyObject *args)
+{
+    LaunchTable *self = (LaunchTable *)object;
+    PyObject *others, *code, *names;
+    Py_ssize_t positional_only;
+    if (!PyArg_ParseTuple(args, "OO!O!n:leave_others_to", &others, &PyCode_Type, &code, &PyTuple_Type, &names,
+                          &positional_only))
+        return NULL;
+    if (PyTuple_GET_SIZE(names) > MOST_ARGUMENTS) return refuse("too many arguments"), NULL;
+    table_be_of(self, code, names, positional_only);
+    Py_XSETREF(self->others, others == Py_None ? NULL : Py_NewRef(others));
+    Py_RETURN_NONE;
+}
+
 static PyObject *table_remember(PyObject *object, PyObject *value)
 {
     LaunchTable *self = (LaunchTable *)object;
     if (!Py_IS_TYPE(value, &KnownLaunch_Type)) return PyErr_SetString(PyExc_TypeError, "not a KnownLaunch"), NULL;
     KnownLaunch *known = (KnownLaunch *)value;
-    if (self->code != known->code) {
-        table_forget(self);
-        self->positional_only = known->positional_only;
-        Py_XSETREF(self->names, Py_NewRef(known->names));
-        Py_XSETREF(self->code, Py_NewRef(known->code));
-    }
+    table_be_of(self, known->code, known->names, known->positional_only);
     for (int place = 0; place < self->count; place++)
         if (self->known[place] == known) {
             move_to_front(self, place);
@@ -1523,6 +1501,7 @@ static int table_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->function);
     Py_VISIT(self->code);
     Py_VISIT(self->names);
+    Py_VISIT(self->others);
     Py_VISIT(self->driver);
     Py_VISIT(self->driver_code);
     for (int place = 0; place < self->count; place++) Py_VISIT(self->known[place]);
@@ -1533,6 +1512,7 @@ static int table_traverse(PyObject *object, visitproc visit, void *arg)
 static int table_clear(PyObject *self)
 {
     table_forget((LaunchTable *)self);
+    Py_CLEAR(((LaunchTable *)self)->others);
     Py_CLEAR(((LaunchTable *)self)->driver);
     return 0;
 }
@@ -1542,6 +1522,7 @@ static void table_dealloc(PyObject *object)
     LaunchTable *self = (LaunchTable *)object;
     PyObject_GC_UnTrack(object);
     table_forget(self);
+    Py_XDECREF(self->others);
     Py_XDECREF(self->driver);
     Py_XDECREF(self->driver_code);
     Py_XDECREF(self->function);
@@ -1553,6 +1534,8 @@ static void table_dealloc(PyObject *object)
 static PyMethodDef table_methods[] = {
     {"remember", table_remember, METH_O, "Put a KnownLaunch first; beyond the limit the one used longest ago goes."},
     {"forget", table_forget_method, METH_NOARGS, "Forget every launch."},
+    {"leave_others_to", table_leave_others_to, METH_VARARGS,
+     "leave_others_to(callable or None, code, names, positional_only): what answers calls that no launch here is for."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,0 +1,80 @@
+/* Guarded facts: places, and the very objects that were in them when a launch was made. Included by both extensions. */
+#ifndef PYFUSE_FACTS_H
+#define PYFUSE_FACTS_H
+#include <Python.h>
+
+typedef enum { IN_DICTIONARY, IN_CELL, CODE, DEFAULTS, KEYWORD_DEFAULTS } fact_kind; /* as in known_launch.py */
+
+typedef struct {
+    fact_kind kind;
+    PyObject *place; /* a dictionary, a cell, or a function for the others */
+    PyObject *key;   /* in a dictionary */
+    PyObject *value; /* the object that must be there; NULL: nothing */
+} fact;
+
+/* (kind, place, key[, value]): see known_launch.py. 0, or -1 with ValueError or TypeError. */
+static int read_fact(PyObject *description, fact *into)
+{
+    PyObject *place, *key, *value = NULL;
+    int kind;
+    if (!PyArg_ParseTuple(description, "iOO|O", &kind, &place, &key, &value)) return -1;
+    int is_right = kind == IN_DICTIONARY ? PyDict_CheckExact(place) && PyUnicode_CheckExact(key)
+                   : kind == IN_CELL     ? PyCell_Check(place) && value != NULL
+                                         : PyFunction_Check(place);
+    if (!is_right || kind < IN_DICTIONARY || kind > KEYWORD_DEFAULTS) {
+        PyErr_SetString(PyExc_ValueError, "no place of a fact");
+        return -1;
+    }
+    into->kind = (fact_kind)kind;
+    into->place = Py_NewRef(place);
+    into->key = kind == IN_DICTIONARY ? Py_NewRef(key) : NULL;
+    into->value = Py_XNewRef(value);
+    return 0;
+}
+
+/* Whether every guarded place holds the very object that it held. 0 says nothing: an equal one may do. */
+static int are_facts_as_they_were(const fact *facts, int count)
+{
+    for (int number = 0; number < count; number++) {
+        const fact *one = &facts[number];
+        PyObject *now = NULL;
+        switch (one->kind) {
+        case IN_DICTIONARY:
+            now = PyDict_GetItemWithError(one->place, one->key);
+            if (now == NULL && PyErr_Occurred()) {
+                PyErr_Clear();
+                return 0;
+            }
+            break;
+        case IN_CELL:
+            now = PyCell_Get(one->place);
+            Py_XDECREF(now); /* compared, not used */
+            break;
+        case CODE: now = PyFunction_GetCode(one->place); break;
+        case DEFAULTS: now = PyFunction_GetDefaults(one->place); break;
+        case KEYWORD_DEFAULTS: now = PyFunction_GetKwDefaults(one->place); break;
+        }
+        if (now != one->value) return 0;
+    }
+    return 1;
+}
+
+/* Of the collector: both return 0, or what `visit` does. */
+static int visit_facts(const fact *facts, int count, visitproc visit, void *arg)
+{
+    for (int number = 0; number < count; number++) {
+        Py_VISIT(facts[number].place);
+        Py_VISIT(facts[number].value);
+    }
+    return 0;
+}
+
+static void clear_facts(fact *facts, int count)
+{
+    for (int number = 0; number < count; number++) {
+        Py_CLEAR(facts[number].value);
+        Py_CLEAR(facts[number].key);
+        Py_CLEAR(facts[number].place);
+    }
+}
+#endif

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pyfuse.call_signature import ParameterBinder
 from pyfuse.diagnostics import Diagnostic
 from pyfuse.frontend.regions import NO_BLAME, Blame, Region, blame_of, region_function, split
 from pyfuse.frontend.rewrite import tree_text
+from pyfuse.frontend.split_statements import NO_NAMES, OuterNames
 from pyfuse.live_trial import LiveTrials
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.region_drivers import RegionPlace
@@ -27,7 +29,7 @@ _FUTURE_FLAGS = 0x1000000  # PyCF mask of 'from __future__ import annotations'
 def blame_in(prepared: PreparedFunction, reason: Diagnostic) -> Blame:
     """What of a function is to blame for a refusal; nothing where knowing it would not help."""
     node = prepared.source.node if prepared.source is not None else None
-    return blame_of(node, reason, _modules_of(prepared.function)) if isinstance(node, ast.FunctionDef) else NO_BLAME
+    return blame_of(node, reason, _outer_names(prepared.function)) if isinstance(node, ast.FunctionDef) else NO_BLAME
 
 
 # A region that has refused so many calls, and answered none, is called as plain Python from then on.
@@ -80,7 +82,7 @@ class RegionDriver:
         node = self._source.node
         if isinstance(node, ast.FunctionDef):
             self.blame = blamed | self._found
-            found = split(node, self.blame, scalars, _modules_of(self._function)) if self.blame else None
+            found = split(node, self.blame, scalars, _outer_names(self._function)) if self.blame else None
             if found is not None:
                 self.regions, self._node = found.regions, found.driver
 
@@ -166,12 +168,19 @@ class RegionDriver:
         return made
 
 
-def _modules_of(function: object) -> frozenset[str]:
-    """The global names in a function that stand for modules now."""
+def _outer_names(function: object) -> OuterNames:
+    """What the names mean now that a function reads and does not assign."""
     if not isinstance(function, FunctionType):
-        return frozenset()
-    found = {name: function.__globals__.get(name) for name in function.__code__.co_names}
-    return frozenset(name for name, value in found.items() if isinstance(value, ModuleType))
+        return NO_NAMES
+    code, names = function.__code__, function.__globals__
+    modules = [name for name in code.co_names if isinstance(names.get(name), ModuleType)]
+    missing = [name for name in code.co_names if name not in names and not hasattr(builtins, name)]
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            cell.cell_contents  # noqa: B018
+        except ValueError:
+            missing.append(name)
+    return OuterNames(frozenset(modules), frozenset(missing))
 
 
 def _nothing() -> None:

@@ -25,7 +25,14 @@ from pyfuse.frontend.name_flow import (
     use_of,
 )
 from pyfuse.frontend.parse import UNSUPPORTED
-from pyfuse.frontend.split_statements import Extent, extents_in, split_statements, without_dead_parts
+from pyfuse.frontend.split_statements import (
+    NO_NAMES,
+    Extent,
+    OuterNames,
+    extents_in,
+    split_statements,
+    without_dead_parts,
+)
 from pyfuse.records import dataclass
 
 Tree = TypeVar("Tree", bound=ast.AST)
@@ -107,17 +114,17 @@ class Blame(NamedTuple):
 NO_BLAME = Blame(frozenset(), frozenset())
 
 
-def blame_of(node: ast.FunctionDef, reason: Diagnostic, modules: Collection[str] = ()) -> Blame:
+def blame_of(node: ast.FunctionDef, reason: Diagnostic, outer: OuterNames = NO_NAMES) -> Blame:
     """What is to blame where a function was refused for a reason; nothing where that would not help.
 
     Args:
         node: the function.
         reason: why it was refused.
-        modules: global names that stand for modules.
+        outer: names that it does not assign.
     """
     blamed = _statements_to_blame(node, reason)
     is_of_a_part = reason.part is not None and not reason.begins_region and blamed == frozenset(reason.statements)
-    if is_of_a_part and reason.part is not None and split_statements(node, {reason.part}, modules) is not None:
+    if is_of_a_part and reason.part is not None and split_statements(node, {reason.part}, outer) is not None:
         return Blame(frozenset(), frozenset(), frozenset({reason.part}))
     begins = {position_of(node.body[0])}
     if reason.begins_region and not blamed & begins:
@@ -154,19 +161,19 @@ def statements_with(node: ast.FunctionDef, kinds: tuple[type[ast.AST], ...]) -> 
     )
 
 
-def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str], modules: Collection[str] = ()) -> Split | None:
+def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str], outer: OuterNames = NO_NAMES) -> Split | None:
     """A function in regions, around the statements that stay Python.
 
     Args:
         node: the function.
         blame: what does not fuse, or not together.
         scalars: parameters that are no arrays in the call at hand: statements of numbers alone are not worth a region.
-        modules: global names that stand for modules.
+        outer: names that it does not assign.
 
     Returns:
         None where no region is left, or the function may look at its own frame.
     """
-    node, blame, parts = _with_parts_apart(node, blame, modules)
+    node, blame, parts = _with_parts_apart(node, blame, outer)
     used = use_of(node.body)
     if used.reads & _FRAME_READERS or any(_is_mangled(child) or _reads_frames(child) for child in ast.walk(node)):
         return None
@@ -179,9 +186,7 @@ def split(node: ast.FunctionDef, blame: Blame, scalars: Collection[str], modules
     return Split(driver=driver, regions=tuple(splitter.regions))
 
 
-def _with_parts_apart(
-    node: ast.FunctionDef, blame: Blame, modules: Collection[str]
-) -> tuple[ast.FunctionDef, Blame, Names]:
+def _with_parts_apart(node: ast.FunctionDef, blame: Blame, outer: OuterNames) -> tuple[ast.FunctionDef, Blame, Names]:
     """The function with parts that stay Python as statements, which are hard then; and the names of all such parts."""
     around = {
         part: position_of(statement)
@@ -192,7 +197,7 @@ def _with_parts_apart(
     parts = frozenset(part for part in blame.parts if around.get(part) not in blame.hard)
     if not parts:
         return node, blame, NOTHING
-    found = split_statements(node, parts, modules)
+    found = split_statements(node, parts, outer)
     if found is None:  # each can be moved, but not all of them
         return node, Blame(blame.hard | {around[part] for part in parts if part in around}, blame.cuts), NOTHING
     return found.node, Blame(blame.hard | found.hard, blame.cuts), found.names

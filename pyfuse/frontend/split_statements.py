@@ -20,6 +20,21 @@ Extent = tuple[int, int, int, int]  # first line and column, last line and colum
 _WORK = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call)
 
 
+class OuterNames(NamedTuple):
+    """Names that a function reads and does not assign.
+
+    Attributes:
+        modules: those that stand for modules.
+        missing: those that have no value, so that reading one raises.
+    """
+
+    modules: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+
+
+NO_NAMES = OuterNames()
+
+
 class SplitStatements(NamedTuple):
     """A function some of whose statements have been split.
 
@@ -59,19 +74,19 @@ def part_to_blame(expressions: Sequence[ast.expr]) -> Extent | None:
 
 
 def split_statements(
-    node: ast.FunctionDef, parts: Collection[Extent], modules: Collection[str]
+    node: ast.FunctionDef, parts: Collection[Extent], outer: OuterNames = NO_NAMES
 ) -> SplitStatements | None:
     """A function whose statements are split around parts that cannot fuse.
 
     Args:
         node: the function.
         parts: which expressions.
-        modules: global names that stand for modules.
+        outer: names that it does not assign.
 
     Returns:
         None where nothing is won, or a part cannot be moved.
     """
-    splitter = _Splitter(node, frozenset(parts), frozenset(modules))
+    splitter = _Splitter(node, frozenset(parts), outer)
     try:
         body = splitter.block(node.body)
     except _NotSplit:
@@ -103,7 +118,7 @@ def without_dead_parts(body: list[ast.stmt], parts: Collection[str]) -> list[ast
 
 
 class _Splitter:
-    def __init__(self, node: ast.FunctionDef, parts: frozenset[Extent], modules: frozenset[str]) -> None:
+    def __init__(self, node: ast.FunctionDef, parts: frozenset[Extent], outer: OuterNames) -> None:
         self.parts = parts
         self.found: set[Extent] = set()
         self.hard: set[Position] = set()
@@ -114,7 +129,7 @@ class _Splitter:
         self._still = self._locals - captured_names(node)
         self._assigned = name_flow(node).assigned
         self._sure: Names = NOTHING  # local names that have a value where the statement at hand begins
-        self._modules = modules - self._locals
+        self._modules, self._missing = outer.modules - self._locals, outer.missing
         self._is_calm = all(_runs_no_code_of_the_user(part, self._modules) for part in _parts(node, parts))
         self._taken = {(child.lineno, child.col_offset) for child in statements_in(node.body)}
         self._prefix = "part"
@@ -239,7 +254,7 @@ class _Splitter:
             return False
         if node.id in self._locals:  # one without a value is missed in its turn
             return node.id in self._still and node.id in self._sure
-        return node.id in self._modules or self._is_calm
+        return node.id in self._modules or (self._is_calm and node.id not in self._missing)
 
 
 def _parts(node: ast.FunctionDef, parts: frozenset[Extent]) -> list[ast.expr]:

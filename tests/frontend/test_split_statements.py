@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import pyfuse
-from pyfuse.frontend.split_statements import extent_of, split_statements
+from pyfuse.frontend.split_statements import OuterNames, extent_of, split_statements
 from tests.parity.outcome import assert_same, assert_same_outcome, observe
 
-MODULES = ("np", "scipy")
+OUTER = OuterNames(frozenset({"np", "scipy"}))
 
 
 def split_text(statement: str, *parts: str, around: str = "") -> str | None:
@@ -28,7 +28,7 @@ def split_text(statement: str, *parts: str, around: str = "") -> str | None:
         if isinstance(child, ast.expr) and ast.get_source_segment(text, child) in parts
     }
     assert len(wanted) >= len(parts)
-    found = split_statements(node, wanted, MODULES)
+    found = split_statements(node, wanted, OUTER)
     return None if found is None else "\n".join(ast.unparse(made) for made in found.node.body)
 
 
@@ -94,7 +94,7 @@ def test_places_of_statements_stay_different():
     node = ast.parse(text).body[0]
     assert isinstance(node, ast.FunctionDef)
     inner = [child for child in ast.walk(node) if isinstance(child, ast.Call)]
-    found = split_statements(node, {extent_of(call) for call in inner}, MODULES)
+    found = split_statements(node, {extent_of(call) for call in inner}, OUTER)
     assert found is not None
     places = [(statement.lineno, statement.col_offset) for statement in found.node.body]
     assert len(set(places)) == len(places) == 3
@@ -215,6 +215,19 @@ def test_a_global_that_the_part_rebinds_is_read_before():
         assert scale == 5.0
         scale = 2.0
         assert_same(found, reads_first(X))
+
+
+def misses_a_global(x):
+    return np.maximum(nowhere, np.sqrt(x @ x[:2]))  # noqa: F821
+
+
+@pytest.mark.usefixtures("c_compiler")
+def test_a_global_name_without_a_value_is_missed_in_its_turn():
+    fused = pyfuse.fuse(misses_a_global)
+    for _ in range(3):
+        with pytest.raises(NameError, match="'nowhere'"):
+            fused(X)
+    assert "part_" in fused.explain(X)
 
 
 def missing(x, n):

@@ -159,12 +159,10 @@ class Executor:
         given = copies_for_trial(arguments, [store.target for store in launch.specialization.stores])
         if given is None:
             return
-        fused, counted = self.counts.fused, self.table.fused if self.table is not None else 0
+        counted = self.counts.answered()
         call = probe_of(self) if self.table is not None else lambda *again: self.call(again, {})
         runner.trial.prefers_plain = int(original_is_faster(call, self._function, given))
-        self.counts.fused = fused
-        if self.table is not None:
-            self.table.fused = counted
+        self.counts.restore(counted)
 
     def report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The original's result, where the extension has met floating-point errors that NumPy reports."""

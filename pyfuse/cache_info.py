@@ -74,6 +74,17 @@ class CallCounts:
         else:
             self.fused += 1
 
+    def answered(self) -> tuple[int, ...]:
+        """What ``restore`` takes."""
+        table = self._table
+        return (self.fused, self.tiled, *((table.fused, table.tiled) if table is not None else ()))
+
+    def restore(self, answered: tuple[int, ...]) -> None:
+        """Have the counters of answered calls say what they said before."""
+        self.fused, self.tiled, *in_table = answered
+        if self._table is not None:
+            self._table.fused, self._table.tiled = in_table
+
     def tiled_calls(self) -> int:
         """Calls that tiles answered."""
         return self.tiled + (self._table.tiled if self._table is not None else 0)

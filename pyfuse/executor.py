@@ -159,12 +159,10 @@ class Executor:
         given = copies_for_trial(arguments, [store.target for store in launch.specialization.stores])
         if given is None:
             return
-        fused, counted = self.counts.fused, self.table.fused if self.table is not None else 0
+        counted = self.counts.answered()
         call = probe_of(self) if self.table is not None else lambda *again: self.call(again, {})
         runner.trial.prefers_plain = int(original_is_faster(call, self._function, given))
-        self.counts.fused = fused
-        if self.table is not None:
-            self.table.fused = counted
+        self.counts.restore(counted)
 
     def report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The original's result, where the extension has met floating-point errors that NumPy reports."""
@@ -289,17 +287,14 @@ class Executor:
                 )
         except CannotFuse as refusal:
             build = refusal.build if isinstance(refusal, StillBuilding) else None
-            with mistakes_as_reasons():
-                tiled = (
-                    None
-                    if refusal.diagnostic.code not in WITHOUT_KERNEL
-                    else tile_launch(
-                        specialization, geometry, config.num_threads, LEAST_WORK if build is not None else 0
-                    )
-                )
-            if tiled is None and build is None:
-                self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
-            if tiled is None or not may_tile:
+            tiled, is_unbuilt = None, refusal.diagnostic.code in WITHOUT_KERNEL
+            if is_unbuilt and may_tile:
+                with mistakes_as_reasons():
+                    least = LEAST_WORK if build is not None else 0
+                    tiled = tile_launch(specialization, geometry, config.num_threads, least)
+            if tiled is None:
+                if build is None and (may_tile or not is_unbuilt):
+                    self._cache.replace(signature_key(arguments), specialization, refusal.diagnostic)
                 raise
             if build is None:
                 self.lacks_kernel = refusal.diagnostic
@@ -326,6 +321,8 @@ class Executor:
                 self._runners.remember(key, make_refusing_runner(known.diagnostic, known.guards))
             elif known is not None and isinstance(reason, StillBuilding):
                 self._runners.remember(key, make_refusing_runner(reason.diagnostic, known.guards, reason.build))
+            elif known is not None and reason.diagnostic.code in WITHOUT_KERNEL:
+                self._runners.remember(key, make_refusing_runner(reason.diagnostic, known.guards))
             raise
         runner = replace(make_runner(launch, launch.prepared.address, arguments), build=build)
         if launch.direct is not None:

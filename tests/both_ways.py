@@ -38,10 +38,10 @@ def _every_call_runs_both_ways() -> Iterator[None]:
         table = self.table
         if table is not None and len(table):
             global _compared
-            extension, fused = _Extension(), table.fused
+            extension, counted = _Extension(), (table.fused, table.tiled)
             extension._table = table
             answer = extension(*args, **kwargs)
-            table.fused = fused
+            table.fused, table.tiled = counted
             if answer is not _NOT_ANSWERED:
                 assert_same(answer, result)
                 assert _making(answer) == _making(result)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 import pytest
 
 from pyfuse.backend.cpu import backend, dispatch
-from pyfuse.diagnostics import Code, refuse
+from tests.tiles.fuzz import no_compiler
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,8 +20,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without a C compiler."""
 
-    def refused(*_: Any) -> NoReturn:
-        raise refuse(Code.NO_COMPILER, "no working C compiler was found")
-
-    monkeypatch.setattr(backend, "build", refused)
-    monkeypatch.setattr(backend, "may_be_built", refused)
+    monkeypatch.setattr(backend, "build", no_compiler)
+    monkeypatch.setattr(backend, "may_be_built", no_compiler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from pyfuse.backend.cpu import dispatch
 from pyfuse.backend.tiles import numpy_loops, tiling
 from pyfuse.backend.tiles.self_test import has_numpys_bits
 from pyfuse.graph.ops import OPERATIONS, callable_of
-from tests.parity import fuzz, fuzz_loops, fuzz_programs
+from tests.parity import fuzz, fuzz_loops
 from tests.parity.outcome import assert_same, assert_same_outcome, observe
+from tests.tiles.fuzz import only_tiles
 
 pytestmark = pytest.mark.usefixtures("without_compiler")
 
@@ -218,21 +218,17 @@ def test_a_wrong_loop_fails_its_test():
 
 
 @pytest.mark.parametrize("tile_bytes", [48, tiling.TILE_BYTES])
-def test_random_functions_have_numpys_bits(tile_bytes, monkeypatch):
-    monkeypatch.setattr(tiling, "TILE_BYTES", tile_bytes)
-    monkeypatch.setattr(fuzz, "_is_exact", lambda _: True)
-    monkeypatch.setattr(fuzz, "_is_refused", lambda reason: reason in ("internal-error", "unknown-name"))
-    with warnings.catch_warnings():
+def test_random_functions_have_numpys_bits(tile_bytes):
+    with only_tiles(tile_bytes):
         tally = fuzz.run(0, 200, lambda _: None)
     assert not tally.failures, tally.failures[0]
     assert tally.fused > 200
 
 
 @pytest.mark.parametrize("tile_bytes", [48, tiling.TILE_BYTES])
-def test_random_loops_have_numpys_bits(tile_bytes, monkeypatch):
-    monkeypatch.setattr(tiling, "TILE_BYTES", tile_bytes)
-    monkeypatch.setattr(fuzz_programs, "INTERNAL", frozenset({"internal-error"}))
-    tally = fuzz_loops.run(480, 60, lambda _: None)
+def test_random_loops_have_numpys_bits(tile_bytes):
+    with only_tiles(tile_bytes):
+        tally = fuzz_loops.run(480, 60, lambda _: None)
     assert not tally.failures, tally.failures[0]
 
 

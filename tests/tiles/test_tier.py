@@ -158,3 +158,13 @@ def test_an_answered_call_lets_its_build_begin(size, monkeypatch):
         while not fused.cache_info().fused_calls and time.monotonic() < end:
             assert_same(fused(A[:size], B[:size]), scaled_sum(A[:size], B[:size]))
     assert fused.cache_info().fused_calls == 1
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_calls_of_a_trial_are_not_counted(monkeypatch):
+    monkeypatch.setattr("pyfuse.executor.original_is_faster", lambda fused, _, given: [fused(*given)] == 0)
+    fused = pyfuse.fuse(scaled_sum)
+    with pyfuse.config.set(trials=True):
+        for _ in range(40):
+            fused(A[:100], B[:100])
+    assert counts(fused) == (0, 0, 40, 0)

@@ -45,7 +45,7 @@ class TileKernel:
         made = tile_launch(
             operand_count=operand_count,
             nest_count=len(nests),
-            description=np.array(numbers, np.int64).tobytes(),
+            description=np.array(numbers, np.intp).tobytes(),
             functions=tuple(functions),
             constants=constants,
             scratch=scratch,

@@ -82,4 +82,4 @@ def _description(arrays: list[np.ndarray], operand_count: int) -> bytes:
     values = [number for place, one in enumerate(arrays) for number in (place, one.itemsize)]
     step = (*_STEP_OF_ONE_LOOP, operand_count, len(arrays) - operand_count, *values)
     numbers = (len(arrays), 0, 0, COUNT, COUNT, len(arrays), *places, 0, 0, 0, 1, *step, *_NO_LOOP)
-    return np.array(numbers, np.int64).tobytes()
+    return np.array(numbers, np.intp).tobytes()

@@ -37,7 +37,7 @@ UNSUPPORTED: dict[type[ast.AST], Unsupported] = {
     ast.Starred: Unsupported(word="'*' here"),
     ast.Try: Unsupported(word="'try'", hint="move it to the caller"),
     ast.With: Unsupported(word="'with'", hint="move it to the caller; np.errstate around the call is honoured"),
-    ast.Yield: Unsupported(word="a generator ('yield')", hint="return arrays, and yield them in the caller"),
+    ast.Yield: Unsupported(word="a generator ('yield')"),
     ast.YieldFrom: Unsupported(word="a generator ('yield from')"),
 }
 if hasattr(ast, "TryStar"):

@@ -151,14 +151,9 @@ def test_a_construct_that_no_table_knows_is_refused_by_name() -> None:
     assert diagnostic.message == "this construct (Slice) is not fused"
 
 
-def test_a_generator_is_refused_before_any_call() -> None:
-    diagnostic = _refused_before_any_call(define("def f(x):\n    yield x\n"))
-    assert diagnostic.message == "generators and coroutines are not fused"
-
-
 def test_a_coroutine_is_refused_as_one() -> None:
     diagnostic = _refused_before_any_call(define("async def f(x):\n    return x\n"))
-    assert diagnostic.message == "generators and coroutines are not fused"
+    assert diagnostic.message == "coroutines are not fused"
 
 
 def test_a_function_with_nonlocal_names_is_refused_for_them() -> None:

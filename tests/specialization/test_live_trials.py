@@ -55,6 +55,13 @@ def test_the_driver_stays_where_the_original_is_not_faster_each_time(
     assert not trial.prefers_plain
 
 
+def test_one_pair_may_be_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    for held_up in ((CALLS_BEFORE + 1,), (CALLS_BEFORE + 1, CALLS_BEFORE + 6)):  # calls of the original
+        trial = LiveTrial()
+        run(trial, (1000, lambda call, slow=held_up: 9000 if call in slow else 900), monkeypatch, calls=100)
+        assert trial.prefers_plain == (len(held_up) == 1)
+
+
 def test_two_slow_calls_of_the_original_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     trial = LiveTrial()
     answered = run(trial, (1000, 2000), monkeypatch, calls=100)

@@ -227,7 +227,7 @@ def _may_run_backwards(graph: Graph, index: int, inputs: Sequence[np.ndarray]) -
 
 
 def _runs_backwards(array: np.ndarray) -> bool:
-    return any(stride < 0 and extent > 1 for stride, extent in zip(array.strides, array.shape, strict=True))
+    return any(stride < 0 for stride in array.strides)  # NumPy's loops look at the stride of one element too
 
 
 def _check_reshapes(graph: Graph, dims: Sequence[int], orders: Mapping[int, AxisOrder]) -> None:

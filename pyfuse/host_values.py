@@ -7,9 +7,10 @@ operators, so that a Python scalar behaves as Python says; kernels only see the 
 from __future__ import annotations
 
 import math
+import operator
 import struct
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +62,21 @@ class HostCall(HostExpression):
 
     def evaluate(self, arguments: Sequence[Any]) -> Any:
         return self.function(*[operand.evaluate(arguments) for operand in self.operands])
+
+
+_ARITHMETIC = frozenset(
+    {operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow,
+     operator.neg, operator.pos, operator.abs, operator.lshift, operator.rshift}
+)  # fmt: skip
+
+
+def may_report(expression: HostExpression) -> bool:
+    """Whether computing a value may warn: arithmetic on NumPy's numbers, which the original reports itself."""
+    if not isinstance(expression, HostCall):
+        return False
+    function = expression.function
+    is_pythons = isinstance(function, BuiltinFunctionType) and function in _ARITHMETIC
+    return is_pythons or isinstance(function, np.ufunc) or any(map(may_report, expression.operands))
 
 
 class Program(NamedTuple):
@@ -150,9 +166,16 @@ class Guard:
     def holds(self, arguments: Sequence[Any]) -> bool:
         """Whether the fact holds for a call; a value that cannot be had does not hold."""
         try:
-            return self.holds_for(self.expression.evaluate(arguments))
+            return self.holds_for(self.read(arguments))
         except Exception:
             return False
+
+    def read(self, arguments: Sequence[Any]) -> Any:
+        """The value now. Raises what Python raises, and where NumPy would report an error."""
+        if not may_report(self.expression):
+            return self.expression.evaluate(arguments)
+        with np.errstate(all="raise"):
+            return self.expression.evaluate(arguments)
 
 
 def view_of(array: np.ndarray, axes: Sequence[int | None], part: str | None = None) -> Any:

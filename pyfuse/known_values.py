@@ -24,6 +24,7 @@ from pyfuse.host_values import (
     HostConstant,
     HostExpression,
     evaluation_of,
+    may_report,
     program_of,
 )
 from pyfuse.launch import PACKED
@@ -59,7 +60,9 @@ def values_of(expressions: Sequence[HostExpression], argument_count: int) -> Val
 def rest_of(guards: Sequence[Guard], argument_count: int) -> Evaluation | None:
     """What says whether guards hold; None where they are too many."""
     expressions = [guard.expression for guard in guards]
-    return _evaluation(expressions, argument_count, predicates=tuple(guard.holds_for for guard in guards))
+    context = _RAISING if any(map(may_report, expressions)) else None
+    predicates = tuple(guard.holds_for for guard in guards)
+    return _evaluation(expressions, argument_count, predicates=predicates, context=context)
 
 
 def _evaluation(

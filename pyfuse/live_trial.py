@@ -2,7 +2,8 @@
 
 A driver runs the user's statements, which may do anything, so they cannot be run again as a kernel can (``trial``).
 What one call costs may differ from the next for reasons of its own: pairs are taken in the order fused, plain, plain,
-fused, and the original is preferred only where it was faster in all pairs but one, which something else may have held up.
+fused, and the original is preferred only where it was faster in all pairs but one, which something else may have held
+up.
 """
 
 from __future__ import annotations

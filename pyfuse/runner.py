@@ -17,7 +17,7 @@ from pyfuse.call_signature import exact_key
 from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.build_graph import OutputRecipe
-from pyfuse.host_values import Guard, HostCall, HostConstant, evaluation_of
+from pyfuse.host_values import Guard, HostCall, HostConstant, evaluation_of, may_report
 from pyfuse.launch import Launch, all_buffers, must_report
 from pyfuse.records import dataclass
 from pyfuse.trial import Trial
@@ -273,4 +273,4 @@ def _reader(guard: Guard) -> Callable[[Arguments], Any]:
         if len(places) == len(expression.operands):
             function, values = expression.function, [place.value for place in places]
             return lambda arguments: function(*values)  # noqa: ARG005  every reader takes the arguments
-    return expression.evaluate
+    return guard.read if may_report(expression) else expression.evaluate

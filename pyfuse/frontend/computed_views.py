@@ -44,7 +44,7 @@ def selected(tracer: Tracer, array: ArrayValue, items: Sequence[HostValue]) -> V
         axis += 1
     if axes == list(range(tracer.rank(array))):
         return view if view is not array else tracer.view(array, tuple(range(tracer.rank(array))))
-    if not axes:
+    if not axes and not any(item.value is Ellipsis for item in items):  # with one it stays an array
         node = tracer.draft.view(tracer.node_of(view), (), tracer.origin())
         return ArrayValue(node=node, is_scalar=True)
     return tracer.view(view, tuple(axes))

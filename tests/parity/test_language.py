@@ -390,3 +390,31 @@ def test_a_list_of_a_closure_that_the_function_changes_is_changed() -> None:
 
     pyfuse.fuse(f)(X)
     assert seen == [3]
+
+
+@pytest.mark.parametrize("index", ["..., 1", "..., -1", "0, ..., 1"])
+def test_an_index_with_an_ellipsis_gives_an_array_without_axes(index: str) -> None:
+    fused = pyfuse.fuse(function_from(f"def f(x):\n    t = x * 2 + 1\n    return t[{index}], t\n"))
+    x = np.arange(4.0) if index.startswith(".") else np.arange(8.0).reshape(2, 4)
+    assert_same_outcome(observe(fused, (x,)), observe(fused.__wrapped__, (x,)))
+    assert fused.cache_info().fused_calls == 1, fused.fallback_reasons()
+
+
+def test_a_fact_that_warns_is_reported_once() -> None:
+    """What a specialisation relies on is looked at where nothing is reported: the original reports it."""
+    fused = pyfuse.fuse(
+        function_from("import numpy as np\ndef f(x):\n    t = np.sqrt(x - 2)\n    return t, np.clip(t, t, t)\n")
+    )
+    for number in (5, -1, 5, -1, -2):
+        for _ in range(2):
+            given = (np.int8(number),)
+            assert_same_outcome(
+                observe(fused, given, {"all": "warn"}), observe(fused.__wrapped__, given, {"all": "warn"})
+            )
+
+
+def test_rounding_whole_numbers() -> None:
+    for text in ("np.round(x, 0)", "np.round(x * 2)", "x.round(2)"):
+        fused = pyfuse.fuse(function_from(f"import numpy as np\ndef f(x):\n    return {text}\n"))
+        for x in (np.array(5, "u2"), np.arange(5), np.arange(12, dtype="i2").reshape(3, 4).T):
+            assert_same_outcome(observe(fused, (x,)), observe(fused.__wrapped__, (x,)))

@@ -87,6 +87,21 @@ static PyObject *ask_otherwise(const Evaluation *self, PyObject *const *argument
     return answer;
 }
 
+/* Keeps an exception that is under way. -1: with another one. */
+static int leave(PyObject *context)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyContext_Exit(context) < 0) {
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+        return -1;
+    }
+    PyErr_Restore(type, value, traceback);
+    return 0;
+}
+
 PyObject *evaluation_values(PyObject *evaluation, PyObject *const *arguments)
 {
     const Evaluation *self = (const Evaluation *)evaluation;
@@ -95,16 +110,10 @@ PyObject *evaluation_values(PyObject *evaluation, PyObject *const *arguments)
         list = values_here(self, arguments);
     } else if (PyContext_Enter(self->context) == 0) {
         list = values_here(self, arguments);
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        if (PyContext_Exit(self->context) < 0) {
+        if (leave(self->context) < 0) {
             Py_CLEAR(list);
-            Py_XDECREF(type);
-            Py_XDECREF(value);
-            Py_XDECREF(traceback);
             return NULL;
         }
-        PyErr_Restore(type, value, traceback);
     } else {
         list = NULL; /* another thread is in it, or this one */
     }
@@ -113,9 +122,8 @@ PyObject *evaluation_values(PyObject *evaluation, PyObject *const *arguments)
     return ask_otherwise(self, arguments);
 }
 
-int evaluation_holds(PyObject *evaluation, PyObject *const *arguments)
+static int holds_here(const Evaluation *self, PyObject *const *arguments)
 {
-    const Evaluation *self = (const Evaluation *)evaluation;
     PyObject *values[MOST_VALUES];
     int first, made, holds = find_values(self, arguments, values, &first, &made) == 0 ? 1 : -1;
     for (int number = 0; holds == 1 && number < self->result_count; number++) {
@@ -125,6 +133,21 @@ int evaluation_holds(PyObject *evaluation, PyObject *const *arguments)
         Py_XDECREF(answer);
     }
     forget(values, first, made);
+    return holds;
+}
+
+int evaluation_holds(PyObject *evaluation, PyObject *const *arguments)
+{
+    const Evaluation *self = (const Evaluation *)evaluation;
+    int holds;
+    if (self->context == NULL) {
+        holds = holds_here(self, arguments);
+    } else if (PyContext_Enter(self->context) < 0) {
+        holds = -1; /* in use: Python finds out */
+    } else {
+        holds = holds_here(self, arguments);
+        if (leave(self->context) < 0) return -1;
+    }
     if (holds >= 0 || is_nobodys()) return holds;
     PyErr_Clear();
     return 0;

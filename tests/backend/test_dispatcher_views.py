@@ -152,9 +152,13 @@ def test_calls_for_which_nothing_fuses_reach_the_original_directly():
         assert_same(fused(LINE[::-1]), sorts(LINE[::-1]))
     table = fused._executor.table
     assert 60 < table.original < 92, "not the first eight, and one in 32 looks again"
+    before = table.original
+    for _ in range(2560):
+        fused(LINE[::-1])
+    assert table.original - before >= 2560 - 512 // 32 - 2560 // 256, "later one in 256"
     info = fused.cache_info()
-    assert (info.fused_calls, info.partly_fused_calls, info.fallback_calls) == (0, 0, 100)
-    assert fused.fallback_reasons() == {"unknown-call": 100}
+    assert (info.fused_calls, info.partly_fused_calls, info.fallback_calls) == (0, 0, 2660)
+    assert fused.fallback_reasons() == {"unknown-call": 2660}
     fused.cache_clear()
     assert fused.cache_info().fallback_calls == 0
     fused(LINE)

@@ -15,6 +15,7 @@ import pytest
 
 import pyfuse
 from pyfuse import compiler, executor
+from pyfuse.backend.cpu import toolchain
 from tests.fresh_process import FUSED_PROGRAM, environment, script
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
@@ -91,6 +92,26 @@ def test_control_c_while_the_compiler_runs_ends_the_compiler_too(tmp_path: Path)
     while _is_alive(int(started.read_text())):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_control_c_while_the_compiler_is_started_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    start = subprocess.Popen
+
+    def interrupted(*words: Any, **options: Any) -> Any:
+        started.append(start(*words, **options))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            toolchain.run_program(["sleep", "5"], 60)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert started[0].wait(10) == -signal.SIGKILL
 
 
 def _is_alive(pid: int) -> bool:

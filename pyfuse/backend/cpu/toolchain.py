@@ -11,12 +11,13 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyfuse.backend.artifact_store import ArtifactStore
 from pyfuse.config import Config
@@ -261,14 +262,12 @@ def run_program(words: list[str], timeout: int) -> str:
     import subprocess  # 6 ms, and not needed when kernels come from disk
 
     try:
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, "LC_ALL": "C"}, start_new_session=True,
-        )  # fmt: skip
+        process, interrupt = _start(words)
     except (OSError, ValueError) as error:
         raise ToolchainError(str(error)) from error
     with process:
         try:
+            interrupt()
             output = process.communicate(timeout=timeout)[0].decode(errors="replace").strip()
         except subprocess.TimeoutExpired as error:
             _end(process)
@@ -279,6 +278,33 @@ def run_program(words: list[str], timeout: int) -> str:
     if process.returncode != 0:
         raise ToolchainError(output or f"exit status {process.returncode}")
     return output
+
+
+def _start(words: Sequence[str]) -> tuple[subprocess.Popen[bytes], Callable[[], None]]:
+    """A program, and a function that makes up for a Control-C while it was started.
+
+    ``Popen`` that is interrupted leaves behind a program that nobody can end.
+    """
+    import subprocess
+
+    caught: list[Any] = []
+    handler = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+    try:
+        if callable(handler):
+            signal.signal(signal.SIGINT, lambda *given: caught.append(given))
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, "LC_ALL": "C"}, start_new_session=True,
+        )  # fmt: skip
+    finally:
+        if callable(handler):
+            signal.signal(signal.SIGINT, handler)
+
+    def interrupt() -> None:
+        if caught and callable(handler):
+            handler(*caught[0])
+
+    return process, interrupt
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec,
 
 from pyfuse import config as settings
 from pyfuse import explain as explanations
-from pyfuse.backend.cuda.streams import handle_of
 from pyfuse.cache_info import CacheInfo
 from pyfuse.errors import CannotFuse, FuseError
 from pyfuse.executor import Executor
@@ -210,6 +209,8 @@ def fuse(
     if target not in (None, "cuda"):
         raise ValueError(f"target is None or 'cuda', not {target!r}")
     if stream is not None:
+        from pyfuse.backend.cuda.streams import handle_of
+
         handle_of(stream)  # raises TypeError
     how = {"strict": strict, "wait": wait, "math": math, "device": DeviceOptions(target, stream)}
     return functools.partial(_fuse_one, **how) if function is None else _fuse_one(function, **how)

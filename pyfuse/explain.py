@@ -77,7 +77,7 @@ def _answered_by(executor: Executor, arguments: Sequence[Any], specialization: S
     """What answers calls of this form, where it is not a kernel."""
     runners = executor.known_runners(arguments)
     if any(runner.trial.prefers_plain for runner in runners):
-        return "It is answered by the original, which was faster when both were timed.\n\n"
+        return _FASTER
     if executor.on_device.moves(arguments):
         return "Its NumPy arrays are copied to a device at each call, and the results back.\n\n"
     tiles = "It is answered over tiles by NumPy's own loops"

@@ -236,6 +236,19 @@ def facts_and_rest(guards: Sequence[Guard], argument_count: int) -> tuple[tuple[
 
     None where guards must be asked in another way.
     """
+    facts, others = _settled(guards)
+    rest = rest_of(others, argument_count) if others else None
+    return (facts, rest) if rest is not None or not others else (None, None)
+
+
+def facts_of(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
+    """Places and the objects that settle all guards when they are found there, or None if that is not how they are."""
+    facts, others = _settled(guards)
+    return None if others else facts
+
+
+def _settled(guards: Sequence[Guard]) -> tuple[tuple[Fact, ...], list[Guard]]:
+    """The facts that settle guards, and the guards that no facts settle."""
     facts: list[Fact] = []
     others = []
     for guard in guards:
@@ -244,14 +257,7 @@ def facts_and_rest(guards: Sequence[Guard], argument_count: int) -> tuple[tuple[
             others.append(guard)
         else:
             facts += found
-    rest = rest_of(others, argument_count) if others else None
-    return (tuple(facts), rest) if rest is not None or not others else (None, None)
-
-
-def facts_of(guards: Sequence[Guard]) -> tuple[Fact, ...] | None:
-    """The same where they settle all guards; None if that is not how they are."""
-    found = [_facts_of(guard) for guard in guards]
-    return None if None in found else tuple(fact for facts in found if facts is not None for fact in facts)
+    return tuple(facts), others
 
 
 def _facts_of(guard: Guard) -> list[Fact] | None:

@@ -116,8 +116,10 @@ class RegionDrivers:
         return trial.time((lambda: original(*args)) if is_plain else (lambda: driver.run(args, kwargs)))
 
     def _is_timed(self, kwargs: dict[str, Any]) -> bool:
-        is_generator = getattr(self._executor.prepared().code, "co_flags", 0) & inspect.CO_GENERATOR
-        return self.region is None and not kwargs and not is_generator and self._executor.config().trials
+        if self.region is not None or kwargs or not self._executor.config().trials:
+            return False
+        code = self._executor.prepared().code
+        return code is not None and not code.co_flags & inspect.CO_GENERATOR
 
     def _remember(self, reason: Diagnostic, blamed: Blame) -> None:
         if len(self._blamed) >= MOST_REASONS:

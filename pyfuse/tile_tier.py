@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pyfuse.backend.tiles.kernel import tile_kernel
 from pyfuse.call_geometry import CallGeometry
 from pyfuse.compiler import LoadedKernel, Specialization
 from pyfuse.diagnostics import Code, refuse
@@ -75,6 +74,8 @@ def tile_launch(
         return None
     key = (geometry.forms, geometry.layouts)
     if key not in specialization.tiled:
+        from pyfuse.backend.tiles.kernel import tile_kernel  # five files that functions of small arrays do without
+
         specialization.tiled[key] = tile_kernel(geometry.plan, geometry.layouts)
     kernel = specialization.tiled[key]
     if kernel is None:

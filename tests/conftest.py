@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.gated_builds import gate as gate  # a fixture of tests in two folders
+
 GOLDEN = Path(__file__).parent / "golden"
 CACHE_VARIABLE = "PYFUSE_CACHE_DIR"
 _made_folder: str | None = None

@@ -34,6 +34,22 @@ class Expression:
     second: str | None = None
 
 
+def as_bits(value: str, dtype: np.dtype, calls: set[str]) -> str:
+    """A value, or a part of a complex one, as a whole number.
+
+    Args:
+        value: its text.
+        dtype: of all of it.
+        calls: gets the library function that is called.
+    """
+    size = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
+    if dtype.kind not in "fc" or size == 2:  # a float16 is held as its bits
+        return value
+    function = f"pf_bits_f{size}"
+    calls.add(function)
+    return f"{function}({value})"
+
+
 def c_type(dtype: np.dtype) -> str:
     """The C type of an element."""
     return f"pf_{code_of(dtype)}"

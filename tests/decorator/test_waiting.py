@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 
 import pyfuse
 from pyfuse import background
-from pyfuse.backend.cpu import backend
 from pyfuse.background import Builders
 from pyfuse.diagnostics import Code, refuse
 from tests.fresh_process import NotedCompiler, run_program, script
@@ -27,41 +25,6 @@ A, B = np.linspace(-2.0, 3.0, 100), np.linspace(1.0, 2.0, 100)
 
 def scaled_sum(a, b):
     return a * 2.5 + b
-
-
-class Gate:
-    """Builds that wait until they are let through."""
-
-    def __init__(self) -> None:
-        self.begun = 0
-        self.opened = threading.Event()
-        self.failure: Exception | None = None
-
-    def open(self, fused: Any) -> None:
-        """Let all builds through, and wait until none goes on."""
-        self.opened.set()
-        for entry in fused._executor._cache.entries():
-            for build in list(getattr(entry, "builds", {}).values()):
-                build.wait(20)
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    made = Gate()
-    build = backend.build
-
-    def gated(*given: Any) -> Any:
-        made.begun += 1
-        assert made.opened.wait(20)
-        if made.failure is not None:
-            raise made.failure
-        return build(*given)
-
-    monkeypatch.setattr(backend, "build", gated)
-    monkeypatch.setattr(backend, "is_built", lambda *_: False)
-    monkeypatch.setenv("PYFUSE_WAIT", "0")  # not by config.set(): threads are to see it
-    yield made
-    made.opened.set()
 
 
 def counts(fused: Any) -> tuple[int, int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,39 +28,6 @@ def scaled_sum(a, b):
 def counts(fused: Any) -> tuple[int, int, int, int]:
     info = fused.cache_info()
     return info.kernels, info.fused_calls, info.tiled_calls, info.fallback_calls
-
-
-class Gate:
-    """Builds that wait until they are let through."""
-
-    def __init__(self) -> None:
-        self.opened = threading.Event()
-        self.failure: Exception | None = None
-
-    def open(self, fused: Any) -> None:
-        """Let all builds through, and wait until none goes on."""
-        self.opened.set()
-        for entry in fused._executor._cache.entries():
-            for build in list(getattr(entry, "builds", {}).values()):
-                build.wait(20)
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    made = Gate()
-    build = backend.build
-
-    def gated(*given: Any) -> Any:
-        assert made.opened.wait(20)
-        if made.failure is not None:
-            raise made.failure
-        return build(*given)
-
-    monkeypatch.setattr(backend, "build", gated)
-    monkeypatch.setattr(backend, "is_built", lambda *_: False)
-    monkeypatch.setenv("PYFUSE_WAIT", "0")
-    yield made
-    made.opened.set()
 
 
 @pytest.mark.usefixtures("c_compiler")

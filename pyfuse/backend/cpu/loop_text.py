@@ -19,7 +19,7 @@ import numpy as np
 
 from pyfuse.array_layout import BROADCAST, NestLayout
 from pyfuse.backend.c_library.library import functions
-from pyfuse.backend.c_text import c_type
+from pyfuse.backend.c_text import as_bits, c_type
 from pyfuse.backend.cpu.map_text import row_pointers
 from pyfuse.backend.cpu.step_text import (
     STACK_BYTES,
@@ -202,7 +202,8 @@ class _LoopWriter:
             declared += self._array(f"before_{place}", dtype)
             for now, before in zip(_parts(f"carried_{place}", dtype), _parts(f"before_{place}", dtype), strict=True):
                 kept.append(f"{before}[l] = {now}[l];")
-                compared.append(f"moved |= {self._bits(now, dtype)} ^ {self._bits(before, dtype)};")
+                lanes = [as_bits(f"{name}[l]", dtype, self._steps.calls) for name in (now, before)]
+                compared.append(f"moved |= {' ^ '.join(lanes)};")
         most, few = self._turns_between_looks(), str(WATCHED_LANES)
         return [
             *declared,
@@ -336,15 +337,6 @@ class _LoopWriter:
     def _array(self, name: str, dtype: np.dtype) -> list[str]:
         kind = c_type(_part(dtype))
         return [f"{kind} {part}[{self._lanes}];" for part in _parts(name, dtype)]
-
-    def _bits(self, name: str, dtype: np.dtype) -> str:
-        """A lane's value as a whole number."""
-        part = _part(dtype)
-        if part.kind != "f" or part.itemsize == 2:  # a float16 is held as its bits
-            return f"{name}[l]"
-        function = f"pf_bits_f{part.itemsize}"
-        self._steps.calls.add(function)
-        return f"{function}({name}[l])"
 
     def _for_lanes(self, lines: Sequence[str], count: str | None = None) -> list[str]:
         head = _EVERY_LANE.format(count=count or self._lanes)

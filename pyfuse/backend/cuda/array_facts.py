@@ -152,3 +152,23 @@ class PlainKind:
 def not_plain(array: Any) -> Exception:
     """The refusal of an array that is more than memory with strides."""
     return refuse(Code.DEVICE, f"an array of type {type(array).__qualname__} is more than plain memory on a device")
+
+
+class UnlaunchedKind(PlainKind):
+    """What kinds have in common whose calls always go the Python way, and whose library uses the default stream."""
+
+    def stream(self, device: int) -> int:  # noqa: ARG002
+        """As ``ArrayKind.stream``."""
+        return 0
+
+    def reading(self, array: Any, facts: Facts) -> Reading | None:  # noqa: ARG002
+        """As ``ArrayKind.reading``."""
+        return None
+
+    def maker(self, form: Facts, like: Any) -> Maker:
+        """As ``ArrayKind.maker``; asked only where there is a reading."""
+        raise AssertionError((form, like))
+
+    def stream_source(self, device: int) -> StreamSource:  # noqa: ARG002
+        """As ``ArrayKind.stream_source``."""
+        return StreamSource()

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, PlainKind, Reading, StreamSource
+from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, UnlaunchedKind
 from pyfuse.backend.cuda.cupy_arrays import CupyArrays
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.reduction_forms import dense_strides
 
 _MAKER = CupyArrays()
 
 
-class JaxArrays(PlainKind):
+class JaxArrays(UnlaunchedKind):
     """The kind of ``jax.Array``.
 
     JAX tells neither its stream nor what will be done with memory that it has got back: an array is waited for before
@@ -43,7 +44,7 @@ class JaxArrays(PlainKind):
         except (ValueError, RuntimeError, AttributeError) as error:  # on several devices, deleted, or traced
             raise refuse(Code.DEVICE, "an array of JAX has no memory of its own", notes=(str(error),)) from error
         dtype, shape = np.dtype(array.dtype), tuple(array.shape)
-        strides = interface.get("strides") or dense_strides(shape, dtype.itemsize)
+        strides = interface.get("strides") or dense_strides(shape, range(len(shape)), dtype.itemsize)
         number = getattr(device, "local_hardware_id", device.id)
         return Facts(number, interface["data"][0] or 0, shape, tuple(strides), dtype)
 
@@ -71,31 +72,6 @@ class JaxArrays(PlainKind):
     def assign(self, target: Any, value: Any) -> None:  # noqa: ARG002
         """As ``ArrayKind.assign``."""
         raise refuse(Code.DEVICE, "JAX's arrays are never stored into")
-
-    def stream(self, device: int) -> int:  # noqa: ARG002
-        """As ``ArrayKind.stream``."""
-        return 0
-
-    def reading(self, array: Any, facts: Facts) -> Reading | None:  # noqa: ARG002
-        """As ``ArrayKind.reading``: such calls wait for the device anyway."""
-        return None
-
-    def maker(self, form: Facts, like: Any) -> Maker:
-        """As ``ArrayKind.maker``."""
-        raise AssertionError((form, like))
-
-    def stream_source(self, device: int) -> StreamSource:  # noqa: ARG002
-        """As ``ArrayKind.stream_source``."""
-        return StreamSource()
-
-
-def dense_strides(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
-    """Strides in bytes of a dense array in C's order."""
-    strides = []
-    for extent in reversed(shape):
-        strides.append(size)
-        size *= extent
-    return tuple(reversed(strides))
 
 
 @cache

@@ -6,9 +6,7 @@ done when all its threads are.
 
 from __future__ import annotations
 
-import numpy as np
-
-from pyfuse.backend.c_text import c_type
+from pyfuse.backend.c_text import as_bits, c_type
 from pyfuse.backend.cpu.step_text import block
 from pyfuse.backend.cuda.device_steps import DeviceSteps
 from pyfuse.graph.element_cost import repeated_steps
@@ -63,7 +61,7 @@ def _turns_until_they_repeat(nest: Nest, steps: DeviceSteps, carried: list[int],
         dtype = nest.steps[place].dtype
         kept.append(f"const {c_type(dtype)} before_{place} = carried_{place};")
         for part in (".re", ".im") if dtype.kind == "c" else ("",):
-            now, before = (_bits(f"{name}_{place}{part}", dtype, steps) for name in ("carried", "before"))
+            now, before = (as_bits(f"{name}_{place}{part}", dtype, steps.calls) for name in ("carried", "before"))
             compared.append(f"moved |= {now} ^ {before};")
     return block(
         "for (pf_u8 left = turns; left != 0;)",
@@ -77,13 +75,3 @@ def _turns_until_they_repeat(nest: Nest, steps: DeviceSteps, carried: list[int],
             f"if (moved == 0) left %= {TURNS_BETWEEN_LOOKS};",
         ],
     )
-
-
-def _bits(name: str, dtype: np.dtype, steps: DeviceSteps) -> str:
-    """A value as a whole number."""
-    size = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
-    if dtype.kind not in "fc" or size == 2:  # a float16 is held as its bits
-        return name
-    function = f"pf_bits_f{size}"
-    steps.calls.add(function)
-    return f"{function}({name})"

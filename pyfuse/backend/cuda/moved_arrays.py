@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, PlainKind, Reading, StreamSource
+from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, UnlaunchedKind
 
 
 class Moved:
@@ -26,7 +26,7 @@ class Moved:
         self.memory = memory
 
 
-class MovedArrays(PlainKind):
+class MovedArrays(UnlaunchedKind):
     """The kind of ``Moved``."""
 
     name = "NumPy"
@@ -55,22 +55,6 @@ class MovedArrays(PlainKind):
     def assign(self, target: Any, value: Any) -> None:
         """As ``ArrayKind.assign``; likewise."""
         raise AssertionError((target, value))
-
-    def stream(self, device: int) -> int:  # noqa: ARG002
-        """As ``ArrayKind.stream``."""
-        return 0
-
-    def reading(self, array: Any, facts: Facts) -> Reading | None:  # noqa: ARG002
-        """As ``ArrayKind.reading``."""
-        return None
-
-    def maker(self, form: Facts, like: Any) -> Maker:
-        """As ``ArrayKind.maker``."""
-        raise AssertionError((form, like))
-
-    def stream_source(self, device: int) -> StreamSource:  # noqa: ARG002
-        """As ``ArrayKind.stream_source``."""
-        return StreamSource()
 
 
 def form_of(array: np.ndarray) -> Facts:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, PlainKind, Reading, StreamSource
+from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, UnlaunchedKind
 from pyfuse.diagnostics import Code, refuse
 
 _LEGACY_STREAMS = (None, 0, 1)  # how CUDA's default stream is written
 
 
-class NumbaArrays(PlainKind):
+class NumbaArrays(UnlaunchedKind):
     """The kind of ``numba.cuda``'s ``DeviceNDArray``."""
 
     name = "Numba"
@@ -44,19 +44,3 @@ class NumbaArrays(PlainKind):
     def assign(self, target: Any, value: Any) -> None:  # noqa: ARG002
         """As ``ArrayKind.assign``: Numba compiles a kernel of its own for that, which fails beside some NumPys."""
         raise refuse(Code.DEVICE, "stores into Numba's arrays are not fused")
-
-    def stream(self, device: int) -> int:  # noqa: ARG002
-        """As ``ArrayKind.stream``."""
-        return 0
-
-    def reading(self, array: Any, facts: Facts) -> Reading | None:  # noqa: ARG002
-        """As ``ArrayKind.reading``: making an array of Numba's takes longer than all else of a call."""
-        return None
-
-    def maker(self, form: Facts, like: Any) -> Maker:
-        """As ``ArrayKind.maker``."""
-        raise AssertionError((form, like))
-
-    def stream_source(self, device: int) -> StreamSource:  # noqa: ARG002
-        """As ``ArrayKind.stream_source``."""
-        return StreamSource()

@@ -278,13 +278,7 @@ static int has_known_form(const KnownLaunch *known, PyObject *const *arguments)
 static PyObject *ask(PyObject *function, const KnownLaunch *known, PyObject *const *arguments)
 {
     if (Py_TYPE(function) == &Evaluation_Type) return evaluation_values(function, arguments);
-    PyObject *tuple = PyTuple_New(known->argument_count);
-    if (tuple == NULL) return NULL;
-    for (int number = 0; number < known->argument_count; number++)
-        PyTuple_SET_ITEM(tuple, number, Py_NewRef(arguments[number]));
-    PyObject *answer = PyObject_CallOneArg(function, tuple);
-    Py_DECREF(tuple);
-    return answer;
+    return call_with_tuple(function, arguments, known->argument_count);
 }
 
 /* 1: what is guarded holds. 0: it does not. -1: an exception. Runs Python code. */

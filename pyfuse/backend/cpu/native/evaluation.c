@@ -76,13 +76,12 @@ static PyObject *values_here(const Evaluation *self, PyObject *const *arguments)
     return list;
 }
 
-static PyObject *ask_otherwise(const Evaluation *self, PyObject *const *arguments)
+PyObject *call_with_tuple(PyObject *function, PyObject *const *arguments, Py_ssize_t count)
 {
-    PyObject *tuple = PyTuple_New(self->argument_count);
+    PyObject *tuple = PyTuple_New(count);
     if (tuple == NULL) return NULL;
-    for (int number = 0; number < self->argument_count; number++)
-        PyTuple_SET_ITEM(tuple, number, Py_NewRef(arguments[number]));
-    PyObject *answer = PyObject_CallOneArg(self->otherwise, tuple);
+    for (Py_ssize_t number = 0; number < count; number++) PyTuple_SET_ITEM(tuple, number, Py_NewRef(arguments[number]));
+    PyObject *answer = PyObject_CallOneArg(function, tuple);
     Py_DECREF(tuple);
     return answer;
 }
@@ -119,7 +118,7 @@ PyObject *evaluation_values(PyObject *evaluation, PyObject *const *arguments)
     }
     if (list != NULL || self->otherwise == NULL || is_nobodys()) return list;
     PyErr_Clear();
-    return ask_otherwise(self, arguments);
+    return call_with_tuple(self->otherwise, arguments, self->argument_count);
 }
 
 static int holds_here(const Evaluation *self, PyObject *const *arguments)

@@ -15,4 +15,7 @@ PyObject *evaluation_values(PyObject *evaluation, PyObject *const *arguments);
 /* 1: the predicates hold of the values. 0: one does not, or cannot be looked at. -1: an exception that nobody catches. */
 int evaluation_holds(PyObject *evaluation, PyObject *const *arguments);
 
+/* What a Python function says of the arguments, which it takes as one tuple. */
+PyObject *call_with_tuple(PyObject *function, PyObject *const *arguments, Py_ssize_t count);
+
 #endif

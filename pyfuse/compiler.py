@@ -55,7 +55,7 @@ class Specialization:
         graph: after all passes.
         traced_text: the graph before them.
         plans: its loop nests, by the forms of its reductions.
-        inputs, scalars, extents, guards, result, stores: as in ``TracedFunction``.
+        inputs, scalars, extents, guards, result, stores, reads_extents: as in ``TracedFunction``.
         kernels: loaded so far, by the forms of the reductions and the layouts of the nests.
         builds: begun in the background and not yet asked for.
         failures: why there is no kernel, where that was found.
@@ -72,6 +72,7 @@ class Specialization:
     guards: tuple[Guard, ...]
     result: Recipe
     stores: tuple[StoreRecipe, ...] = ()
+    reads_extents: bool = False
     plans: dict[Forms, LoopPlan] = field(default_factory=dict)
     kernels: dict[KernelKey, LoadedKernel] = field(default_factory=dict)
     builds: dict[KernelKey, Build[LoadedKernel]] = field(default_factory=dict)
@@ -131,6 +132,7 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
         guards=traced.guards,
         result=traced.result,
         stores=traced.stores,
+        reads_extents=traced.reads_extents,
     )
 
 

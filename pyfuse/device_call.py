@@ -16,6 +16,7 @@ from pyfuse.backend.cuda.kernel import CudaDevice
 from pyfuse.backend.cuda.launch_shape import CudaSource, temporary_sizes
 from pyfuse.backend.cuda.stand_ins import at_address, in_memory, owner_of
 from pyfuse.call_geometry import CallGeometry, call_geometry
+from pyfuse.call_result import built_result, check_store
 from pyfuse.call_signature import exact_key, signature_key
 from pyfuse.compiler import Specialization, StillBuilding, specialize
 from pyfuse.config import Config
@@ -29,7 +30,7 @@ from pyfuse.graph.reduction_forms import dense_strides
 from pyfuse.host_values import HostExpression
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.known_device_launch import is_made_of_outputs, known_device_launch
-from pyfuse.launch import Launch, NewArray, built_result, check_store, make_launch
+from pyfuse.launch import Launch, NewArray, make_launch
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.records import dataclass
 from pyfuse.runner import Check, does_not_fit, make_runner

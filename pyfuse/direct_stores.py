@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from pyfuse.call_result import check_store
 from pyfuse.compiler import Specialization
 from pyfuse.errors import CannotFuse
 from pyfuse.frontend.build_graph import HostRecipe, StoreRecipe
 from pyfuse.graph.loop_plan import LoopPlan, Nest
 from pyfuse.graph.nodes import Gather
 from pyfuse.host_values import HostArgument, HostConstant, evaluation_of
-from pyfuse.launch import DirectStores, Launch, check_store
+from pyfuse.launch import DirectStores, Launch
 from pyfuse.memory_overlap import may_overlap
-from pyfuse.runner import Arguments, Run, Runner, does_not_fit, make_runner
+from pyfuse.runner import Arguments, Run, does_not_fit
 
 # Of all arrays that are stored. Below, a copy in the second-level cache takes less than what is looked at here.
 LEAST_BYTES = 1 << 18
@@ -56,22 +57,20 @@ def may_stop() -> bool:
     return any(entry[0] == "error" and issubclass(RuntimeWarning, entry[2]) for entry in warnings.filters)
 
 
-def run_directly(launch: Launch, otherwise: Callable[[], Launch], example: Arguments) -> Run:
+def run_directly(launch: Launch, otherwise: Run) -> Run:
     """The way of a launch whose kernel writes into the caller's arrays.
 
     Args:
         launch: made for the strides of the targets.
-        otherwise: makes that of calls for which it must not.
-        example: arguments of such calls.
+        otherwise: the way of calls for which it must not.
     """
     address = launch.prepared.address
     specialization = launch.specialization
-    assert launch.direct is not None
-    stores, strides, read = specialization.stores, launch.direct.strides, launch.direct.read
+    assert isinstance(launch.own_stores, DirectStores)
+    stores, strides, read = specialization.stores, launch.own_stores.strides, launch.own_stores.read
     evaluate = evaluation_of(specialization.inputs)
     result = specialization.result
     assert isinstance(result, HostRecipe)
-    made: list[Runner] = []  # it owns what its way passes to the kernel
 
     def run(arguments: Arguments) -> tuple[Any, int]:
         inputs = evaluate(arguments)
@@ -82,10 +81,7 @@ def run_directly(launch: Launch, otherwise: Callable[[], Launch], example: Argum
             or not _are_free(stores, targets, specialization, [inputs[index] for index in read])
             or may_stop()
         ):
-            if not made:
-                again = otherwise()
-                made.append(make_runner(again, again.prepared.address, example))
-            return made[0].run(arguments)
+            return otherwise(arguments)
         for store, target in zip(stores, targets, strict=True):
             check_store(target, [array.evaluate(arguments) for array in store.apart])
         outputs = {store.index: target for store, target in zip(stores, targets, strict=True)}

@@ -19,36 +19,26 @@ from pyfuse.call_signature import exact_key, signature_key
 from pyfuse.compiler import LoadedKernel, Specialization, StillBuilding, load_kernel, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.diagnostics import Code, Diagnostic
-from pyfuse.direct_stores import direct_stores, run_directly
+from pyfuse.diagnostics import Diagnostic
 from pyfuse.errors import CannotFuse
-from pyfuse.fallback import NUMPYS_OWN, Fallback, mistakes_as_reasons
+from pyfuse.fallback import BAD_CALL, DISABLED, NUMPYS_OWN, REPORT, Fallback, mistakes_as_reasons
 from pyfuse.frontend.rewrite import driver_text
+from pyfuse.in_place import LeftInPlace, reported_modes
 from pyfuse.kernel_cache import KernelCache, Refusal
 from pyfuse.known_launch import known_launch
-from pyfuse.launch import Launch, make_launch, must_report
+from pyfuse.launch import DirectStores, Launch, make_launch, must_report
 from pyfuse.on_device import AS_THEY_LIE, DeviceOptions, OnDevice
 from pyfuse.prepared_function import PreparedFunction, prepare
 from pyfuse.region_drivers import CALLS_BEFORE_DRIVING, RegionDrivers, RegionPlace
 from pyfuse.runner import Runner, make_refusing_runner, make_runner
 from pyfuse.runner_table import RunnerTable
+from pyfuse.store_ways import own_stores, run_and_store
 from pyfuse.tile_tier import LEAST_WORK, NUMPYS_MATH, OWN_MATH, WITHOUT_KERNEL, launch_with_numpys_math, tile_launch
 from pyfuse.trial import copies_for_trial, is_due, original_is_faster
 from pyfuse.verification import is_verifiable, verify
 
 if TYPE_CHECKING:
     from pyfuse.region_driver import RegionDriver
-
-
-_DISABLED = Diagnostic(code=Code.DISABLED, message="pyfuse is disabled: PYFUSE_DISABLE is set")
-_BAD_CALL = Diagnostic(
-    code=Code.NUMPY_RAISES, message="the arguments do not match the parameters: Python raises its own error"
-)
-_REPORT = Diagnostic(
-    code=Code.FLOATING_POINT_REPORT,
-    message="a floating-point error is to be reported: NumPy computes the call again and reports it itself",
-    hints=("np.errstate(...='ignore') around the call says that it is expected",),
-)
 
 
 class Executor:
@@ -86,7 +76,7 @@ class Executor:
         """The function's result."""
         config = settings.current_at_call()
         if config.disable:
-            return self.fallback.run(args, kwargs, _DISABLED, settings.current())
+            return self.fallback.run(args, kwargs, DISABLED, settings.current())
         prepared = self._prepared or self.prepared()
         binder = prepared.binder
         if binder is None:
@@ -97,7 +87,7 @@ class Executor:
             return self.call(args, kwargs)
         arguments = args if not kwargs and len(args) == binder.plain_count else binder.bind(args, kwargs)
         if arguments is None:
-            return self._answer(args, kwargs, _BAD_CALL)
+            return self._answer(args, kwargs, BAD_CALL)
         try:
             key = (config.num_threads, *exact_key(arguments))
             for runner in self._runners.find(key):
@@ -109,15 +99,16 @@ class Executor:
                 self._runners.forget(key, runner)
                 return self.call(args, kwargs)
             if runner.trial.prefers_plain:
-                return self._run_plain(args, kwargs)
+                self.counts.plain += 1
+                return self._function(*args, **kwargs)
             outcome = runner.run(arguments) if runner.reason is None else None
         except StillBuilding as waiting:
             try:
                 return self.on_device.answer_meanwhile(waiting, arguments, args, kwargs)
             finally:
                 waiting.build.begin()
-        except CannotFuse as refusal:
-            reason = refusal.diagnostic
+        except CannotFuse as raised:
+            refusal = raised  # what follows is no part of its handling
         else:
             if outcome is None:
                 assert runner.reason is not None
@@ -138,21 +129,18 @@ class Executor:
                 if config.verify and is_verifiable(runner.launch):
                     verify(result, self._function(*args, **kwargs))
                 return result
-            reason = _REPORT
-        return self._answer(args, kwargs, reason)
-
-    def _run_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The original's result, because it is faster."""
-        self.counts.plain += 1
-        return self._function(*args, **kwargs)
+            refusal = CannotFuse(REPORT)
+        if isinstance(refusal, LeftInPlace):
+            return self.refuse(args, kwargs, refusal)
+        return self._answer(args, kwargs, refusal.diagnostic)
 
     def _try(self, runner: Runner, arguments: Sequence[Any], config: Config) -> None:
         """Time such calls once by kernel and by the original, if that may be worth it."""
         from pyfuse.fused_call import probe_of
 
-        launch, prepared = runner.launch, self.prepared()
-        assert launch is not None and prepared.binder is not None
-        if not is_due(runner.trial, launch.work) or prepared.binder.plain_count != len(arguments):
+        launch = runner.launch
+        assert launch is not None
+        if not is_due(runner.trial, launch.work) or not self.takes_positions(arguments):
             return
         if not config.trials or self.fallback.is_strict:
             return
@@ -166,10 +154,13 @@ class Executor:
 
     def report(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The original's result, where the extension has met floating-point errors that NumPy reports."""
-        return self._answer(args, kwargs, _REPORT)
+        return self._answer(args, kwargs, REPORT)
 
     def refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any], refusal: CannotFuse) -> Any:
         """The original's result, where a part of a call that the extension leaves to Python has refused it."""
+        if isinstance(refusal, LeftInPlace):
+            self.fallback.note(refusal.diagnostic, settings.current())
+            return refusal.run_the_rest(self._function, self.arguments(args, kwargs))
         return self._answer(args, kwargs, refusal.diagnostic)
 
     # --- what does not fuse as a whole ----------------------------------------------------------------------------
@@ -204,6 +195,11 @@ class Executor:
             if self._prepared is None:
                 self._prepared = prepare(self._function) if self._region is None else self._region.prepared
             return self._prepared
+
+    def takes_positions(self, arguments: Sequence[Any]) -> bool:
+        """Whether the values of the parameters are a call's positional arguments."""
+        binder = self.prepared().binder
+        return binder is not None and binder.plain_count == len(arguments)
 
     def config(self) -> Config:
         """The settings in force."""
@@ -278,8 +274,15 @@ class Executor:
                     raise
                 if launch is not None:
                     return launch, None
-            direct = direct_stores(specialization, geometry.plan, arguments, inputs) if may_store else None
-            laid = geometry if direct is None else call_geometry(specialization, inputs, extents, direct.strides)
+            own, laid = None, geometry
+            if may_store and specialization.stores:
+                positions = self.takes_positions(arguments)
+                own = own_stores(specialization, geometry, arguments, inputs, are_positions=positions)
+            laid = (
+                call_geometry(specialization, inputs, extents, own.strides)
+                if isinstance(own, DirectStores)
+                else geometry
+            )
         try:
             with mistakes_as_reasons():
                 loaded, is_new = load_kernel(
@@ -302,7 +305,7 @@ class Executor:
         if is_new:
             with self._lock:
                 self.counts.kernels += 1
-        return make_launch(specialization, loaded, laid, config.num_threads, direct), None
+        return make_launch(specialization, loaded, laid, config.num_threads, own), None
 
     def _find_runner(self, key: Any, arguments: Sequence[Any]) -> Runner:
         runner = self.on_device.runner(arguments)
@@ -325,10 +328,10 @@ class Executor:
                 self._runners.remember(key, make_refusing_runner(reason.diagnostic, known.guards))
             raise
         runner = replace(make_runner(launch, launch.prepared.address, arguments), build=build)
-        if launch.direct is not None:
+        if launch.own_stores is not None:
             again = partial(self._make_launch, tuple(arguments), config, waits=self.waits(config), may_tile=False)
-            runner = replace(runner, run=run_directly(launch, lambda: again()[0], arguments))
-        elif self.table is not None and build is None:
+            runner = replace(runner, run=run_and_store(launch, lambda: again()[0], arguments))
+        if not isinstance(launch.own_stores, DirectStores) and self.table is not None and build is None:
             compiled = known_launch(self.prepared(), launch, arguments, key[0])
             runner = replace(runner, known=compiled, trial=compiled if compiled is not None else runner.trial)
         self._runners.remember(key, runner)
@@ -391,4 +394,4 @@ class Executor:
                 self.table.driver = None
 
 
-dispatch.configure(settings.call_time_sources(), settings.current_at_call, must_report, CannotFuse)
+dispatch.configure(settings.call_time_sources(), settings.current_at_call, must_report, CannotFuse, reported_modes)

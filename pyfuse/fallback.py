@@ -31,6 +31,15 @@ NUMPYS_OWN = frozenset(
     }
 )
 
+DISABLED = Diagnostic(code=Code.DISABLED, message="pyfuse is disabled: PYFUSE_DISABLE is set")
+BAD_CALL = Diagnostic(
+    code=Code.NUMPY_RAISES, message="the arguments do not match the parameters: Python raises its own error"
+)
+REPORT = Diagnostic(
+    code=Code.FLOATING_POINT_REPORT,
+    message="a floating-point error is to be reported: NumPy computes the call again and reports it itself",
+    hints=("np.errstate(...='ignore') around the call says that it is expected",),
+)
 
 _MOST_REMEMBERED = 256  # diagnostics already said; their texts may hold values, which never end
 _CALLER = 7  # frames from ``say`` up to the line that calls the fused function

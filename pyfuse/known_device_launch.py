@@ -12,12 +12,13 @@ from pyfuse.backend.cuda.array_facts import ArrayKind, Facts, Reading
 from pyfuse.backend.cuda.driver_calls import DriverError
 from pyfuse.backend.cuda.kernel import CudaDevice, CudaKernel, CudaLaunch
 from pyfuse.backend.cuda.launcher import Number, Start
+from pyfuse.call_result import built_result
 from pyfuse.device_arguments import DeviceArguments
 from pyfuse.frontend.build_graph import ContainerRecipe, OutputRecipe, Recipe
 from pyfuse.host_values import HostArgument, HostCall, HostConstant, HostExpression
 from pyfuse.known_launch import facts_of, places_of
 from pyfuse.known_values import is_of_form, scalars_of
-from pyfuse.launch import Launch, built_result
+from pyfuse.launch import Launch
 from pyfuse.runner import checked_guards, guards_hold
 
 _NUMBERS = frozenset({bool, int, float, complex, type(None)})

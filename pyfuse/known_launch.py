@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyfuse.backend.cpu.dispatch import Evaluation, KnownLaunch, make_known
+from pyfuse.call_result import targets_of
 from pyfuse.call_signature import exact_key
-from pyfuse.frontend.build_graph import ContainerRecipe, NumberRecipe, OutputRecipe, Recipe
+from pyfuse.frontend.build_graph import ContainerRecipe, HostRecipe, NumberRecipe, OutputRecipe, Recipe
 from pyfuse.frontend.input_views import at_index
 from pyfuse.frontend.names import cell_contents, global_value, is_absent
 from pyfuse.graph.nodes import Output
@@ -26,8 +28,10 @@ from pyfuse.host_values import (
     evaluation_of,
     view_of,
 )
+from pyfuse.in_place import raise_left
 from pyfuse.known_values import Values, is_among, is_of_form, rest_of, scalars_of, values_of
-from pyfuse.launch import Launch, NewArray
+from pyfuse.launch import InPlaceStores, Launch, NewArray
+from pyfuse.memory_overlap import overlaps_itself
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.runner import checked_guards, computes_arrays, guards_check
 
@@ -70,6 +74,7 @@ def known_launch(
     results, items, container = recipe if recipe is not None else ((), (), None)
     facts, rest = (None, None) if launch.depends_on_buffer else facts_and_rest(checked_guards(launch), len(arguments))
     start, structure = addresses
+    stores, returned = _stores(launch, arguments) if read.arrays is None else ((), (None,))
     return make_known(
         code=prepared.code,
         names=binder.names,
@@ -98,7 +103,28 @@ def known_launch(
         replay_bits=launch.replay_bits,
         is_tiled=launch.prepared.is_tiled,
         is_long=not 0 < launch.work < GIL_KEPT_BELOW_PICOSECONDS,
+        stores=stores,
+        returned=returned,
+        left=partial(raise_left, launch) if isinstance(launch.own_stores, InPlaceStores) else None,
     )
+
+
+def _stores(launch: Launch, arguments: Sequence[Any]) -> tuple[tuple[int, ...], int | tuple[object]]:
+    """Into which argument each output goes, where the dispatcher can do that; and what is returned then."""
+    targets, result = targets_of(launch.specialization), launch.specialization.result
+    if targets is None:
+        return (), (None,)
+    for target, made in zip(targets, launch.outputs, strict=True):
+        array = arguments[target]
+        if (
+            type(array) is not np.ndarray
+            or overlaps_itself(array)
+            or (array.dtype, array.shape) != (made.dtype, made.shape)
+        ):
+            return (), (None,)
+    assert isinstance(result, HostRecipe)
+    returned = result.expression
+    return targets, returned.index if isinstance(returned, HostArgument) else (returned.evaluate(arguments),)
 
 
 class _Inputs(NamedTuple):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,27 +15,14 @@ from pyfuse.array_layout import NestGeometry
 from pyfuse.backend.cpu.caches import last_level_cache_bytes
 from pyfuse.backend.cpu.dispatch import new_array
 from pyfuse.backend.cpu.map_text import can_stream
-from pyfuse.backend.interface import Kernel, NestLaunch, PreparedLaunch
+from pyfuse.backend.interface import InPlaceKernel, Kernel, NestLaunch, PreparedLaunch, record_size
 from pyfuse.call_geometry import CallGeometry, part_count
+from pyfuse.call_result import finisher
 from pyfuse.compiler import LoadedKernel, Specialization
-from pyfuse.diagnostics import Code, refuse
-from pyfuse.errors import CannotFuse
-from pyfuse.frontend.build_graph import (
-    ContainerRecipe,
-    CutRecipe,
-    HostRecipe,
-    NumberRecipe,
-    OutputRecipe,
-    Recipe,
-    ReshapeRecipe,
-    StoreRecipe,
-    ViewRecipe,
-)
 from pyfuse.graph.loop_plan import Nest, Style, has_open_loop
-from pyfuse.graph.nodes import Apply, code_of
+from pyfuse.graph.nodes import Apply, Graph, code_of
 from pyfuse.graph.output_layouts import AxisOrder
-from pyfuse.host_values import HostArgument, HostCall, HostConstant, HostExpression, cut_of, evaluation_of, view_of
-from pyfuse.memory_overlap import may_overlap, overlaps_itself
+from pyfuse.host_values import HostArgument, HostExpression
 from pyfuse.records import dataclass
 
 # How each dtype is packed into a 16-byte scalar slot. struct raises for a number that does not fit, as NumPy would.
@@ -45,7 +32,7 @@ PACKED = {
 }  # fmt: skip
 
 # Status bits of a kernel (docs/c-library.md, rule 5) that np.errstate decides about.
-_REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
+REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
 
 # Results go past the caches in rows of so many elements, where a nest touches so many times the last-level cache.
 LEAST_STREAMED = 1024
@@ -76,6 +63,20 @@ class DirectStores:
     read: tuple[int, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class InPlaceStores:
+    """Outputs that are arrays of the caller which the kernel reads.
+
+    Attributes:
+        targets: of each output, which argument it is.
+        steps: of each argument from one element of the kernel's row to the next, in bytes;
+            None for what is no such array.
+    """
+
+    targets: tuple[int, ...]
+    steps: tuple[int | None, ...]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Launch:
     """A call of one exact form.
@@ -95,7 +96,7 @@ class Launch:
         input_key: as in ``CallGeometry``.
         pack: addresses and scalars to bytes.
         replay_bits: status bits that mean "the original must run" whatever errstate says.
-        direct: the kernel stores into the caller's arrays; None where all outputs are new.
+        own_stores: the outputs are arrays of the caller; None where all are new.
     """
 
     specialization: Specialization
@@ -114,7 +115,7 @@ class Launch:
     pack: Callable[..., bytes]
     finish: Callable[[Sequence[Any], Sequence[Any]], Any]
     replay_bits: int
-    direct: DirectStores | None = None
+    own_stores: DirectStores | InPlaceStores | None = None
 
     def scalars(self, arguments: Sequence[Any]) -> list[Any]:
         """The numbers to pack, complex ones as two."""
@@ -136,7 +137,7 @@ def make_launch(
     loaded: LoadedKernel,
     geometry: CallGeometry,
     thread_limit: int,
-    direct: DirectStores | None = None,
+    own_stores: DirectStores | InPlaceStores | None = None,
 ) -> Launch:
     """Everything that a call of this form needs, computed once."""
     graph = specialization.graph
@@ -151,18 +152,21 @@ def make_launch(
         for size, temporary in zip(geometry.temporaries, geometry.plan.temporaries, strict=True)
     )
     nests = nest_launches(geometry)
+    if isinstance(own_stores, InPlaceStores):
+        count += 1
+        own_arrays += (NewArray(shape=(record_size(thread_limit),), order=(0,), dtype=np.dtype(np.int64)),)
+        nests = [replace(nest, past_caches=False) for nest in nests]
+        places = tuple((graph.input_count + number, dtype.itemsize) for number, dtype in enumerate(dtypes))
+        kernel = loaded.kernel
+        assert isinstance(kernel, InPlaceKernel)
+        prepared = kernel.prepare_in_place(nests, count, thread_limit, places)
+    else:
+        prepared = loaded.kernel.prepare(nests, count, thread_limit)
     scalar_format = "".join(PACKED[code_of(dtype)] for dtype in graph.scalar_dtypes)
-    is_cast_to_integer = any(
-        isinstance(node, Apply)
-        and node.operation == "cast"
-        and node.dtype.kind in "iu"
-        and graph.nodes[node.operands[0]].dtype.kind in "fc"
-        for node in graph.nodes
-    )
     return Launch(
         specialization=specialization,
         kernel=loaded.kernel,
-        prepared=loaded.kernel.prepare(nests, count, thread_limit),
+        prepared=prepared,
         input_indices=_indices(specialization.inputs),
         scalar_indices=_indices(specialization.scalars),
         has_complex_scalars=any(dtype.kind == "c" for dtype in graph.scalar_dtypes),
@@ -176,11 +180,21 @@ def make_launch(
         depends_on_buffer=geometry.depends_on_buffer,
         input_key=geometry.input_key,
         pack=struct.Struct(f"={count}Q{scalar_format}").pack,
-        finish=_finisher(specialization),
+        finish=finisher(specialization),
         # 16: the kernel asks for it. 8, where a float becomes an integer: NumPy's value of an invalid cast depends on
         # its vector code, so NumPy computes it even where errstate ignores the error.
-        replay_bits=16 | (8 if is_cast_to_integer else 0),
-        direct=direct,
+        replay_bits=16 | (8 if _casts_to_integers(graph) else 0),
+        own_stores=own_stores,
+    )
+
+
+def _casts_to_integers(graph: Graph) -> bool:
+    return any(
+        isinstance(node, Apply)
+        and node.operation == "cast"
+        and node.dtype.kind in "iu"
+        and graph.nodes[node.operands[0]].dtype.kind in "fc"
+        for node in graph.nodes
     )
 
 
@@ -189,7 +203,7 @@ def must_report(status: int, replay_bits: int) -> bool:
     if status & replay_bits:
         return True
     modes: Mapping[str, object] = np.geterr()
-    return any(status & bit and modes[name] != "ignore" for bit, name in _REPORTED)
+    return any(status & bit and modes[name] != "ignore" for bit, name in REPORTED)
 
 
 def all_buffers(launch: Launch) -> list[np.ndarray]:
@@ -268,119 +282,3 @@ def _goes_past_caches(nest: Nest, laid: NestGeometry) -> bool:
 def _indices(expressions: Sequence[HostExpression]) -> tuple[int, ...] | None:
     indices = tuple(expression.index for expression in expressions if isinstance(expression, HostArgument))
     return indices if len(indices) == len(expressions) else None
-
-
-def _finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequence[Any]], Any]:
-    """A function of outputs and arguments that puts the result together, and what is stored into its place."""
-    outputs, stores = specialization.graph.outputs, specialization.stores
-    recipe = specialization.result
-    if not stores and isinstance(recipe, OutputRecipe) and not outputs[recipe.index].is_scalar:
-        index = recipe.index
-        return lambda made, _: made[index]
-    if stores and isinstance(recipe, HostRecipe) and isinstance(recipe.expression, HostArgument | HostConstant):
-        return _storer(stores, recipe.expression)
-
-    def finish(made: Sequence[Any], arguments: Sequence[Any]) -> Any:
-        arrays = [array[()] if output.is_scalar else array for array, output in zip(made, outputs, strict=True)]
-        known: dict[int, Any] = {}
-        try:
-            result = built_result(recipe, arrays, arguments, known)
-            targets = [_evaluated(store.target, arguments, known) for store in stores]
-            apart = [[_evaluated(array, arguments, known) for array in store.apart] for store in stores]
-        except MemoryError:
-            raise
-        except Exception as error:  # an index out of range, or a number's own: the original raises it again, in order
-            raise _raises(error) from error
-        for target, others in zip(targets, apart, strict=True):
-            check_store(target, others)
-        for store, target in zip(stores, targets, strict=True):
-            target[...] = arrays[store.index]
-        return result
-
-    return finish
-
-
-def _storer(stores: Sequence[StoreRecipe], result: HostArgument | HostConstant) -> Callable[..., Any]:
-    """``_finisher`` where the result is an object of the call, and nothing but stores is to be done."""
-    indices, count = [store.index for store in stores], len(stores)
-    evaluate = evaluation_of(
-        [*(store.target for store in stores), *(array for store in stores for array in store.apart)]
-    )
-    ends = list(itertools.accumulate((len(store.apart) for store in stores), initial=count))
-    read = result.evaluate
-
-    def finish(made: Sequence[Any], arguments: Sequence[Any]) -> Any:
-        try:
-            found = evaluate(arguments)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise _raises(error) from error
-        for number in range(count):
-            check_store(found[number], found[ends[number] : ends[number + 1]])
-        for number in range(count):
-            found[number][...] = made[indices[number]]
-        return read(arguments)
-
-    return finish
-
-
-def _raises(error: Exception) -> CannotFuse:
-    return refuse(Code.HOST_ERROR, "computing a result raises", notes=(str(error),))
-
-
-def check_store(target: np.ndarray, others: Sequence[np.ndarray]) -> None:
-    """Whether what a kernel has made may go into an array of the caller.
-
-    Args:
-        target: the array.
-        others: arrays that are read after the store.
-
-    Raises:
-        CannotFuse: NumPy raises, or the order of reads and stores matters.
-    """
-    flags = target.flags
-    if not flags.writeable:
-        raise refuse(Code.HOST_ERROR, "an array is read-only: NumPy raises its own error")
-    if not flags.c_contiguous and overlaps_itself(target):
-        raise refuse(Code.HOST_ERROR, "elements of an array share memory: the order of stores matters")
-    if others and any(may_overlap(target, other) for other in others):
-        raise refuse(Code.HOST_ERROR, "an array is read after a store into its memory: the original does it in order")
-
-
-def built_result(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], known: dict[int, Any]) -> Any:
-    """The object of a recipe; a recipe that stands in two places is one object in both."""
-    if id(recipe) not in known:
-        known[id(recipe)] = _build(recipe, arrays, arguments, known)
-    return known[id(recipe)]
-
-
-def _build(recipe: Recipe, arrays: Sequence[Any], arguments: Sequence[Any], known: dict[int, Any]) -> Any:
-    match recipe:
-        case OutputRecipe(index=index):
-            return arrays[index]
-        case NumberRecipe(index=index):
-            return arrays[index].item()
-        case HostRecipe(expression=expression):
-            return _evaluated(expression, arguments, known)
-        case ViewRecipe(base=base, axes=axes, part=part):
-            return view_of(built_result(base, arrays, arguments, known), axes, part)
-        case CutRecipe(base=base, axis=axis, start=start, extent=extent, step=step):
-            first, count = (int(_evaluated(number, arguments, known)) for number in (start, extent))
-            return cut_of(built_result(base, arrays, arguments, known), axis, first, count, step)
-        case ReshapeRecipe(base=base, extents=extents):
-            shape = [int(_evaluated(number, arguments, known)) for number in extents]
-            return built_result(base, arrays, arguments, known).reshape(shape)
-        case ContainerRecipe(kind=kind, items=items, keys=keys):
-            values = [built_result(item, arrays, arguments, known) for item in items]
-            return dict(zip(keys, values, strict=True)) if kind is dict else kind(values)
-
-
-def _evaluated(expression: HostExpression, arguments: Sequence[Any], known: dict[int, Any]) -> Any:
-    """The value of an expression; a part of several results is computed once, so that they share its memory."""
-    if not isinstance(expression, HostCall):
-        return expression.evaluate(arguments)
-    if id(expression) not in known:
-        operands = [_evaluated(operand, arguments, known) for operand in expression.operands]
-        known[id(expression)] = expression.function(*operands)
-    return known[id(expression)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pyfuse.array_layout import NestLayout
 from pyfuse.config import Config
@@ -62,6 +62,18 @@ class NestLaunch:
     past_caches: bool = False
 
 
+CHUNKS_PER_THREAD = 4  # as in runtime.c
+
+
+def record_size(thread_limit: int) -> int:
+    """How many 8-byte numbers the record of a call holds whose results go into arrays that it reads.
+
+    First the status bits that are reported, then how many parts of the row were left as they were, then of each where
+    it begins and ends.
+    """
+    return 2 + 2 * CHUNKS_PER_THREAD * (thread_limit + 1)
+
+
 class PreparedLaunch:
     """A launch whose geometry is fixed.
 
@@ -105,6 +117,21 @@ class Kernel(Protocol):
 
         Returns:
             Status bits (docs/c-library.md, rule 5).
+        """
+
+
+@runtime_checkable
+class InPlaceKernel(Protocol):
+    """A kernel that can store into arrays that it reads."""
+
+    def prepare_in_place(
+        self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int, outputs: Sequence[tuple[int, int]]
+    ) -> PreparedLaunch:
+        """As ``Kernel.prepare``, of one nest.
+
+        Args:
+            nests, operand_count, thread_limit: what to run. The last operand is the record of a call (``record_size``).
+            outputs: which operands they are, and the bytes of an element.
         """
 
 

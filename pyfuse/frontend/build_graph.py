@@ -113,6 +113,7 @@ class TracedFunction:
         guards: what else must hold of a call, beyond its signature.
         result: how the function's result is put together.
         stores: what is done to arrays of the caller, in this order, when all else is done.
+        reads_extents: whether the function looks at extents of its arrays.
     """
 
     graph: Graph
@@ -122,6 +123,7 @@ class TracedFunction:
     guards: tuple[Guard, ...]
     result: Recipe
     stores: tuple[StoreRecipe, ...] = ()
+    reads_extents: bool = False
 
 
 def build_graph(
@@ -195,6 +197,7 @@ def _traced(
         guards=tuple(tracer.guards),
         result=recipe,
         stores=tuple(stores),
+        reads_extents=tracer.reads_extents,
     )
 
 

@@ -19,7 +19,7 @@ from pyfuse.errors import CannotFuse
 from pyfuse.frontend.values import ArrayValue, HostValue, Value, constant
 from pyfuse.graph.nodes import ONE, Apply, Input, Looped, Reduce, Scan
 from pyfuse.graph.ops import Cost, by_name
-from pyfuse.host_values import HostCall, HostConstant, HostExpression, view_of
+from pyfuse.host_values import HostArgument, HostCall, HostConstant, HostExpression, view_of
 from pyfuse.memory_overlap import may_overlap
 
 if TYPE_CHECKING:
@@ -244,14 +244,21 @@ def check_gain(tracer: Tracer) -> None:
     """Refuse a function that does nothing but a little arithmetic in place: NumPy needs no memory for that.
 
     What a kernel stores goes through an array of its own. ``a += b * c`` of a million float64 takes 400 us, NumPy 460;
-    of a hundred thousand 45 and 35; ``a *= 2`` 226 and 72.
+    of a hundred thousand 45 and 35; ``a *= 2`` 226 and 72. Not so where the kernel stores itself.
     """
+    if is_whole_arrays(tracer):
+        return
     nodes = [tracer.draft[index] for index in range(len(tracer.draft))]
     work = sum(by_name(node.operation).cost for node in nodes if isinstance(node, Apply) and node.operation != "cast")
     if work < OPERATIONS_A_STORE * Cost.SIMPLE * len(tracer.stores) and not any(
         isinstance(node, Reduce | Scan | Looped) for node in nodes
     ):
         raise refuse(Code.NO_ARRAY_WORK, "so little is done in place that NumPy does it as fast", tracer.span)
+
+
+def is_whole_arrays(tracer: Tracer) -> bool:
+    """Whether all stores go into arguments as they are: then the kernel can make them itself (in_place.py)."""
+    return not tracer.reads_extents and all(isinstance(store.expression, HostArgument) for store in tracer.stores)
 
 
 def _begins_a_region(tracer: Tracer, message: str) -> CannotFuse:

@@ -28,6 +28,7 @@ class Tracer(Lifter):
     Attributes:
         scalars: numbers of the call that the kernel takes, in the order of the graph's scalars.
         extents: extents that Python computes at each call, in the order of the graph's.
+        reads_extents: whether the function has looked at an extent, so that parts of its arrays may not do for it.
         stores: into arrays of the caller, in the order of the program.
         loop_ways: how loops are traced that are not traced in the usual way (see ``kernel_loops``).
         kernel_loops: places of those that are in the kernel.
@@ -41,6 +42,7 @@ class Tracer(Lifter):
         self.loop_is_open = False
         self.scalars: list[HostExpression] = []
         self.extents: list[HostExpression] = []
+        self.reads_extents = False
         self.stores: list[GivenStore] = []
         self._extent_values: list[int] = []
         self._scalar_nodes: dict[tuple[int, np.dtype], int] = {}
@@ -117,6 +119,7 @@ class Tracer(Lifter):
 
     def extent(self, array: ArrayValue, axis: int) -> HostValue:
         """The extent of one axis."""
+        self.reads_extents = True
         dim = self.draft.dims(self.current_node(array))[axis]
         if dim == ONE:
             return constant(1)

@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 
 import pyfuse
-from pyfuse import direct_stores
+from pyfuse import direct_stores, in_place
 from pyfuse.frontend import stores
 from tests.parity.outcome import Outcome, assert_same, observe
 from tests.parity.text import function_from
@@ -324,7 +324,11 @@ def check(seed: int, tally: Tally, report: Callable[[str], None] = print) -> Non
     """Run one program, every call twice; differences are added to the tally."""
     text, makers = draw(seed)
     least = 0 if seed % 4 < 2 else 1 << 60
-    with patch.object(stores, "OPERATIONS_A_STORE", 3 * (seed % 2)), patch.object(direct_stores, "LEAST_BYTES", least):
+    with (
+        patch.object(stores, "OPERATIONS_A_STORE", 3 * (seed % 2)),
+        patch.object(direct_stores, "LEAST_BYTES", least),
+        patch.object(in_place, "LEAST_BYTES", least),
+    ):
         check_program(seed, text, makers, tally, report)
 
 

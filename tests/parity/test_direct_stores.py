@@ -12,6 +12,7 @@ import pytest
 import pyfuse
 from pyfuse import direct_stores
 from pyfuse.frontend import stores
+from pyfuse.launch import DirectStores
 from tests.parity.outcome import assert_same, assert_same_outcome, observe
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
@@ -39,7 +40,7 @@ def two(a, b, out):
 def directly(fused: Any) -> list[bool]:
     """Of each form of calls, whether its kernel stores itself."""
     runners = [runner for runners in fused._executor._runners.values() for runner in runners]
-    return [runner.launch.direct is not None for runner in runners if runner.launch is not None]
+    return [isinstance(runner.launch.own_stores, DirectStores) for runner in runners if runner.launch is not None]
 
 
 def check(function: Callable[..., Any], make: Callable[[], list[Any]], modes: Any = None) -> Any:

@@ -164,8 +164,9 @@ def test_clipped_in_place() -> None:
 
 def test_a_little_arithmetic_in_place_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    fused = check("x += y * 2", pair, "fallback")
+    fused = check("x[1:] += y[1:] * 2", pair, "fallback")
     assert fused.fallback_reasons() == {"no-array-work": 2}
+    check("x += y * 2", pair)  # the kernel stores itself
     check("x += y * 2 - 1", pair)
     check("x *= np.exp(y * 0)", pair)
     check("x *= y\nreturn x - y", pair)

@@ -63,6 +63,9 @@ class KnownLaunch:
         replay_bits: int,
         is_tiled: bool,
         is_long: bool,
+        stores: tuple[int, ...],
+        returned: int | tuple[object],
+        left: Callable[[list[int]], None] | None,
     ) -> None: ...
 
 class TileLaunch:
@@ -103,6 +106,9 @@ def configure(
     read: Callable[[], Any],
     must_report: Callable[[int, int], bool],
     refusal: type[BaseException],
+    modes: ContextVar[Any] | None,
+    read_modes: Callable[[], int],
+    warnings: dict[str, Any],
     /,
 ) -> None: ...
 def empty(shape: tuple[int, ...], dtype: np.dtype, is_fortran: bool, /) -> np.ndarray: ...

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from importlib import import_module
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 else:
     Evaluation = KnownLaunch = LaunchTable = TileLaunch = Any
 
-INTERFACE = 7  # of dispatcher.c; another one is of an older build, and is left alone
+INTERFACE = 8  # of dispatcher.c; another one is of an older build, and is left alone
 VARIABLE = "PYFUSE_EXTENSION"
 
 
@@ -67,6 +69,7 @@ def configure(
     read: Callable[[], Any],
     must_report: Callable[[int, int], bool],
     refusal: type[BaseException],
+    read_modes: Callable[[], int],
 ) -> None:
     """Tell the extension where the settings of a call are.
 
@@ -75,11 +78,18 @@ def configure(
         read: the settings in force.
         must_report: whether NumPy would report these status bits, given the bits that need the original.
         refusal: what Python's part of a call raises to have the original run, for the reason that it carries.
+        read_modes: which status bits ``np.errstate`` has reported without raising; negative where it may raise.
     """
     global _is_configured
     if extension is not None and sources is not None:
-        extension.configure(*sources, read, must_report, refusal)
+        extension.configure(*sources, read, must_report, refusal, _modes(), read_modes, vars(warnings))
         _is_configured = True
+
+
+def _modes() -> ContextVar[Any] | None:
+    """Where NumPy keeps what ``np.errstate`` sets; None: it must be asked, or warnings are filtered in another way."""
+    found = getattr(np._core.umath, "_extobj_contextvar", None)  # type: ignore[attr-defined]  # no public name
+    return None if getattr(sys.flags, "context_aware_warnings", False) else found
 
 
 def launch_table(function: Any) -> LaunchTable | None:

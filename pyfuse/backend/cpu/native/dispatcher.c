@@ -22,7 +22,7 @@
 #include "output_pool.h"
 #include "tile_runner.h"
 
-enum { INTERFACE = 7 };        /* dispatch.py refuses another: an old build may lie beside new sources */
+enum { INTERFACE = 8 };        /* dispatch.py refuses another: an old build may lie beside new sources */
 enum { MOST_ARGUMENTS = 32 };
 enum { MOST_OPERANDS = 64 };
 enum { MOST_OUTPUTS = 16 };
@@ -102,6 +102,11 @@ typedef struct {
     output *temporaries;
     result *results;
     int *items;
+    /* Where all outputs go into arguments, of each output which argument that is; and what is returned then: an argument,
+       or below 0 an object. In place: by the kernel, whose last temporary is the record of the call; `left` raises what
+       the record tells of parts that were left. */
+    int *stores, store_count, returned, is_in_place;
+    PyObject *returned_object, *left;
     fact *facts; /* what is guarded, and `rest`, an Evaluation; or NULL where `holds` must be asked */
     /* Where `arrays` computes the inputs, and extents behind them: */
     int array_count, extent_count;
@@ -150,6 +155,12 @@ static struct {
 
 static PyObject *name_call, *name_report, *name_refuse, *name_num_threads, *name_disable, *name_verify,
     *name_pool_limit;
+
+/* What np.errstate says of reports, remembered for the object that holds it. */
+static struct {
+    PyObject *variable, *read, *filters, *seen;
+    long bits; /* those that are reported; negative where a report may raise */
+} known_modes;
 
 static size_t pool_limit; /* of the settings that were looked at last */
 
@@ -639,6 +650,91 @@ static int make_temporaries(const KnownLaunch *known, char *stack, char **output
     return 0;
 }
 
+/* Whether a warning may become an error: then Python looks closer. */
+static int has_error_filter(void)
+{
+    PyObject *filters = PyDict_GetItemString(known_modes.filters, "filters");
+    if (filters == NULL || !PyList_CheckExact(filters)) return 1;
+    for (Py_ssize_t number = 0; number < PyList_GET_SIZE(filters); number++) {
+        PyObject *filter = PyList_GET_ITEM(filters, number);
+        if (!PyTuple_CheckExact(filter) || PyTuple_GET_SIZE(filter) < 1) return 1;
+        PyObject *action = PyTuple_GET_ITEM(filter, 0);
+        if (!PyUnicode_Check(action) || PyUnicode_CompareWithASCIIString(action, "error") == 0) return 1;
+    }
+    return 0;
+}
+
+/* Status bits that NumPy reports under the settings in force; negative: Python is to say. -2: an exception. */
+static long reported_bits(void)
+{
+    PyObject *modes;
+    if (known_modes.variable == NULL || has_error_filter()) return -1;
+    if (PyContextVar_Get(known_modes.variable, NULL, &modes) < 0) return -2;
+    if (modes == NULL) return -1;
+    if (modes != known_modes.seen) {
+        PyObject *bits = PyObject_CallNoArgs(known_modes.read);
+        long number = bits != NULL ? PyLong_AsLong(bits) : -2;
+        Py_XDECREF(bits);
+        if (PyErr_Occurred()) return Py_DECREF(modes), -2;
+        known_modes.bits = number;
+        Py_XSETREF(known_modes.seen, Py_NewRef(modes));
+    }
+    Py_DECREF(modes);
+    return known_modes.bits;
+}
+
+/* The bytes that an array's elements may lie in. */
+static void bounds_of(PyArrayObject *array, char **low, char **high)
+{
+    *low = PyArray_BYTES(array);
+    *high = *low + PyArray_ITEMSIZE(array);
+    for (int axis = 0; axis < PyArray_NDIM(array); axis++) {
+        npy_intp reach = (PyArray_DIM(array, axis) - 1) * PyArray_STRIDE(array, axis);
+        *(reach > 0 ? high : low) += reach;
+    }
+}
+
+static int may_overlap(PyArrayObject *one, PyArrayObject *other)
+{
+    char *low, *high, *other_low, *other_high;
+    bounds_of(one, &low, &high);
+    bounds_of(other, &other_low, &other_high);
+    return low < other_high && other_low < high;
+}
+
+/* Whether nothing else that is read lies in what is stored. As in_place.py: may_go_in_place. */
+static int is_apart(const KnownLaunch *known, PyObject *const *arguments)
+{
+    for (int number = 0; number < known->store_count; number++) {
+        PyArrayObject *target = (PyArrayObject *)arguments[known->stores[number]];
+        if (!PyArray_ISWRITEABLE(target)) return 0;
+        for (int other = 0; other < number; other++)
+            if (may_overlap(target, (PyArrayObject *)arguments[known->stores[other]])) return 0;
+        for (int input = 0; input < known->input_count; input++) {
+            int read = known->inputs[input];
+            if (read != known->stores[number] && may_overlap((PyArrayObject *)arguments[read], target)) return 0;
+        }
+    }
+    return 1;
+}
+
+/* Raises what the record of a call tells: for Python. */
+static void raise_left(const KnownLaunch *known, const long long *record)
+{
+    PyObject *numbers = PyList_New(2 + 2 * (Py_ssize_t)record[1]);
+    for (Py_ssize_t number = 0; numbers != NULL && number < PyList_GET_SIZE(numbers); number++) {
+        PyObject *value = PyLong_FromLongLong(record[number]);
+        if (value == NULL) Py_CLEAR(numbers);
+        else PyList_SET_ITEM(numbers, number, value);
+    }
+    if (numbers == NULL) return;
+    PyObject *returned = known->left != NULL ? PyObject_CallOneArg(known->left, numbers) : Py_NewRef(Py_None);
+    Py_DECREF(numbers);
+    if (returned == NULL) return;
+    Py_DECREF(returned);
+    PyErr_SetString(PyExc_SystemError, "what is left of a call is not told");
+}
+
 typedef enum { RAN, DOES_NOT_FIT, FAILED } outcome;
 
 /* Fills `outputs` with new references (NULL beyond a failure) and runs the kernel. */
@@ -651,19 +747,31 @@ static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObjec
     char *addresses[MOST_OPERANDS];
     int count = 0;
     outcome end = FAILED;
+    long bits = 0;
     for (int number = 0; number < known->temporary_count; number++) temporaries[number] = NULL;
+    if (known->is_in_place) {
+        bits = reported_bits();
+        if (bits == -2) return FAILED;
+        if (bits < 0 || !is_apart(known, arguments)) return DOES_NOT_FIT;
+    }
 
     for (int number = 0; number < known->input_count; number++) {
         PyObject *input = computed != NULL ? PyList_GET_ITEM(computed, number) : arguments[known->inputs[number]];
         addresses[count++] = PyArray_BYTES((PyArrayObject *)input) + known->offsets[number];
     }
     for (int number = 0; number < known->output_count; number++) {
-        outputs[number] = make_array(&known->outputs[number]);
+        outputs[number] = known->is_in_place ? Py_NewRef(arguments[known->stores[number]])
+                                             : make_array(&known->outputs[number]);
         if (outputs[number] == NULL) goto done;
         addresses[count++] = PyArray_BYTES((PyArrayObject *)outputs[number]);
     }
     if (make_temporaries(known, stack, addresses + known->input_count, temporaries) < 0) goto done;
     count += known->temporary_count;
+    long long *record = known->is_in_place ? (long long *)(void *)addresses[count - 1] : NULL;
+    if (record != NULL) {
+        record[0] = bits | (long)known->replay_bits;
+        record[1] = 0;
+    }
     memcpy(packed, addresses, (size_t)count * sizeof *addresses);
     if (known->scalar_count > 0) {
         int fits = pack_all(known, arguments, packed + (size_t)count * sizeof *addresses);
@@ -678,6 +786,13 @@ static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObjec
         *status = known->start(&known->launch, packed);
     }
     end = RAN;
+    if (record != NULL) {
+        *status = 0; /* what is reported was left */
+        if (record[1] != 0) {
+            raise_left(known, record);
+            end = FAILED;
+        }
+    }
 done:
     for (int number = 0; number < known->temporary_count; number++) Py_XDECREF(temporaries[number]);
     return end;
@@ -707,8 +822,23 @@ static PyObject *finish_in_python(const KnownLaunch *known, PyObject *const *out
     return returned;
 }
 
+/* Copies outputs into the arguments that they are stored into, where Python has nothing to say about it. */
+static PyObject *finish_stores(const KnownLaunch *known, PyObject *const *outputs, PyObject *const *arguments)
+{
+    if (!known->is_in_place && !is_apart(known, arguments)) return finish_in_python(known, outputs, arguments);
+    for (int number = 0; !known->is_in_place && number < known->store_count; number++) {
+        PyArrayObject *target = (PyArrayObject *)arguments[known->stores[number]], *made = (PyArrayObject *)outputs[number];
+        if (PyArray_IS_C_CONTIGUOUS(target) && PyArray_IS_C_CONTIGUOUS(made))
+            memcpy(PyArray_BYTES(target), PyArray_BYTES(made), (size_t)PyArray_NBYTES(made));
+        else if (PyArray_CopyInto(target, made) < 0)
+            return NULL;
+    }
+    return Py_NewRef(known->returned >= 0 ? arguments[known->returned] : known->returned_object);
+}
+
 static PyObject *finish(const KnownLaunch *known, PyObject *const *outputs, PyObject *const *arguments)
 {
+    if (known->store_count > 0) return finish_stores(known, outputs, arguments);
     if (known->finish != NULL) return finish_in_python(known, outputs, arguments);
     if (known->container == NULL) return finish_one(&known->results[0], outputs[known->results[0].output]);
     PyObject *made[MOST_OUTPUTS];
@@ -1233,25 +1363,62 @@ static int read_facts(KnownLaunch *self, PyObject *facts, PyObject *rest, PyObje
     return 0;
 }
 
+/* (of each output the argument, what is returned): see known_launch.py */
+static int read_stores(KnownLaunch *self, PyObject *stores, PyObject *returned, PyObject *left)
+{
+    self->returned = -1;
+    if (PyTuple_GET_SIZE(stores) == 0) return 0;
+    if (PyTuple_GET_SIZE(stores) != self->output_count || self->finish == NULL || self->arrays != NULL)
+        return refuse("not one store for each output");
+    self->stores = records(self->output_count, sizeof *self->stores);
+    if (self->stores == NULL) return PyErr_NoMemory(), -1;
+    for EACH(stores) {
+        int index = read_index(PyTuple_GET_ITEM(stores, number), self->argument_count);
+        if (index < 0) return -1;
+        const form *target = &self->forms[index];
+        const output *made = &self->outputs[number];
+        npy_intp elements = PyArray_MultiplyList(made->shape, made->ndim);
+        if (target->dtype == NULL || !is_same_dtype(target->dtype, made->dtype) || target->ndim != made->ndim
+            || PyArray_MultiplyList(target->sizes, target->ndim) != elements)
+            return refuse("a store into an array of another form");
+        self->stores[self->store_count++] = index;
+    }
+    if (PyLong_CheckExact(returned)) {
+        self->returned = read_index(returned, self->argument_count);
+        if (self->returned < 0) return -1;
+    } else {
+        PyObject *value;
+        if (!PyArg_ParseTuple(returned, "O", &value)) return -1;
+        self->returned_object = Py_NewRef(value);
+    }
+    if (left == Py_None) return 0;
+    const output *record = self->temporary_count > 0 ? &self->temporaries[self->temporary_count - 1] : NULL;
+    if (record == NULL || record->shares >= 0 || record->shape[0] < 2) return refuse("no record");
+    self->left = Py_NewRef(left);
+    self->is_in_place = 1;
+    return 0;
+}
+
 static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *words[] = {"code", "names", "positional_only", "arguments", "thread_limit", "start", "launch", "keeper",
                             "inputs", "offsets", "scalars", "outputs", "temporaries", "results", "items", "container", "facts",
                             "rest", "holds", "numbers", "arrays", "computed", "array_count", "finish", "replay_bits",
-                            "is_tiled", "is_long", NULL};
+                            "is_tiled", "is_long", "stores", "returned", "left", NULL};
     PyObject *code, *names, *arguments, *keeper, *inputs, *offsets, *scalars, *outputs, *temporaries, *results, *items, *container;
-    PyObject *facts, *rest, *holds, *numbers, *arrays, *computed, *finish;
+    PyObject *facts, *rest, *holds, *numbers, *arrays, *computed, *finish, *stores, *returned, *left;
     Py_ssize_t positional_only, array_count;
     long thread_limit;
     unsigned long long start, launch;
     unsigned replay_bits;
     int is_tiled, is_long;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!O!OOOOOOO!nOIpp:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
+            args, kwargs, "$O!O!nO!lKKOO!O!O!O!O!O!O!OOOOOOO!nOIppO!OO:KnownLaunch", words, &PyCode_Type, &code, &PyTuple_Type, &names,
             &positional_only, &PyTuple_Type, &arguments, &thread_limit, &start, &launch, &keeper, &PyTuple_Type, &inputs,
             &PyTuple_Type, &offsets, &PyTuple_Type, &scalars, &PyTuple_Type, &outputs, &PyTuple_Type, &temporaries, &PyTuple_Type, &results,
             &PyTuple_Type, &items, &container, &facts, &rest, &holds, &numbers, &arrays, &PyTuple_Type,
-            &computed, &array_count, &finish, &replay_bits, &is_tiled, &is_long))
+            &computed, &array_count, &finish, &replay_bits, &is_tiled, &is_long,
+            &PyTuple_Type, &stores, &returned, &left))
         return NULL;
     if (start == 0 || launch == 0) return refuse("no address"), NULL;
     if (PyTuple_GET_SIZE(names) != PyTuple_GET_SIZE(arguments)) return refuse("arguments that are not bound"), NULL;
@@ -1272,7 +1439,7 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->launch.data_offset = -1;
     if (read_computed(self, arrays, computed, array_count) < 0
         || read_operands(self, arguments, inputs, offsets, scalars, outputs, temporaries) < 0
-        || read_results(self, results, items, container) < 0 || read_facts(self, facts, rest, holds) < 0) {
+        || read_stores(self, stores, returned, left) < 0 || read_results(self, results, items, container) < 0 || read_facts(self, facts, rest, holds) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -1289,6 +1456,8 @@ static int known_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->numbers);
     Py_VISIT(self->arrays);
     Py_VISIT(self->finish);
+    Py_VISIT(self->left);
+    Py_VISIT(self->returned_object);
     Py_VISIT(self->keeper);
     Py_VISIT(self->container);
     for (int number = 0; number < self->argument_count; number++) {
@@ -1312,6 +1481,7 @@ static int known_clear(PyObject *object)
     Py_CLEAR(self->numbers);
     Py_CLEAR(self->arrays);
     Py_CLEAR(self->finish);
+    Py_CLEAR(self->left);
     Py_CLEAR(self->keeper);
     return 0;
 }
@@ -1353,6 +1523,9 @@ static void known_dealloc(PyObject *object)
     free_outputs(self->temporaries, self->temporary_count);
     PyMem_Free(self->results);
     PyMem_Free(self->items);
+    PyMem_Free(self->stores);
+    Py_XDECREF(self->returned_object);
+    Py_XDECREF(self->left);
     Py_XDECREF(self->container);
     Py_XDECREF(self->names);
     Py_XDECREF(self->code);
@@ -1570,11 +1743,17 @@ static PyTypeObject LaunchTable_Type = {
 
 static PyObject *configure(PyObject *module, PyObject *args)
 {
-    PyObject *override, *environment, *keys[VARIABLES], *read, *must_report, *refusal;
+    PyObject *override, *environment, *keys[VARIABLES], *read, *must_report, *refusal, *modes, *read_modes, *filters;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!(OOO)OOO:configure", &PyContextVar_Type, &override, &PyDict_Type, &environment,
-                          &keys[0], &keys[1], &keys[2], &read, &must_report, &refusal))
+    if (!PyArg_ParseTuple(args, "O!O!(OOO)OOOOOO!:configure", &PyContextVar_Type, &override, &PyDict_Type, &environment,
+                          &keys[0], &keys[1], &keys[2], &read, &must_report, &refusal, &modes, &read_modes, &PyDict_Type,
+                          &filters))
         return NULL;
+    int has_modes = Py_IS_TYPE(modes, &PyContextVar_Type);
+    Py_XSETREF(known_modes.variable, has_modes ? Py_NewRef(modes) : NULL);
+    Py_XSETREF(known_modes.read, Py_NewRef(read_modes));
+    Py_XSETREF(known_modes.filters, Py_NewRef(filters));
+    Py_CLEAR(known_modes.seen);
     for (int number = 0; number < VARIABLES; number++) {
         Py_XSETREF(known_settings.keys[number], Py_NewRef(keys[number]));
         Py_CLEAR(known_settings.seen[number]);
@@ -1626,7 +1805,8 @@ static PyMethodDef module_methods[] = {
     {"clear_pool", clear_pool, METH_NOARGS, "Give idle memory back to the system; how many bytes it was."},
     {"pool_state", pool_state, METH_NOARGS, "Idle bytes, and how often memory was handed out again."},
     {"configure", configure, METH_VARARGS,
-     "configure(override, environment, keys, read, must_report, refusal): where the settings of a call are."},
+     "configure(override, environment, keys, read, must_report, refusal, modes, read_modes, warnings): where the settings\n"
+     "of a call are, and those of NumPy's reports."},
     {NULL, NULL, 0, NULL},
 };
 

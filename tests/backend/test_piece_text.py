@@ -10,6 +10,7 @@ import pytest
 
 import pyfuse
 from pyfuse.backend.cpu import piece_text
+from pyfuse.demo import black_scholes
 from tests.parity.fuzz import Tally, run
 from tests.parity.text import function_from
 from tests.stage_texts import stage_texts
@@ -52,6 +53,13 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_long_body_is_cut_and_a_short_one_is_not() -> None:
     texts = [stage_texts(long_function(turns), *arguments(9)) for turns in (1, 20)]
     assert "padded" not in str(texts[0]) and "padded" in str(texts[1])
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_black_scholes_is_not_cut(dtype: str) -> None:
+    """Its normal distributions share work in one body: it took 1.4 times as long in pieces."""
+    inputs = [values.astype(dtype) for values in black_scholes.make_inputs(9)]
+    assert "padded" not in str(stage_texts(black_scholes.prices, *inputs))
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 64, 127, 128, 129, 1000])

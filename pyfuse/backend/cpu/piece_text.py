@@ -21,7 +21,7 @@ from pyfuse.graph.loop_plan import ApplyStep, LoadStep, Nest, operands_of_step
 from pyfuse.records import dataclass
 
 FEWEST_STEPS = 30  # below which a body is not looked at
-LONG_BODY = 500  # C statements, those of library functions included, from which on a body is cut
+LONG_BODY = 600  # C statements, those of library functions included, from which on a body is cut
 LONGEST_PIECE = 60  # of them
 LONGEST_TILE = 128  # elements
 SHORTEST_TILE = 32

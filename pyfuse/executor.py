@@ -115,10 +115,7 @@ class Executor:
                 return self._answer(args, kwargs, runner.reason)
             result, status = outcome
             if not status or not must_report(status, runner.replay_bits):
-                self.counts.count(runner)
-                if self.counts.refused:
-                    self.counts.refused = 0
-                    self.stop_driving()
+                self._count(runner)
                 if runner.known is not None:
                     self._runners.remember_known(key, runner)
                 if runner.build is not None:
@@ -133,6 +130,13 @@ class Executor:
         if isinstance(refusal, LeftInPlace):
             return self.refuse(args, kwargs, refusal)
         return self._answer(args, kwargs, refusal.diagnostic)
+
+    def _count(self, runner: Runner) -> None:
+        """A runner has answered, so nothing else is to answer such calls."""
+        self.counts.count(runner)
+        if self.counts.refused:
+            self.counts.refused = 0
+            self.stop_driving()
 
     def _try(self, runner: Runner, arguments: Sequence[Any], config: Config) -> None:
         """Time such calls once by kernel and by the original, if that may be worth it."""

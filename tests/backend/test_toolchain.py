@@ -18,6 +18,7 @@ from pyfuse.backend.cpu import toolchain as toolchains
 from pyfuse.backend.cpu.toolchain import (
     BASE_FLAGS,
     OPTIONAL_FLAGS,
+    WITHOUT_C_LIBRARY,
     Toolchain,
     assembly,
     candidates,
@@ -211,6 +212,16 @@ def test_what_was_found_is_remembered_until_the_compiler_changes(
 def test_a_library_is_built_from_text() -> None:
     content = compile_library(probe(("cc",)), TEXT)
     assert content[:4] in (b"\x7fELF", b"\xcf\xfa\xed\xfe")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the format of libraries")
+def test_a_text_without_headers_is_linked_without_the_c_library() -> None:
+    toolchain = probe(("cc",))
+    assert WITHOUT_C_LIBRARY in toolchain.flags
+    text = 'extern void *take(unsigned long) __asm__("malloc");\nvoid *f(void) { return take(8); }\n'
+    assert b"GLIBC" not in compile_library(toolchain, text)
+    libc = compile_library(toolchain, f"#include <stdlib.h>\n{text}")
+    assert b"GLIBC" in libc or b"musl" in libc
 
 
 def test_what_the_compiler_says_is_in_the_reason() -> None:

@@ -424,6 +424,12 @@ def test_an_index_that_numpy_sorts_is_read_by_in_the_kernel() -> None:
     assert "region_0, line 3: 1 fused calls, 0 as ordinary Python" in str(fused.explain(ROW, FIRST, SECOND))
 
 
+def test_booleans_are_read_beside_a_loop_in_the_kernel() -> None:
+    """Where booleans are computed with as wider integers, they are bytes in memory."""
+    fused = fused_of("x = a\nfor _ in range(n):\n    x = x * x * 0.5 + a\nreturn x, flags[i]", "a, n, flags, i")
+    assert_fused(fused, ROW / 4, 7, ROW > 0, FIRST)
+
+
 # --- gaps -------------------------------------------------------------------------------------------------------------
 
 

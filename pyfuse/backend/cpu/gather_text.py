@@ -66,7 +66,7 @@ def places(steps: StepText, position: int) -> tuple[list[str], str]:
         name = f"k{position}_{number}"
         lines.append(f"const pf_i8 {name} = {check}((pf_i8){steps.names[index]}, e{place}_{number}{status});")
         is_counted = number == len(step.source.operands) - 1 and GATHERED_UNIT in steps.layout_of(place)
-        stride = f"(pf_i8)sizeof({c_type(step.dtype)})" if is_counted else f"g{place}_{number}"
+        stride = f"(pf_i8)sizeof({steps.element_type(place)})" if is_counted else f"g{place}_{number}"
         offset += f" + {name} * {stride}"
     return lines, offset
 

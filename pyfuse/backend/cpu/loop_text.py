@@ -21,6 +21,7 @@ from pyfuse.array_layout import BROADCAST, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import as_bits, c_type
 from pyfuse.backend.cpu.map_text import row_pointers
+from pyfuse.backend.cpu.piece_text import is_long, part_sizes
 from pyfuse.backend.cpu.step_text import (
     STACK_BYTES,
     StepText,
@@ -72,7 +73,7 @@ def truth_code(plan: LoopPlan) -> str | None:
 
     gcc makes vectors of as many elements as fit of the smallest type in a loop. With booleans of a byte 64 float64 go
     together, in eight registers for each value, and comparisons are packed to bytes and unpacked again: twice the time.
-    Kernels with reductions have buffers of booleans, and keep bytes.
+    So it is in bodies that are cut. Kernels with reductions have buffers of booleans, and keep bytes.
     """
     sizes = [0]
     for nest in plan.nests:
@@ -81,6 +82,8 @@ def truth_code(plan: LoopPlan) -> str | None:
         if nest.loop is not None:
             steps = [nest.steps[place] for place in repeated_steps(nest.steps) if nest.steps[place].varies_along]
             sizes += [_part(step.dtype).itemsize for step in steps if step.dtype.kind != "b"]
+        elif is_long(nest):
+            sizes += part_sizes(nest)
     return f"u{max(sizes)}" if max(sizes) > 1 else None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu import held_places
+from pyfuse.backend.cpu.piece_text import CutBody, cut_body
 from pyfuse.backend.cpu.step_text import (
     StepText,
     block,
@@ -34,9 +35,12 @@ def write_map(
     steps = StepText(nest, layout, input_count, stored_truth)
     moving = {position for position in range(len(nest.steps)) if steps.moves(position)}
     held = held_places.held_gathers(nest, layout, steps)
-    hoisted, inner = _bodies(nest, steps, moving, held)
+    needed = sorted(held_places.needed_steps(nest, held)) if held else range(len(nest.steps))
+    hoisted = _declared(steps, [position for position in needed if position not in moving], held)
+    cut = None if any(load.gathered for load in nest.loads) else cut_body(nest, steps, sorted(moving))
+    inner = _body(nest, steps, [position for position in needed if position in moving], held) if cut is None else []
     pointers = row_pointers(layout, steps)
-    tiles = _Tiles(nest, layout, steps)
+    tiles = _Tiles(nest, layout, steps, cut)
     rows = [
         *tiles.declarations(),
         *row_indices(layout.outer_rank),
@@ -74,10 +78,12 @@ def row_pointers(layout: NestLayout, steps: StepText) -> list[str]:
 
 
 class _Tiles:
-    """The loop over a row's elements; in tiles on the stack where results go past the caches."""
+    """The loop over a row's elements; in tiles on the stack where results go past the caches, or the body is cut."""
 
-    def __init__(self, nest: Nest, layout: NestLayout, steps: StepText) -> None:
+    def __init__(self, nest: Nest, layout: NestLayout, steps: StepText, cut: CutBody | None) -> None:
         self._steps = steps
+        self._cut = cut
+        self._length = _TILE if cut is None else cut.length
         self._stored = range(len(nest.stores)) if can_stream(nest, layout) else range(0)
         self._is_streamed = len(self._stored) > 0
         starts = len(steps.start_indices())
@@ -87,10 +93,12 @@ class _Tiles:
 
     def declarations(self) -> list[str]:
         """Of the tiles, before the rows."""
+        lines = [] if self._cut is None else self._cut.declarations
         if not self._is_streamed:
-            return []
-        tiles = [f"{self._type(place)} tile{place}[{_TILE}] __attribute__((aligned(64)));" for place in self._stored]
-        return [f"const int streams = geometry[{self._flag}] != 0;", *tiles]
+            return lines
+        aligned = f"[{self._length}] __attribute__((aligned(64)));"
+        tiles = [f"{self._type(place)} tile{place}{aligned}" for place in self._stored]
+        return [f"const int streams = geometry[{self._flag}] != 0;", *tiles, *lines]
 
     def row_starts(self, pointers: Sequence[str]) -> list[str]:
         """The addresses of a row: those of results under names of their own."""
@@ -101,22 +109,30 @@ class _Tiles:
     def loop(self, body: Sequence[str], first: str, last: str) -> list[str]:
         """A row from its element ``first`` to before ``last``."""
         head = ["#pragma GCC ivdep"]
-        if not self._is_streamed:
+        if not self._is_streamed and self._cut is None:
             return [*head, *block(f"for (pf_i8 i = {first}; i < {last}; ++i)", body)]
+        if self._cut is None:
+            in_tile = [*head, *block("for (pf_i8 i = begin; i < end; ++i)", body)]
+        else:
+            in_tile = self._cut.lines
+        return block(f"for (pf_i8 begin = {first}, end; begin < {last}; begin = end)", self._tile(in_tile, last))
+
+    def _tile(self, lines: Sequence[str], last: str) -> list[str]:
+        """From ``begin`` to before ``end``."""
+        in_parts = f"{last} - begin > {self._length} ? begin + {self._length} : {last}"
+        if not self._is_streamed:
+            return [f"end = {in_parts};", *lines]
         leader, size = self._stored[0], f"sizeof({self._type(self._stored[0])})"
-        return block(
-            f"for (pf_i8 begin = {first}, end; begin < {last}; begin = end)",
-            [
-                f"end = streams ? pf_tile_end(r{leader} + begin, begin, {last}, {_TILE}, {size}) : {last};",
-                *(
-                    f"{self._type(place)} *restrict p{place} = streams ? tile{place} - begin : r{place};"
-                    for place in self._stored
-                ),
-                *head,
-                *block("for (pf_i8 i = begin; i < end; ++i)", body),
-                *block("if (streams)", [self._write(place) for place in self._stored]),
-            ],
-        )
+        whole = last if self._cut is None else in_parts
+        return [
+            f"end = streams ? pf_tile_end(r{leader} + begin, begin, {last}, {self._length}, {size}) : {whole};",
+            *(
+                f"{self._type(place)} *restrict p{place} = streams ? tile{place} - begin : r{place};"
+                for place in self._stored
+            ),
+            *lines,
+            *block("if (streams)", [self._write(place) for place in self._stored]),
+        ]
 
     def end(self) -> list[str]:
         """After the last row."""
@@ -139,17 +155,19 @@ def can_stream(nest: Nest, layout: NestLayout) -> bool:
     return is_dense and not any(load.gathered for load in nest.loads)
 
 
-def _bodies(nest: Nest, steps: StepText, moving: Collection[int], held: Collection[int]) -> tuple[list[str], list[str]]:
-    """Declarations before the inner loop, and the inner loop's body; places of ``held`` gathers are known."""
-    hoisted: list[str] = []
-    inner: list[str] = []
-    needed = held_places.needed_steps(nest, held) if held else range(len(nest.steps))
-    for position in sorted(needed):
+def _declared(steps: StepText, positions: Sequence[int], held: Collection[int]) -> list[str]:
+    """Declarations of steps; places of ``held`` gathers are known."""
+    lines: list[str] = []
+    for position in positions:
         if steps.is_opaque(position):
-            hoisted += steps.opaque_constant(position)
-            continue
-        target = inner if position in moving else hoisted
-        target += held_places.element(steps, position) if position in held else steps.declaration(position)
-    for position, store in enumerate(nest.stores):
-        inner.append(f"{steps.element(position)} = {steps.names[store.step]};")
-    return hoisted, inner
+            lines += steps.opaque_constant(position)
+        else:
+            lines += held_places.element(steps, position) if position in held else steps.declaration(position)
+    return lines
+
+
+def _body(nest: Nest, steps: StepText, positions: Sequence[int], held: Collection[int]) -> list[str]:
+    """The inner loop's body."""
+    lines = _declared(steps, positions, held)  # which may give names to results
+    lines += [f"{steps.element(place)} = {steps.names[store.step]};" for place, store in enumerate(nest.stores)]
+    return lines

@@ -280,8 +280,7 @@ class Executor:
                     return launch, None
             own, laid = None, geometry
             if may_store and specialization.stores:
-                positions = self.takes_positions(arguments)
-                own = own_stores(specialization, geometry, arguments, inputs, are_positions=positions)
+                own = own_stores(specialization, geometry, arguments, inputs, self.takes_positions(arguments))
             laid = (
                 call_geometry(specialization, inputs, extents, own.strides)
                 if isinstance(own, DirectStores)

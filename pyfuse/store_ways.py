@@ -20,7 +20,6 @@ def own_stores(
     geometry: CallGeometry,
     arguments: Arguments,
     inputs: Sequence[np.ndarray],
-    *,
     are_positions: bool,
 ) -> DirectStores | InPlaceStores | None:
     """How the kernel of a call stores itself; None where what it makes is copied at the end (docs/decisions/0011).

@@ -51,12 +51,15 @@ def test_full_blocks_of_aligned_float32_are_taken_16_bytes_at_a_time(
 
 
 @needs_compiler
+@pytest.mark.parametrize("is_wide", [False, True])
 @pytest.mark.parametrize("start", [0, 1, 2, 4])
 @pytest.mark.parametrize("count", [1023, 2046, 2048])
-def test_nothing_is_written_around_a_result_wherever_it_lies(count: int, start: int, tmp_path: Path) -> None:
+def test_nothing_is_written_around_a_result_wherever_it_lies(
+    count: int, start: int, is_wide: bool, tmp_path: Path
+) -> None:
     x, y = placed((1, count), 0, 0, 1)[0], placed((1, count), 0, 0, 2)[0]
     results = [placed((1, count), 4 + start, 0, seed)[0] for seed in (3, 4)]
-    run_on_shim(tmp_path, function, x, y, memory=results)
+    run_on_shim(tmp_path, function, x, y, is_wide=is_wide, memory=results)
     for result, expected in zip(results, function(x, y), strict=True):
         assert same_bits(result, expected)
         result[...] = 0

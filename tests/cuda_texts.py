@@ -162,8 +162,14 @@ def kernels_text(source: CudaSource) -> str:
     return types[: types.index("\n\n") + 2] + text[text.index('extern "C" __global__') :]
 
 
-def run_on_shim(folder: Path, function: Callable[..., Any], *arguments: Any, is_wide: bool | None = None) -> Any:
-    """A call's result, computed by its CUDA text on the CPU."""
+def run_on_shim(
+    folder: Path,
+    function: Callable[..., Any],
+    *arguments: Any,
+    is_wide: bool | None = None,
+    memory: Sequence[np.ndarray] = (),
+) -> Any:
+    """A call's result, computed by its CUDA text on the CPU, into new arrays or those that are given."""
     specialization = specialization_of(function, *arguments)
     geometry = geometry_of(specialization, arguments)
     geometry = dataclasses.replace(geometry, temporaries=temporary_sizes(geometry.temporaries, geometry.plan))
@@ -172,7 +178,7 @@ def run_on_shim(folder: Path, function: Callable[..., Any], *arguments: Any, is_
     kernel = ShimKernel(source, folder)
     launch = make_launch(specialization, LoadedKernel(source=source, built=built, kernel=kernel), geometry, 1)
     inputs, _ = evaluate_inputs(specialization, arguments)
-    buffers = all_buffers(launch)
+    buffers = list(memory) or all_buffers(launch)
     scalars = launch.scalars(arguments) if specialization.scalars else ()
     addresses = [array.__array_interface__["data"][0] for array in (*inputs, *buffers)]
     launch.kernel.launch(launch.prepared, launch.pack(*addresses, *scalars))

@@ -224,8 +224,13 @@ def test_a_text_includes_nothing_and_loads_before_it_computes(name: str) -> None
     text = cuda_source(program.function, *program.arguments).text
     assert "#include" not in text
     for kernel in text.split('extern "C" __global__')[1:]:
+        fours, returns, rest = kernel.rpartition("    return;\n")
+        if returns and "taken_" in fours:
+            load, compute = fours.split("#pragma unroll")
+            assert load.count("const four taken_") == load.count("*(const four *)(p")
+            assert not re.search(r"\(const four \*\)| = \*?\(?p\d", compute)
         if "loaded_" in kernel:
-            load, compute = kernel.split("#pragma unroll")[1:3]
+            load, compute = rest.split("#pragma unroll")[1:3]
             assert "loaded_" in load and "? beside : columns - 1" in load
             assert not re.search(r" = \*?\(?p\d", compute.partition("if (i < columns)")[0])
 

@@ -76,7 +76,7 @@ def _kernels(
     if isinstance(nest, Nest) and own.turned and nest.loop is None:
         return [write_tiles(name, nest, layout, plan.input_count, own.turned, has_scalars=has_scalars)]
     if isinstance(nest, Nest):
-        return [write_map(name, nest, layout, plan.input_count, has_scalars=has_scalars)]
+        return [write_map(name, nest, layout, plan.input_count, traits=own, has_scalars=has_scalars)]
     match nest.style:
         case Style.ROWS:
             return [write_rows(name, nest, layout, plan.input_count, length=own, has_scalars=has_scalars)]

@@ -21,6 +21,7 @@ _MOST_BLOCKS = 2**31 - 1
 _MOST_IN_A_LAYER = 2**16 - 1
 _SHARED_BYTES = 48 * 1024  # of a block
 MOST_PARTS = 4096  # blocks that reduce parts: a few for each place on a device, so that they end together
+_WIDE_LOAD = 16  # bytes
 _LONGEST = 2**16  # of the lengths that texts are told apart by
 
 
@@ -172,11 +173,14 @@ class NestTraits(NamedTuple):
         bound: a power of two that is not below the number of elements behind a result, up to a limit.
         is_exact: whether it is that number: a row then fills the threads, and none must look for its end.
         turned: loads that lie along memory in the last outer dimension, where the innermost one lies apart.
+        is_even: whether the rows of all operands that are walked lie a multiple of 16 bytes apart. Those of a stencil
+            do not: its result has shorter rows than what it reads.
     """
 
     bound: int = 1
     is_exact: bool = False
     turned: tuple[int, ...] = ()
+    is_even: bool = False
 
 
 def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTraits, ...]:
@@ -188,7 +192,7 @@ def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTrai
             length = math.prod(laid.extents[laid.layout.outer_rank + (nest.style is Style.COLUMNS) :])
         bound = min(_LONGEST, _power_of_two(max(1, length)))
         turned = _turned(nest, laid) if isinstance(nest, Nest) else ()
-        lengths.append(NestTraits(bound, bound == length, turned))
+        lengths.append(NestTraits(bound, bound == length, turned, _is_even(laid)))
     return tuple(lengths)
 
 
@@ -208,6 +212,12 @@ def _turned(nest: Nest, laid: NestGeometry) -> tuple[int, ...]:
     while found and square * sum(nest.loads[number].dtype.itemsize for number in found) > _SHARED_BYTES:
         found.pop()
     return tuple(found)
+
+
+def _is_even(laid: NestGeometry) -> bool:
+    """See ``NestTraits``."""
+    rows = [stride for strides in laid.strides if strides[-1] for stride in strides[:-1]]
+    return not any(number % _WIDE_LOAD for number in (*rows, *laid.starts))
 
 
 def temporary_sizes(sizes: Sequence[int], plan: LoopPlan) -> tuple[int, ...]:

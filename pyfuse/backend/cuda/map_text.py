@@ -3,7 +3,7 @@
 All loads come first, and none is behind a branch: indices beyond the last element are those of the last one, whose
 value is computed again and not stored. (A load behind a branch would wait for the division before it: measured, a
 quarter of the time of an LSTM cell.) Loads are of single elements, so no alignment but the element's own is needed; a
-thread has 16 bytes of the widest operand.
+thread has 16 bytes of the widest operand. Full blocks of float32 come before all that (``four_text``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pyfuse.array_layout import BROADCAST, STRIDED, NestLayout
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import indented, turns_text
 from pyfuse.backend.cuda.device_steps import DeviceSteps
+from pyfuse.backend.cuda.four_text import FLOATS, in_fours
 from pyfuse.backend.cuda.kernel_text import ROW_BLOCK, WrittenNest, finished_kernel
-from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape
+from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape, NestTraits
 from pyfuse.backend.cuda.loop_text import loop_lines
 from pyfuse.graph.element_cost import repeated_steps
 from pyfuse.graph.loop_plan import ApplyStep, Load, LoadStep, Nest, Store
@@ -25,13 +26,16 @@ BYTES_OF_A_THREAD = 16  # of the widest operand: with 4, a copy of float32 runs 
 WIDTH_ACROSS_MEMORY = 16  # threads along columns that lie apart in an operand: rows beside them share its cache lines
 
 
-def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, has_scalars: bool) -> WrittenNest:
+def write_map(
+    name: str, nest: Nest, layout: NestLayout, input_count: int, *, traits: NestTraits, has_scalars: bool
+) -> WrittenNest:
     """The kernel of a nest.
 
     Args:
         name: of the kernel; it ends in the nest's number.
         nest, layout: what to write.
         input_count: arrays before the outputs among the kernel's operands.
+        traits: of the nest.
         has_scalars: whether the kernel takes scalars, needed here or not.
 
     Raises:
@@ -66,6 +70,7 @@ def write_map(name: str, nest: Nest, layout: NestLayout, input_count: int, *, ha
         *_place(layout, shape),
         *_pointers(layout, steps),
         *hoisted,
+        *(in_fours(nest, steps, varying, inner) if traits.is_even and shape.per_thread == FLOATS else []),
         *arrays,
         *(
             [*every, *indented(1, ["const pf_index beside = first + k * (pf_index)blockDim.x;"]),

@@ -903,10 +903,12 @@ static answer run_known(LaunchTable *table, const KnownLaunch *known, PyObject *
 static int is_driven(LaunchTable *table)
 {
     PyObject *function = table->function, *driver = table->driver;
-    return driver != NULL && PyFunction_GetCode(function) == table->driver_code
-           && PyFunction_GetDefaults(function) == PyFunction_GetDefaults(driver)
-           && PyFunction_GetKwDefaults(function) == PyFunction_GetKwDefaults(driver)
-           && ++table->driven % (driver == function && table->driven < STEADY_CALLS ? ORIGINAL_CALLS : DRIVEN_CALLS) != 0;
+    if (driver == NULL || PyFunction_GetCode(function) != table->driver_code
+        || PyFunction_GetDefaults(function) != PyFunction_GetDefaults(driver)
+        || PyFunction_GetKwDefaults(function) != PyFunction_GetKwDefaults(driver))
+        return 0;
+    table->driven++;
+    return table->driven % (driver == function && table->driven < STEADY_CALLS ? ORIGINAL_CALLS : DRIVEN_CALLS) != 0;
 }
 
 /* DONE where what answers other calls does so: *returned is the result, or NULL with an exception. */

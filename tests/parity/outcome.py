@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import pyfuse
 from pyfuse.decorator import FusedFunction
 
 
@@ -242,3 +243,25 @@ def assert_falls_back(
     actual = observe(fused, arguments, modes)
     assert_same_outcome(actual, expected)
     assert fused.fallback_reasons().get(reason, 0) == before + 1, fused.fallback_reasons()
+
+
+def check_stores(function: Callable[..., Any], make: Callable[[], list[Any]], modes: Any = None) -> Any:
+    """The fused function, called three times and compared with the original in all that a caller can see.
+
+    Args:
+        function: that stores into its arguments, and returns none of them.
+        make: new arguments.
+        modes: as in ``observe``.
+    """
+    fused = pyfuse.fuse(function)
+    for _ in range(3):
+        expected, actual = observe(function, make(), modes), observe(fused, make(), modes)
+        assert_same_outcome(actual, expected)
+        assert_same(actual.arguments, expected.arguments, place="arguments")
+    return fused
+
+
+def own_stores_are(fused: Any, kind: type) -> list[bool]:
+    """Of each form of calls, whether its kernel stores itself in a way."""
+    runners = [runner for runners in fused._executor._runners.values() for runner in runners]
+    return [isinstance(runner.launch.own_stores, kind) for runner in runners if runner.launch is not None]

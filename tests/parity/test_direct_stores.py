@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pyfuse
 from pyfuse import direct_stores
 from pyfuse.frontend import stores
 from pyfuse.launch import DirectStores
-from tests.parity.outcome import assert_same, assert_same_outcome, observe
+from tests.parity.outcome import check_stores, observe, own_stores_are
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
 
@@ -38,18 +37,8 @@ def two(a, b, out):
 
 
 def directly(fused: Any) -> list[bool]:
-    """Of each form of calls, whether its kernel stores itself."""
-    runners = [runner for runners in fused._executor._runners.values() for runner in runners]
-    return [isinstance(runner.launch.own_stores, DirectStores) for runner in runners if runner.launch is not None]
-
-
-def check(function: Callable[..., Any], make: Callable[[], list[Any]], modes: Any = None) -> Any:
-    fused = pyfuse.fuse(function)
-    for _ in range(3):
-        expected, actual = observe(function, make(), modes), observe(fused, make(), modes)
-        assert_same_outcome(actual, expected)
-        assert_same(actual.arguments, expected.arguments, place="arguments")
-    return fused
+    """Of each form of calls, whether its kernel stores so."""
+    return own_stores_are(fused, DirectStores)
 
 
 def grids() -> list[Any]:
@@ -63,7 +52,7 @@ def rows() -> list[Any]:
 
 @pytest.mark.parametrize(("function", "make"), [(stencil, grids), (product, rows), (two, rows)])
 def test_kernels_store_where_nothing_is_read(function: Any, make: Any) -> None:
-    fused = check(function, make)
+    fused = check_stores(function, make)
     assert directly(fused) == [True]
     info = fused.cache_info()
     assert (info.kernels, info.fused_calls, info.fallback_calls) == (1, 3, 0), fused.fallback_reasons()
@@ -77,7 +66,7 @@ def test_arrays_that_lie_otherwise(order: str) -> None:
             return [u, np.asfortranarray(v)]
         return [u, np.full((80, 150), 7.0)[::2, ::3] if order == "strided" else np.full((50, 40), 7.0).T]
 
-    assert directly(check(stencil, make)) == [True]
+    assert directly(check_stores(stencil, make)) == [True]
 
 
 def same(a, b, _):
@@ -96,14 +85,14 @@ def result_too(a, b, out):
 
 @pytest.mark.parametrize("function", [same, backwards, result_too])
 def test_kernels_that_must_not_store_themselves(function: Any) -> None:
-    fused = check(function, rows)
+    fused = check_stores(function, rows)
     assert directly(fused) == [False]
     assert fused.cache_info().fused_calls == 3
 
 
 def test_small_stores_go_through_an_array(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct_stores, "LEAST_BYTES", 8 * 1001 + 1)
-    assert directly(check(product, rows)) == [False]
+    assert directly(check_stores(product, rows)) == [False]
 
 
 def test_a_report_is_numpys_and_so_is_what_is_left() -> None:
@@ -114,7 +103,7 @@ def test_a_report_is_numpys_and_so_is_what_is_left() -> None:
         return [a, b, out]
 
     for modes in ({"all": "warn"}, {"all": "print"}, {"all": "call"}, {"all": "raise"}):
-        fused = check(product, make, modes)
+        fused = check_stores(product, make, modes)
         assert fused.cache_info().fused_calls == 0  # the original answered
         assert directly(fused) == [modes["all"] in ("warn", "print")]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import pyfuse
 from pyfuse import in_place
 from pyfuse.launch import InPlaceStores
-from tests.parity.outcome import assert_same, assert_same_outcome, observe
+from tests.parity.outcome import check_stores, own_stores_are
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
 
@@ -57,18 +56,8 @@ def scaled_by_length(a, b, c):
 
 
 def is_in_place(fused: Any) -> list[bool]:
-    """Of each form of calls, whether its kernel stores in place."""
-    runners = [runner for runners in fused._executor._runners.values() for runner in runners]
-    return [isinstance(runner.launch.own_stores, InPlaceStores) for runner in runners if runner.launch is not None]
-
-
-def check(function: Callable[..., Any], make: Callable[[], list[Any]], modes: Any = None) -> Any:
-    fused = pyfuse.fuse(function)
-    for _ in range(3):
-        expected, actual = observe(function, make(), modes), observe(fused, make(), modes)
-        assert_same_outcome(actual, expected)
-        assert_same(actual.arguments, expected.arguments, place="arguments")
-    return fused
+    """Of each form of calls, whether its kernel stores so."""
+    return own_stores_are(fused, InPlaceStores)
 
 
 def rows(count: int = COUNT, dtype: Any = np.float64) -> list[Any]:
@@ -82,19 +71,19 @@ def rows(count: int = COUNT, dtype: Any = np.float64) -> list[Any]:
 def test_what_is_read_is_stored_into(function, dtype, shape) -> None:
     if function is quotient and dtype is np.int32:
         pytest.skip("NumPy does not divide integers in place")
-    fused = check(function, lambda: [row.reshape(shape) for row in rows(dtype=dtype)])
+    fused = check_stores(function, lambda: [row.reshape(shape) for row in rows(dtype=dtype)])
     assert is_in_place(fused) == [True]
     assert fused.cache_info().fused_calls == 3 and not fused.fallback_reasons()
 
 
 @pytest.mark.parametrize("layout", [lambda a: np.asfortranarray(a.reshape(50, 100)), lambda a: a.reshape(50, 100).T])
 def test_in_the_order_of_memory(layout) -> None:
-    assert is_in_place(check(accumulate, lambda: [layout(row) for row in rows()])) == [True]
+    assert is_in_place(check_stores(accumulate, lambda: [layout(row) for row in rows()])) == [True]
 
 
 def test_numbers_and_strided_operands() -> None:
-    assert is_in_place(check(scaled, lambda: [rows()[0], rows(2 * COUNT)[1][::2], 0.3])) == [True]
-    assert is_in_place(check(accumulate, lambda: [rows()[0], np.array(2.0), rows()[1]])) == [True]
+    assert is_in_place(check_stores(scaled, lambda: [rows()[0], rows(2 * COUNT)[1][::2], 0.3])) == [True]
+    assert is_in_place(check_stores(accumulate, lambda: [rows()[0], np.array(2.0), rows()[1]])) == [True]
 
 
 @pytest.mark.parametrize("place", [0, 511, 512, 2600, COUNT - 1])
@@ -105,7 +94,7 @@ def test_reports_are_numpys(place, value) -> None:
         a[place], b[place], c[place] = -np.inf, value, value
         return [a, b, c]
 
-    fused = check(accumulate, make, {"all": "warn"})
+    fused = check_stores(accumulate, make, {"all": "warn"})
     assert is_in_place(fused) == [True]
     assert fused.fallback_reasons() == {"floating-point-report": 3}
 
@@ -117,7 +106,7 @@ def test_several_reports_in_their_order() -> None:
         a[4000] = 1e300
         return [a, b, c]
 
-    fused = check(quotient, make, {"all": "warn"})
+    fused = check_stores(quotient, make, {"all": "warn"})
     assert is_in_place(fused) == [True]
     with pytest.warns(RuntimeWarning) as caught:
         fused(*make())
@@ -132,7 +121,7 @@ def test_other_modes(mode) -> None:
         b[2000] = c[2000] = 1e300
         return [a, b, c]
 
-    fused = check(accumulate, make, {"over": mode})
+    fused = check_stores(accumulate, make, {"over": mode})
     assert fused.cache_info().fused_calls == (3 if mode == "ignore" else 0)
 
 
@@ -194,8 +183,8 @@ def test_operands_that_share_memory() -> None:
         whole = rows(COUNT + 1)[0]
         return [whole[1:], whole[:-1], rows()[2]]
 
-    check(accumulate, same)
-    check(accumulate, shifted)
+    check_stores(accumulate, same)
+    check_stores(accumulate, shifted)
 
 
 def test_read_only_arrays_stay_as_they_are() -> None:
@@ -204,12 +193,12 @@ def test_read_only_arrays_stay_as_they_are() -> None:
         a.flags.writeable = False
         return [a, b, c]
 
-    check(accumulate, make)
+    check_stores(accumulate, make)
 
 
 @pytest.mark.parametrize("function", [shape_matters, scaled_by_length])
 def test_not_where_extents_matter(function) -> None:
-    assert True not in is_in_place(check(function, rows))
+    assert True not in is_in_place(check_stores(function, rows))
 
 
 def test_by_several_threads() -> None:
@@ -220,7 +209,7 @@ def test_by_several_threads() -> None:
         return [a, b, c]
 
     with pyfuse.config.set(num_threads=2):
-        fused = check(accumulate, make, {"all": "warn"})
+        fused = check_stores(accumulate, make, {"all": "warn"})
     assert is_in_place(fused) == [True]
     assert fused.fallback_reasons() == {"floating-point-report": 3}
 

@@ -69,9 +69,10 @@ def rows(count: int = COUNT, dtype: Any = np.float64) -> list[Any]:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32, np.complex128])
 @pytest.mark.parametrize("shape", [(COUNT,), (50, 100), (1, COUNT)])
 def test_what_is_read_is_stored_into(function, dtype, shape) -> None:
-    if function is quotient and dtype is np.int32:
-        pytest.skip("NumPy does not divide integers in place")
     fused = check_stores(function, lambda: [row.reshape(shape) for row in rows(dtype=dtype)])
+    if function is quotient and dtype is np.int32:  # NumPy refuses to divide integers in place
+        assert True not in is_in_place(fused)
+        return
     assert is_in_place(fused) == [True]
     assert fused.cache_info().fused_calls == 3 and not fused.fallback_reasons()
 

@@ -56,23 +56,6 @@ def finisher(specialization: Specialization) -> Callable[[Sequence[Any], Sequenc
     return finish
 
 
-def targets_of(specialization: Specialization) -> tuple[int, ...] | None:
-    """The arguments that the outputs go into, in their order, where that is all that becomes of them."""
-    stores, result = specialization.stores, specialization.result
-    if (
-        not stores
-        or not isinstance(result, HostRecipe)
-        or not isinstance(result.expression, HostArgument | HostConstant)
-    ):
-        return None
-    if [store.index for store in stores] != list(range(len(specialization.graph.outputs))):
-        return None
-    if not all(isinstance(array, HostArgument) for store in stores for array in store.apart):
-        return None
-    targets = tuple(store.target.index for store in stores if isinstance(store.target, HostArgument))
-    return targets if len(set(targets)) == len(stores) else None
-
-
 def _storer(stores: Sequence[StoreRecipe], result: HostArgument | HostConstant) -> Callable[..., Any]:
     """``_finisher`` where the result is an object of the call, and nothing but stores is to be done."""
     indices, count = [store.index for store in stores], len(stores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -21,7 +21,7 @@ from pyfuse.debug import Dump
 from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import mistakes_as_reasons
-from pyfuse.frontend.build_graph import Recipe, StoreRecipe, build_graph
+from pyfuse.frontend.build_graph import HostRecipe, Recipe, StoreRecipe, build_graph
 from pyfuse.graph.loop_plan import LoopPlan
 from pyfuse.graph.nodes import Graph
 from pyfuse.graph.output_layouts import AxisOrder, Miniature
@@ -30,7 +30,7 @@ from pyfuse.graph.plan_loops import plan_loops
 from pyfuse.graph.plan_text import plan_text
 from pyfuse.graph.reduction_forms import ReductionForm, reductions_of
 from pyfuse.graph.text import graph_text
-from pyfuse.host_values import Guard, HostExpression
+from pyfuse.host_values import Guard, HostArgument, HostConstant, HostExpression
 from pyfuse.prepared_function import PreparedFunction
 from pyfuse.records import dataclass
 
@@ -86,6 +86,29 @@ class Specialization:
         """Of each kernel output."""
         return tuple(self.graph.nodes[output.node].dtype for output in self.graph.outputs)
 
+    @property
+    def targets(self) -> tuple[int, ...] | None:
+        """The arguments that the outputs go into, in their order, where that is all that becomes of them."""
+        stores, result = self.stores, self.result
+        if (
+            not stores
+            or not isinstance(result, HostRecipe)
+            or not isinstance(result.expression, HostArgument | HostConstant)
+        ):
+            return None
+        if [store.index for store in stores] != list(range(len(self.graph.outputs))):
+            return None
+        if not all(isinstance(array, HostArgument) for store in stores for array in store.apart):
+            return None
+        targets = tuple(store.target.index for store in stores if isinstance(store.target, HostArgument))
+        return targets if len(set(targets)) == len(stores) else None
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether outputs go into whole arguments, of which the kernel reads some."""
+        read = {expression.index for expression in self.inputs if isinstance(expression, HostArgument)}
+        return self.targets is not None and not read.isdisjoint(self.targets)
+
 
 class StillBuilding(CannotFuse):
     """The kernel is being built in the background, so the original runs.
@@ -119,13 +142,9 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
     dump("graph", text)
     dump("types", "".join(f"{guard.text}\n" for guard in traced.guards))
     graph = run_passes(traced.graph, lambda name, after: dump("passes", f"after {name}\n{graph_text(after)}"))
-    plans: dict[Forms, LoopPlan] = {} if reductions_of(graph) else {(): plan_loops(graph)}
-    for plan in plans.values():  # those of reductions depend on the call's arrays: see load_kernel
-        dump("plan", plan_text(plan))
-    return Specialization(
+    specialization = Specialization(
         graph=graph,
         traced_text=text,
-        plans=plans,
         inputs=traced.inputs,
         scalars=traced.scalars,
         extents=traced.extents,
@@ -134,12 +153,16 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
         stores=traced.stores,
         reads_extents=traced.reads_extents,
     )
+    if not reductions_of(graph):  # plans of reductions depend on the call's arrays: see load_kernel
+        dump("plan", plan_text(plan_for(specialization, ())))
+    return specialization
 
 
 def plan_for(specialization: Specialization, forms: Forms) -> LoopPlan:
     """The loop plan for reductions of these forms, made once."""
     if forms not in specialization.plans:
-        specialization.plans[forms] = plan_loops(specialization.graph, forms)
+        plan = plan_loops(specialization.graph, forms)
+        specialization.plans[forms] = replace(plan, overwrites=specialization.overwrites)
     return specialization.plans[forms]
 
 

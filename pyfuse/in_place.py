@@ -1,7 +1,7 @@
 """Stores into arrays of the caller that the kernel reads: ``a += b * c`` without an array between.
 
 Where such a kernel meets an error that NumPy reports, the original cannot compute the call again. So the kernel goes
-tile by tile, and leaves everything as it was from the first tile on that has met one (``pyfuse_in_place``, runtime.c).
+tile by tile, and leaves everything as it was from the first tile on that has met one (``pf_leaves``, memory.c).
 What it did before met nothing, and the function does the same to every element: so the original runs on the parts of
 the arrays that were left, and reports what it would have reported of the whole (docs/decisions/0011).
 """
@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from pyfuse.backend.cpu.map_text import can_stream
 from pyfuse.call_geometry import CallGeometry
-from pyfuse.call_result import targets_of
 from pyfuse.compiler import Specialization
 from pyfuse.diagnostics import Code, Diagnostic
 from pyfuse.direct_stores import may_stop
@@ -29,7 +29,6 @@ from pyfuse.memory_overlap import may_overlap
 from pyfuse.runner import Arguments, Run, does_not_fit
 
 LEAST_BYTES = 1 << 16  # of all arrays that are stored. Below, what is looked at costs more than the copy.
-MOST_OPERANDS = 63  # as in runtime.c, without the record
 
 REPORT = Diagnostic(
     code=Code.FLOATING_POINT_REPORT,
@@ -96,20 +95,20 @@ def in_place_stores(
         arguments: of the call.
         inputs: the kernel's.
     """
-    targets = targets_of(specialization)
+    targets = specialization.targets
     if targets is None or not _does_the_same_to_all(specialization, arguments):
         return None
     if len(geometry.nests) != 1:
         return None
-    (nest,) = geometry.nests
+    (nest,), plan = geometry.nests, geometry.plan.nests[0]
+    if not isinstance(plan, Nest) or not geometry.plan.overwrites or not can_stream(plan, nest.layout):
+        return None  # its text does not look before it writes
     if len(nest.extents) != 1 or any(nest.starts) or geometry.temporaries:
         return None
     arrays = [arguments[target] for target in targets]
-    if sum(array.nbytes for array in arrays) < LEAST_BYTES or len(nest.strides) > MOST_OPERANDS:
+    if sum(array.nbytes for array in arrays) < LEAST_BYTES:
         return None
     steps: list[int | None] = [None] * len(arguments)
-    plan = geometry.plan.nests[0]
-    assert isinstance(plan, Nest)
     if any(step != store.dtype.itemsize for store, (step,) in zip(plan.stores, nest.strides, strict=False)):
         return None
     for load, (step,) in zip(plan.loads, nest.strides[len(plan.stores) :], strict=True):

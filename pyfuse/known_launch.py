@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyfuse.backend.cpu.dispatch import Evaluation, KnownLaunch, make_known
-from pyfuse.call_result import targets_of
 from pyfuse.call_signature import exact_key
 from pyfuse.frontend.build_graph import ContainerRecipe, HostRecipe, NumberRecipe, OutputRecipe, Recipe
 from pyfuse.frontend.input_views import at_index
@@ -111,7 +110,7 @@ def known_launch(
 
 def _stores(launch: Launch, arguments: Sequence[Any]) -> tuple[tuple[int, ...], int | tuple[object]]:
     """Into which argument each output goes, where the dispatcher can do that; and what is returned then."""
-    targets, result = targets_of(launch.specialization), launch.specialization.result
+    targets, result = launch.specialization.targets, launch.specialization.result
     if targets is None:
         return (), (None,)
     for target, made in zip(targets, launch.outputs, strict=True):

@@ -15,7 +15,7 @@ from pyfuse.array_layout import NestGeometry
 from pyfuse.backend.cpu.caches import last_level_cache_bytes
 from pyfuse.backend.cpu.dispatch import new_array
 from pyfuse.backend.cpu.map_text import can_stream
-from pyfuse.backend.interface import InPlaceKernel, Kernel, NestLaunch, PreparedLaunch, record_size
+from pyfuse.backend.interface import Kernel, NestLaunch, PreparedLaunch, Writes, record_size
 from pyfuse.call_geometry import CallGeometry, part_count
 from pyfuse.call_result import finisher
 from pyfuse.compiler import LoadedKernel, Specialization
@@ -155,13 +155,8 @@ def make_launch(
     if isinstance(own_stores, InPlaceStores):
         count += 1
         own_arrays += (NewArray(shape=(record_size(thread_limit),), order=(0,), dtype=np.dtype(np.int64)),)
-        nests = [replace(nest, past_caches=False) for nest in nests]
-        places = tuple((graph.input_count + number, dtype.itemsize) for number, dtype in enumerate(dtypes))
-        kernel = loaded.kernel
-        assert isinstance(kernel, InPlaceKernel)
-        prepared = kernel.prepare_in_place(nests, count, thread_limit, places)
-    else:
-        prepared = loaded.kernel.prepare(nests, count, thread_limit)
+        nests = [replace(nest, writes=Writes.IF_CLEAR) for nest in nests]
+    prepared = loaded.kernel.prepare(nests, count, thread_limit)
     scalar_format = "".join(PACKED[code_of(dtype)] for dtype in graph.scalar_dtypes)
     return Launch(
         specialization=specialization,
@@ -237,10 +232,11 @@ def nest_launches(geometry: CallGeometry) -> list[NestLaunch]:
         cost = nest.element_cost
         if isinstance(nest, Nest):
             *outer, inner = laid.extents
-            numbers, past = (*outer, *strides, *laid.starts), _goes_past_caches(nest, laid)
+            numbers = (*outer, *strides, *laid.starts)
+            writes = Writes.PAST_CACHES if _goes_past_caches(nest, laid) else Writes.AS_THEY_COME
             launches.append(
                 NestLaunch(
-                    geometry=numbers, outer=math.prod(outer), inner=inner, depth=1, element_cost=cost, past_caches=past
+                    geometry=numbers, outer=math.prod(outer), inner=inner, depth=1, element_cost=cost, writes=writes
                 )
             )
             continue

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from pyfuse.array_layout import NestLayout
 from pyfuse.config import Config
@@ -42,6 +43,18 @@ class BuiltKernel:
     build_seconds: float
 
 
+class Writes(IntEnum):
+    """How a nest writes its results; the numbers stand in kernels' text.
+
+    ``IF_CLEAR`` is for results that lie where operands are read, of plans that may overwrite them: before a tile of
+    them is written, nothing that is reported must have been met. See ``record_size``.
+    """
+
+    AS_THEY_COME = 0
+    PAST_CACHES = 1
+    IF_CLEAR = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class NestLaunch:
     """One nest of a launch, in numbers.
@@ -51,7 +64,7 @@ class NestLaunch:
         outer, inner: rows, and cells in each; threads share them.
         depth: elements behind each cell.
         element_cost: estimated picoseconds for one element on one core.
-        past_caches: whether results had better go past a processor's caches; a backend may ignore it.
+        writes: how results had better be written; what is not ``IF_CLEAR`` a backend may ignore.
     """
 
     geometry: tuple[int, ...]
@@ -59,7 +72,7 @@ class NestLaunch:
     inner: int
     depth: int
     element_cost: int
-    past_caches: bool = False
+    writes: Writes = Writes.AS_THEY_COME
 
 
 CHUNKS_PER_THREAD = 4  # as in runtime.c
@@ -117,21 +130,6 @@ class Kernel(Protocol):
 
         Returns:
             Status bits (docs/c-library.md, rule 5).
-        """
-
-
-@runtime_checkable
-class InPlaceKernel(Protocol):
-    """A kernel that can store into arrays that it reads."""
-
-    def prepare_in_place(
-        self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int, outputs: Sequence[tuple[int, int]]
-    ) -> PreparedLaunch:
-        """As ``Kernel.prepare``, of one nest.
-
-        Args:
-            nests, operand_count, thread_limit: what to run. The last operand is the record of a call (``record_size``).
-            outputs: which operands they are, and the bytes of an element.
         """
 
 

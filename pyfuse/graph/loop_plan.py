@@ -290,13 +290,22 @@ class Temporary:
 
 @dataclass(frozen=True, kw_only=True)
 class LoopPlan:
-    """All nests of a kernel, in the order in which they run."""
+    """All nests of a kernel, in the order in which they run.
+
+    Attributes:
+        nests: what runs.
+        scalar_dtypes: of the numbers that are passed.
+        input_count, output_count: arrays.
+        temporaries: arrays of the kernel's own.
+        overwrites: outputs may be inputs at the same time, element for element.
+    """
 
     nests: tuple[Nest | ReductionNest, ...]
     scalar_dtypes: tuple[np.dtype, ...]
     input_count: int
     output_count: int
     temporaries: tuple[Temporary, ...] = ()
+    overwrites: bool = False
 
 
 def has_open_loop(plan: LoopPlan) -> bool:

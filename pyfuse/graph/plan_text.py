@@ -36,6 +36,8 @@ def plan_text(plan: LoopPlan) -> str:
         if isinstance(nest, Nest) and nest.loop is not None:
             lines += [f"  t{carried} becomes t{update}" for carried, update in nest.loop.updates]
         lines += [f"  {_store_text(position, nest, plan)}" for position in range(len(nest.stores))]
+    if plan.overwrites:
+        lines.append("what is stored may be what is read")
     return "\n".join(lines) + "\n"
 
 

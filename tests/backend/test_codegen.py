@@ -59,7 +59,7 @@ def inner_loop(text: str) -> str:
 def test_an_operand_of_unit_stride_is_an_array() -> None:
     text = doubled(F8, "0:u,u")
     assert "pf_f8 *r0 = (pf_f8 *)(operands[1]);" in text
-    assert "pf_f8 *restrict p0 = streams ? tile0 - begin : r0;" in text
+    assert "pf_f8 *restrict p0 = in_tiles ? tile0 - begin : r0;" in text
     assert "const pf_f8 *p1 = (const pf_f8 *)(operands[0]);" in text
     assert "p0[i] =" in text
 

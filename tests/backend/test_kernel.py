@@ -113,7 +113,7 @@ def test_a_library_with_a_digest_behind_its_end_loads(tmp_path: Path) -> None:
     assert not was_found
     assert kernel.built_library(toolchain, store, text, kernel.RUNTIME_FLAGS) == (path, True)
     assert kernel.built_library(toolchain, store, text, (*kernel.RUNTIME_FLAGS, "-DOTHER"))[0] != path
-    assert kernel.open_library(path).pyfuse_runtime_version() == 3
+    assert kernel.open_library(path).pyfuse_runtime_version() == 4
 
 
 def test_the_cffi_module_is_the_one_that_the_declarations_give(tmp_path: Path) -> None:

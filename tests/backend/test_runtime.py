@@ -280,7 +280,7 @@ SHAPES = [
 
 
 def test_version_is_known(runtime: Runtime) -> None:
-    assert runtime.runtime.pyfuse_runtime_version() == 3
+    assert runtime.runtime.pyfuse_runtime_version() == 4
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 8, 100_000])

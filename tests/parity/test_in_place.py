@@ -55,6 +55,24 @@ def scaled_by_length(a, b, c):
     a += b * c / a.size
 
 
+def whole_numbers(a, b, c):
+    a += (b * c).astype(np.int64)
+
+
+def long_body(a, b, c):
+    x = b + 0.5
+    y = c + x
+    x = x % y + x // c
+    y = y % b + y // x
+    x = x % c + x // y
+    y = y % x + y // b
+    x = x % y + x // c
+    y = y % b + y // x
+    x = x % c + x // y
+    y = y % x + y // b
+    a += x % y - y % x
+
+
 def is_in_place(fused: Any) -> list[bool]:
     """Of each form of calls, whether its kernel stores so."""
     return own_stores_are(fused, InPlaceStores)
@@ -98,6 +116,36 @@ def test_reports_are_numpys(place, value) -> None:
     fused = check_stores(accumulate, make, {"all": "warn"})
     assert is_in_place(fused) == [True]
     assert fused.fallback_reasons() == {"floating-point-report": 3}
+
+
+@pytest.mark.parametrize("nan_at", [None, 300, 3500])
+@pytest.mark.parametrize("large_at", [0, 2600, COUNT - 1])
+def test_what_a_kernel_computes_again_with_care(large_at, nan_at) -> None:
+    """Large floats become integers by another road, in the tile that has met one and from there on."""
+
+    def make() -> list[Any]:
+        a, b, c = rows()
+        b[large_at] = 2.0**60 + 2.0**20
+        if nan_at is not None:
+            c[nan_at] = np.nan
+        return [(100 * a).astype(np.int64), b, c]
+
+    fused = check_stores(whole_numbers, make, {"all": "warn"})
+    assert is_in_place(fused) == [True]
+    assert fused.fallback_reasons() == ({} if nan_at is None else {"floating-point-report": 3})
+
+
+@pytest.mark.parametrize("value", [1.5, 0.0])
+def test_a_body_in_pieces(value) -> None:
+    def make() -> list[Any]:
+        a, b, c = rows()
+        b[2000] = value
+        return [a, b, c]
+
+    fused = check_stores(long_body, make, {"all": "warn"})
+    assert "padded" in fused.source(*make())
+    assert is_in_place(fused) == [True]
+    assert fused.fallback_reasons() == ({} if value else {"floating-point-report": 3})
 
 
 def test_several_reports_in_their_order() -> None:

@@ -75,7 +75,7 @@ def _nest_texts(
     if isinstance(nest, Nest) and nest.loop is not None:
         return [write_loop(name, nest, layout, plan.input_count, stored_truth)]
     if isinstance(nest, Nest):
-        return [write_map(name, nest, layout, plan.input_count, stored_truth)]
+        return [write_map(name, nest, layout, plan.input_count, stored_truth, overwrites=plan.overwrites)]
     match nest.style:
         case Style.ROWS:
             return [write_rows(name, nest, layout, plan.input_count)]

@@ -23,9 +23,6 @@ from pyfuse.errors import CannotFuse
 RUNTIME_TEXT = Path(__file__).parent / "native" / "runtime.c"
 # -O1: the runtime hands out chunks of 15 us and more, its own speed does not show. Built in 0.13 s; at -O3 in 0.23 s.
 RUNTIME_FLAGS = ("-pthread", "-O1")
-# As in runtime.c.
-IN_PLACE_BYTES = 8192
-INNER_GRAIN = 64
 
 
 class CpuKernel:
@@ -36,34 +33,16 @@ class CpuKernel:
         self._library = library  # never unloaded while a launch may run: see -z nodelete in the tool chain's flags
         self._nests = [library.pyfuse_nests[number] for number in range(nest_count)]
         self._launch = runtime.pyfuse_launch
-        self._in_place = runtime.pyfuse_in_place
         self._launch_address = int(ffi.cast("size_t", ffi.addressof(runtime, "pyfuse_launch")))
 
     def prepare(self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int) -> PreparedLaunch:
         """Fix the geometry of a launch; it may be used by many threads at once."""
-        return self._prepared(nests, operand_count, thread_limit, ())
-
-    def prepare_in_place(
-        self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int, outputs: Sequence[tuple[int, int]]
-    ) -> PreparedLaunch:
-        """The same of one nest whose results go into arrays that it reads: see ``InPlaceKernel``."""
-        return self._prepared(nests, operand_count, thread_limit, outputs)
-
-    def _prepared(
-        self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int, in_place: Sequence[tuple[int, int]]
-    ) -> PreparedLaunch:
         calls = ffi.new("pf_nest_call[]", len(nests))
         kept: list[Any] = [calls]
         for number, nest in enumerate(nests):
-            function, memory = self._nests[number], ffi.new("long long[]", [*nest.geometry, nest.past_caches])
+            memory = ffi.new("long long[]", [*nest.geometry, nest.writes])
             kept.append(memory)
-            if in_place:
-                outputs = ffi.new("long long[]", [number for output in in_place for number in output])
-                tile = IN_PLACE_BYTES // sum(itemsize for _, itemsize in in_place) // INNER_GRAIN * INNER_GRAIN
-                made = ffi.new("pf_in_place *", (function, memory, tile, operand_count - 1, len(in_place), outputs))
-                kept += [outputs, made]
-                function, memory = self._in_place, ffi.cast("long long *", made)
-            calls[number] = (function, memory, nest.outer, nest.inner, nest.depth, nest.element_cost)
+            calls[number] = (self._nests[number], memory, nest.outer, nest.inner, nest.depth, nest.element_cost)
         launch = ffi.new("pf_launch *", (operand_count, len(nests), thread_limit, data_offset(), calls))
         addresses = (self._launch_address, int(ffi.cast("size_t", launch)))
         return PreparedLaunch(

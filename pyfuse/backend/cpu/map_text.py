@@ -1,7 +1,7 @@
 """A nest without reductions as C: rows, and in each the innermost loop over elements.
 
 ``geometry`` holds the outer extents, for each operand its outer strides and its inner stride, in bytes, the start
-of each operand that has one, and whether results go past the caches (see ``c_library/memory.c``).
+of each operand that has one, and how results are written (``Writes``; see ``c_library/memory.c``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu import held_places
 from pyfuse.backend.cpu.piece_text import CutBody, cut_body
 from pyfuse.backend.cpu.step_text import (
+    ARGUMENTS,
+    PARAMETERS,
     StepText,
     block,
     hidden_zero,
@@ -23,15 +25,31 @@ from pyfuse.backend.cpu.step_text import (
     row_indices,
     without_unused,
 )
+from pyfuse.backend.interface import Writes
 from pyfuse.graph.loop_plan import Nest
 
+_SHORT_TILE_BYTES = 512  # as in memory.c: pf_put
 _TILE = 128  # elements: short enough for the processor to fill the next tile while one is written
 
 
 def write_map(
-    name: str, nest: Nest, layout: NestLayout, input_count: int, stored_truth: str = "pf_b1"
+    name: str,
+    nest: Nest,
+    layout: NestLayout,
+    input_count: int,
+    stored_truth: str = "pf_b1",
+    *,
+    overwrites: bool = False,
 ) -> tuple[str, set[str]]:
-    """The text of a nest's functions, and the library functions that it calls."""
+    """The text of a nest's functions, and the library functions that it calls.
+
+    Args:
+        name: of the nest.
+        nest, layout: what to compute, on what.
+        input_count: of the kernel.
+        stored_truth: the type of a boolean in memory.
+        overwrites: as in ``LoopPlan``.
+    """
     steps = StepText(nest, layout, input_count, stored_truth)
     moving = {position for position in range(len(nest.steps)) if steps.moves(position)}
     held = held_places.held_gathers(nest, layout, steps)
@@ -40,7 +58,12 @@ def write_map(
     cut = None if any(load.gathered for load in nest.loads) else cut_body(nest, steps, sorted(moving))
     inner = _body(nest, steps, [position for position in needed if position in moving], held) if cut is None else []
     pointers = row_pointers(layout, steps)
-    tiles = _Tiles(nest, layout, steps, cut)
+    is_careful = any(functions()[call].takes_careful for call in steps.calls)
+    if overwrites and can_stream(nest, layout):
+        careful = f"{name}_careful" if is_careful else None
+        tiles: _Tiles = _OverwritingTiles(nest, layout, steps, cut, input_count + len(nest.stores), careful)
+    else:
+        tiles = _Tiles(nest, layout, steps, cut)
     rows = [
         *tiles.declarations(),
         *row_indices(layout.outer_rank),
@@ -56,8 +79,10 @@ def write_map(
     body = [*hidden_zero(loops), *steps.gathered_axes(), *loops, "return status;"]
     if any(load.gathered for load in nest.loads):
         body = without_unused(body)
-    is_careful = any(functions()[call].takes_careful for call in steps.calls)
-    return nest_text(name, body, is_careful=is_careful), steps.calls
+    text = nest_text(name, body, is_careful=is_careful)
+    if is_careful and isinstance(tiles, _OverwritingTiles):
+        text = f"static unsigned {name}_careful(\n    {PARAMETERS});\n{text}"
+    return text, steps.calls
 
 
 def row_pointers(layout: NestLayout, steps: StepText) -> list[str]:
@@ -98,7 +123,7 @@ class _Tiles:
             return lines
         aligned = f"[{self._length}] __attribute__((aligned(64)));"
         tiles = [f"{self._type(place)} tile{place}{aligned}" for place in self._stored]
-        return [f"const int streams = geometry[{self._flag}] != 0;", *tiles, *lines]
+        return [f"const int in_tiles = geometry[{self._flag}] != 0;", *tiles, *lines]
 
     def row_starts(self, pointers: Sequence[str]) -> list[str]:
         """The addresses of a row: those of results under names of their own."""
@@ -125,24 +150,68 @@ class _Tiles:
         leader, size = self._stored[0], f"sizeof({self._type(self._stored[0])})"
         whole = last if self._cut is None else in_parts
         return [
-            f"end = streams ? pf_tile_end(r{leader} + begin, begin, {last}, {self._length}, {size}) : {whole};",
+            f"end = in_tiles ? pf_tile_end(r{leader} + begin, begin, {last}, {self._tile_length()}, {size}) : {whole};",
             *(
-                f"{self._type(place)} *restrict p{place} = streams ? tile{place} - begin : r{place};"
+                f"{self._type(place)} *restrict p{place} = in_tiles ? tile{place} - begin : r{place};"
                 for place in self._stored
             ),
             *lines,
-            *block("if (streams)", [self._write(place) for place in self._stored]),
+            *self._writes(),
         ]
+
+    def _tile_length(self) -> str:
+        """Of tiles on the stack, in elements."""
+        return str(self._length)
+
+    def _writes(self) -> list[str]:
+        """What is in the tiles."""
+        return block("if (in_tiles)", [self._write(place) for place in self._stored])
 
     def end(self) -> list[str]:
         """After the last row."""
-        return ["if (streams) pf_stream_ends();"] if self._is_streamed else []
+        return ["if (in_tiles) pf_stream_ends();"] if self._is_streamed else []
 
     def _type(self, place: int) -> str:
         return self._steps.element_type(place)
 
     def _write(self, place: int) -> str:
         return f"pf_stream(r{place} + begin, tile{place}, (end - begin) * (pf_i8)sizeof({self._type(place)}));"
+
+
+class _OverwritingTiles(_Tiles):
+    """Tiles of a nest whose results may lie where operands are read: written when nothing was met that is reported.
+
+    The first that must not be written is left as it was, with all behind it (in_place.py).
+    """
+
+    def __init__(
+        self, nest: Nest, layout: NestLayout, steps: StepText, cut: CutBody | None, record: int, careful: str | None
+    ) -> None:
+        super().__init__(nest, layout, steps, cut)
+        self._record = record
+        self._careful = careful
+        self._longest = min(self._length, _SHORT_TILE_BYTES // max(store.dtype.itemsize for store in nest.stores))
+        steps.calls.update(("pf_is_in_tile", "pf_leaves", "pf_put"))
+
+    def _tile_length(self) -> str:
+        return f"if_clear ? {self._longest} : {self._length}"
+
+    def declarations(self) -> list[str]:
+        return [f"const int if_clear = geometry[{self._flag}] == {Writes.IF_CLEAR:d};", *super().declarations()]
+
+    def _writes(self) -> list[str]:
+        lines = [f"pf_is_in_tile(tile{place});" for place in self._stored]
+        if self._careful is not None:
+            rest = ARGUMENTS.replace("inner_begin", "begin")
+            again = f"return (status & ~(unsigned)PF_CAREFUL) | {self._careful}({rest});"
+            lines.append(f"if (!careful && status & PF_CAREFUL) {again}")
+        record = f"(pf_i8 *)(void *)operands[{self._record}]"
+        lines.append(f"if (pf_leaves({record}, status, begin, inner_end)) return status;")
+        for place in self._stored:
+            size = f"(end - begin) * (pf_i8)sizeof({self._type(place)})"
+            lines.append(f"pf_put(r{place} + begin, tile{place}, {size});")
+        streamed = super()._writes()
+        return [*block("if (if_clear)", lines)[:-1], "} else " + streamed[0], *streamed[1:]]
 
 
 def can_stream(nest: Nest, layout: NestLayout) -> bool:

@@ -25,17 +25,7 @@ typedef struct {
     long long data_offset;
     const pf_nest_call *nests;
 } pf_launch;
-typedef struct {
-    pf_nest_function run;
-    const long long *geometry;
-    long long tile;
-    long long record;
-    long long output_count;
-    const long long *outputs;
-} pf_in_place;
 unsigned pyfuse_launch(const pf_launch *launch, const char *packed);
-unsigned pyfuse_in_place(char *const *operands, const long long *geometry, const char *scalars,
-                         long long outer_begin, long long outer_end, long long inner_begin, long long inner_end);
 int pyfuse_thread_count(void);
 unsigned pyfuse_runtime_version(void);
 extern const pf_nest_function pyfuse_nests[];

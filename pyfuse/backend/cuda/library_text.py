@@ -32,6 +32,8 @@ _UNUSABLE = {
     "pf_take_memory": "memory that the kernel takes for itself",
     "pf_give_memory_back": "memory that the kernel takes for itself",
     "vector_size": "vector code of the CPU",
+    "pf_is_in_tile": "memory that the kernel overwrites",
+    "pf_float_flags": "the flags of the CPU",
 }
 # NumPy raises an exception for some values of these; a kernel on a device is not waited for, so nobody would see it.
 _RAISING = frozenset({"pf_power_i"})

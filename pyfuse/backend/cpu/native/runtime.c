@@ -45,32 +45,19 @@ typedef struct {
     const pf_nest_call *nests;
 } pf_launch;
 
-/* A nest of one row whose results go into arrays that it reads: the geometry of `pyfuse_in_place`. */
-typedef struct {
-    pf_nest_function run;
-    const long long *geometry;
-    long long tile;   /* elements that are computed at a time; a multiple of 64 */
-    long long record; /* which operand is the record of a call */
-    long long output_count;
-    const long long *outputs; /* of each, the number of the operand and the bytes of an element */
-} pf_in_place;
-
 unsigned pyfuse_launch(const pf_launch *launch, const char *packed);
-unsigned pyfuse_in_place(char *const *operands, const long long *geometry, const char *scalars,
-                         long long outer_begin, long long outer_end, long long inner_begin, long long inner_end);
 int pyfuse_thread_count(void);
 unsigned pyfuse_runtime_version(void);
 
 /* ---- Numbers, with their reasons ---- */
 
-enum { RUNTIME_VERSION = 3 };
+enum { RUNTIME_VERSION = 4 };
 enum { LOCAL_OPERANDS = 64 };   /* more than this and the addresses go to the heap */
 enum { MOST_WORKERS = 255 };    /* a wrong setting must not start thousands; also the field width in pool.state */
 enum { CHUNKS_PER_THREAD = 4 }; /* a thread that loses its core holds up the others for a quarter of its share */
 enum { INNER_GRAIN = 64 };      /* elements: chunks in one row meet between cache lines, and vector bodies stay whole */
 enum { WORKER_STACK_BYTES = 2 << 20 };
 enum { SMALLEST_CHUNK = 2048 }; /* elements: the guard where element_cost is guessed too high */
-enum { IN_PLACE_BYTES = 8192 }; /* of all results of a tile: it stays in the first-level cache, beside what is read */
 
 /* Handing work to a spinning thread costs 0.5 us, and 2 threads begin to pay at about 20 us of work. To a sleeping one it
    costs 10 to 20 us of the caller's time, and the help comes 30 to 60 us late: a*b+c of 100,000 elements took 97 us on
@@ -108,10 +95,6 @@ static unsigned end_float_region(const pf_float_environment *saved)
 static void read_float_environment(pf_float_environment *environment) { *environment = __builtin_ia32_stmxcsr(); }
 static void adopt_float_environment(const pf_float_environment *environment) { __builtin_ia32_ldmxcsr(*environment); }
 static unsigned float_status(void) { return status_of_mxcsr(__builtin_ia32_stmxcsr()); }
-static void lower_float_flags(void)
-{
-    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() & ~(unsigned)MXCSR_REPORTED);
-}
 #else
 typedef fenv_t pf_float_environment;
 
@@ -130,7 +113,6 @@ static unsigned end_float_region(const pf_float_environment *saved)
 }
 static void read_float_environment(pf_float_environment *environment) { fegetenv(environment); }
 static void adopt_float_environment(const pf_float_environment *environment) { fesetenv(environment); }
-static void lower_float_flags(void) { feclearexcept(FE_ALL_EXCEPT); }
 #endif
 
 /* ---- How a nest is split ---- */
@@ -453,76 +435,6 @@ static unsigned run_with_workers(const pf_nest_call *nest, char *const *operands
     withdraw_seats();
     wait_until_nobody_sits();
     return status | __atomic_load_n(&pool.status, __ATOMIC_RELAXED);
-}
-
-/* ---- Nests that store into arrays that they read ----
-
-   NumPy reports what an operation met after all of its elements, and the original, which would report it, cannot run
-   where its operands are overwritten. So the elements of a tile are kept, and put back when it has met what is reported;
-   from there on all is left as it was, for the original to go on. The kernel reads what is kept: a*b+c of 100,000
-   doubles into a took 33 us so, 45 by way of a tile of results, 26 without either (Zen 4, one thread).
-
-   The record of a call: statuses that are reported; how many parts were left; their beginnings and ends. Each chunk
-   leaves one part at most, and there is room for (threads + 1) * CHUNKS_PER_THREAD of them. */
-
-static void leave(long long *record, long long begin, long long end)
-{
-    long long *part = record + 2 + 2 * __atomic_fetch_add(&record[1], 1, __ATOMIC_RELAXED);
-    part[0] = begin;
-    part[1] = end;
-}
-
-/* Copies what a tile will overwrite to `kept`, and has the kernel read it there: `redirected` are its operands. */
-static void keep_tile(const pf_in_place *place, char *const *operands, long long begin, long long end, char *kept,
-                      char **redirected)
-{
-    for (long long number = 0; number < place->output_count; number++) {
-        const long long itemsize = place->outputs[2 * number + 1];
-        char *stored = operands[place->outputs[2 * number]];
-        __builtin_memcpy(kept, stored + begin * itemsize, (size_t)((end - begin) * itemsize));
-        for (long long input = 0; input < place->outputs[0]; input++)
-            if (operands[input] == stored) redirected[input] = kept - begin * itemsize;
-        kept += place->tile * itemsize;
-    }
-}
-
-static void put_back(const pf_in_place *place, char *const *operands, long long begin, long long end, const char *kept)
-{
-    for (long long number = 0; number < place->output_count; number++) {
-        const long long itemsize = place->outputs[2 * number + 1];
-        char *stored = operands[place->outputs[2 * number]];
-        __builtin_memcpy(stored + begin * itemsize, kept, (size_t)((end - begin) * itemsize));
-        kept += place->tile * itemsize;
-    }
-}
-
-unsigned pyfuse_in_place(char *const *operands, const long long *geometry, const char *scalars,
-                         long long outer_begin, long long outer_end, long long inner_begin, long long inner_end)
-{
-    const pf_in_place *place = (const pf_in_place *)geometry;
-    long long *record = (long long *)(void *)operands[place->record];
-    _Alignas(64) char kept[IN_PLACE_BYTES];
-    char *redirected[LOCAL_OPERANDS];
-    unsigned status = float_status();
-    for (long long number = 0; number < place->record; number++) redirected[number] = operands[number];
-    for (long long begin = inner_begin, end; begin < inner_end; begin = end) {
-        end = at_most(inner_end, begin + place->tile);
-        if (__atomic_load_n(&record[1], __ATOMIC_RELAXED) != 0) {
-            leave(record, begin, inner_end);
-            return status;
-        }
-        keep_tile(place, operands, begin, end, kept, redirected);
-        if (float_status()) lower_float_flags();
-        unsigned met = place->run(redirected, place->geometry, scalars, outer_begin, outer_end, begin, end);
-        met |= float_status();
-        status |= met;
-        if (met & (unsigned long long)record[0]) {
-            put_back(place, operands, begin, end, kept);
-            leave(record, begin, inner_end);
-            return status;
-        }
-    }
-    return status;
 }
 
 /* ---- The launch ---- */

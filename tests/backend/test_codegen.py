@@ -294,3 +294,19 @@ def test_every_backend_answers_to_its_name() -> None:
 def test_an_unknown_backend_is_an_error() -> None:
     with pytest.raises(KeyError):
         backend_named("abacus")
+
+
+# --- what the compiler is told of loops -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_short", "is_plain"), [("add", True, True), ("divide", True, False), ("exp", False, False)]
+)
+def test_short_bodies_are_unrolled_and_plain_ones_use_narrow_vectors(operation, is_short, is_plain) -> None:
+    draft = GraphDraft()
+    x = draft.add_input(F8, [False], Origin(name="x"))
+    operands = (x,) if operation == "exp" else (x, x)
+    made = draft.apply(operation, operands, (F8,), HERE)[0]
+    text = write(plan_loops(draft.finish([Output(node=made)])), [NestLayout(outer_rank=0, operands=("u", "u"))]).text
+    assert ("#pragma GCC unroll 4" in text) is is_short
+    assert ('#pragma GCC target("prefer-vector-width=256")' in text) is is_plain

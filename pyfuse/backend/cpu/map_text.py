@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu import held_places
+from pyfuse.backend.cpu.loop_hints import unrolled
 from pyfuse.backend.cpu.piece_text import CutBody, cut_body
 from pyfuse.backend.cpu.step_text import (
     ARGUMENTS,
@@ -108,6 +109,7 @@ class _Tiles:
     def __init__(self, nest: Nest, layout: NestLayout, steps: StepText, cut: CutBody | None) -> None:
         self._steps = steps
         self._cut = cut
+        self._head = ["#pragma GCC ivdep", *unrolled(nest)]
         self._length = _TILE if cut is None else cut.length
         self._stored = range(len(nest.stores)) if can_stream(nest, layout) else range(0)
         self._is_streamed = len(self._stored) > 0
@@ -133,11 +135,10 @@ class _Tiles:
 
     def loop(self, body: Sequence[str], first: str, last: str) -> list[str]:
         """A row from its element ``first`` to before ``last``."""
-        head = ["#pragma GCC ivdep"]
         if not self._is_streamed and self._cut is None:
-            return [*head, *block(f"for (pf_i8 i = {first}; i < {last}; ++i)", body)]
+            return [*self._head, *block(f"for (pf_i8 i = {first}; i < {last}; ++i)", body)]
         if self._cut is None:
-            in_tile = [*head, *block("for (pf_i8 i = begin; i < end; ++i)", body)]
+            in_tile = [*self._head, *block("for (pf_i8 i = begin; i < end; ++i)", body)]
         else:
             in_tile = self._cut.lines
         return block(f"for (pf_i8 begin = {first}, end; begin < {last}; begin = end)", self._tile(in_tile, last))

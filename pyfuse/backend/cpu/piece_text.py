@@ -91,7 +91,12 @@ def is_long(nest: Nest) -> bool:
         return False
     if len(nest.steps) < FEWEST_STEPS:
         return False
-    return sum(_weight(nest, place) for place, step in enumerate(nest.steps) if step.varies_along) >= LONG_BODY
+    return weight_of(nest) >= LONG_BODY
+
+
+def weight_of(nest: Nest) -> int:
+    """Roughly how many C statements the body of a nest is."""
+    return sum(_weight(nest, place) for place, step in enumerate(nest.steps) if step.varies_along)
 
 
 def part_sizes(nest: Nest) -> list[int]:

@@ -86,3 +86,15 @@ def test_a_tensor_is_refused_without_the_package_and_the_reason_names_it(monkeyp
         assert "pip install" in str(refusal.value.diagnostic.hints) and "ml_dtypes" in refusal.value.diagnostic.message
     facts = kind.facts(tensor)
     assert facts.dtype == bfloat16 and facts.strides == (2,)
+
+
+@needs_compiler
+def test_a_view_of_an_argument_is_a_result(fake_device: FakeDevice) -> None:  # noqa: ARG001
+    fused = pyfuse.fuse(lambda x: (x.T, x + x), strict=True)
+    x = random(200, 1).reshape(20, 30)
+    view, double = fused(FakeArray(x))
+    assert view.memory.__array_interface__["data"][0] == x.__array_interface__["data"][0]
+    assert view.memory.dtype == x.dtype and view.memory.strides == x.T.strides
+    with np.errstate(all="ignore"):
+        assert steps_apart(double.memory, x + x) == 0
+    assert fused.cache_info().fused_calls == 1 and fused.cache_info().fallback_calls == 0

@@ -18,12 +18,12 @@ from pyfuse.backend.registry import backend_named
 from pyfuse.background import Build, builders
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.diagnostics import Code, Diagnostic
+from pyfuse.diagnostics import Code, Diagnostic, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import mistakes_as_reasons
 from pyfuse.frontend.build_graph import HostRecipe, Recipe, StoreRecipe, build_graph
 from pyfuse.graph.loop_plan import LoopPlan
-from pyfuse.graph.nodes import Graph
+from pyfuse.graph.nodes import Graph, is_bfloat16
 from pyfuse.graph.output_layouts import AxisOrder, Miniature
 from pyfuse.graph.pipeline import run_passes
 from pyfuse.graph.plan_loops import plan_loops
@@ -156,6 +156,14 @@ def specialize(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump)
     if not reductions_of(graph):  # plans of reductions depend on the call's arrays: see load_kernel
         dump("plan", plan_text(plan_for(specialization, ())))
     return specialization
+
+
+def specialize_for_cpu(prepared: PreparedFunction, arguments: Sequence[Any], dump: Dump) -> Specialization:
+    """As ``specialize``. Raises CannotFuse for a dtype that only kernels of a device hold, too."""
+    found = specialize(prepared, arguments, dump)
+    if any(is_bfloat16(node.dtype) for node in found.graph.nodes):
+        raise refuse(Code.UNSUPPORTED_DTYPE, "bfloat16 is fused on a device only, and stays with NumPy here")
+    return found
 
 
 def plan_for(specialization: Specialization, forms: Forms) -> LoopPlan:

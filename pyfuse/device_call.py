@@ -26,6 +26,7 @@ from pyfuse.device_kernels import loaded_kernel, source_of
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
 from pyfuse.fallback import mistakes_as_reasons
+from pyfuse.graph.nodes import is_bfloat16
 from pyfuse.graph.reduction_forms import dense_strides
 from pyfuse.host_values import HostExpression
 from pyfuse.kernel_cache import KernelCache, Refusal
@@ -200,10 +201,11 @@ class DeviceCalls:
     def _has_meanwhile(self, call: DeviceArguments, specialization: Specialization, config: Config) -> bool:
         """Whether the original can answer while a kernel is built.
 
-        Its library must take NumPy's functions and mean by them what NumPy does; and where that fails after all,
-        nothing may have been stored, since the kernel is waited for then.
+        Its library must take NumPy's functions and mean by them what NumPy does, as none does for bfloat16; and where
+        that fails after all, nothing may have been stored, since the kernel is waited for then.
         """
         answers = all(array.kind.takes_numpys_functions for array in call.arrays)
+        answers = answers and not any(is_bfloat16(node.dtype) for node in specialization.graph.nodes)
         return answers and not specialization.stores and not self._waits(config)
 
     def _specialized(self, readable: Sequence[Any]) -> tuple[Specialization, CallGeometry]:
@@ -368,7 +370,7 @@ def _returned(value: Any, owners: Sequence[tuple[np.ndarray, DeviceArray]]) -> A
             return owner.array
     base = owner_of(value)
     for stand_in, owner in owners:
-        if stand_in.base is base:
+        if owner_of(stand_in) is base:
             offset = value.__array_interface__["data"][0] - owner.facts.address
             return owner.kind.view(owner.array, offset, Facts(-1, 0, value.shape, value.strides, value.dtype))
     raise AssertionError("a result is a view of no array of the call")

@@ -16,7 +16,7 @@ from pyfuse.background import Build
 from pyfuse.cache_info import CacheInfo, CallCounts
 from pyfuse.call_geometry import call_geometry, evaluate_inputs
 from pyfuse.call_signature import exact_key, signature_key
-from pyfuse.compiler import LoadedKernel, Specialization, StillBuilding, load_kernel, specialize
+from pyfuse.compiler import LoadedKernel, Specialization, StillBuilding, load_kernel, specialize_for_cpu
 from pyfuse.config import Config
 from pyfuse.debug import Dump
 from pyfuse.diagnostics import Diagnostic
@@ -239,7 +239,7 @@ class Executor:
             with mistakes_as_reasons():
                 assert prepared.source is not None
                 dump("driver", partial(driver_text, prepared.source))
-                return specialize(prepared, arguments, dump)
+                return specialize_for_cpu(prepared, arguments, dump)
 
         found = self._cache.find_or_make(signature_key(arguments), arguments, make, config.max_kernels)
         with self._lock:

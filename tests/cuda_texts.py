@@ -24,6 +24,7 @@ from pyfuse.backend.cuda.launch_shape import (
     nest_traits,
     temporary_sizes,
 )
+from pyfuse.backend.cuda.library_text import ROUGH_RECIPROCAL
 from pyfuse.backend.interface import BuiltKernel, NestLaunch, PreparedLaunch
 from pyfuse.call_geometry import CallGeometry, call_geometry, evaluate_inputs
 from pyfuse.compiler import LoadedKernel, Specialization
@@ -107,6 +108,7 @@ static void shim_run_block()
 }
 """
 
+_ROUGH_RECIPROCAL = "static pf_f8 pf_rough_reciprocal(pf_f8 x) { return (1 + 0x1p-20) / x; }"
 _ENTRY = """
 static const char *shim_parameters_{number};
 static void shim_body_{number}()
@@ -225,7 +227,8 @@ def _shim_text(source: CudaSource) -> str:
         body = source.text[found.end() :].partition("\n}")[0]
         meets = int("pf_from_lane" in body or "__syncthreads" in body)
         entries.append(_ENTRY.format(number=number, arguments=", ".join(arguments), meets=meets))
-    return _SHIM + source.text + "".join(entries)
+    assert ROUGH_RECIPROCAL in source.text
+    return _SHIM + source.text.replace(ROUGH_RECIPROCAL, _ROUGH_RECIPROCAL) + "".join(entries)
 
 
 @cache

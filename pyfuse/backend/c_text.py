@@ -10,7 +10,7 @@ import numpy as np
 
 from pyfuse.backend.c_library.library import functions
 from pyfuse.diagnostics import Code, refuse
-from pyfuse.graph.nodes import Number, code_of
+from pyfuse.graph.nodes import Number, code_of, is_bfloat16
 from pyfuse.graph.ops import Operation, by_name
 from pyfuse.records import dataclass
 
@@ -43,7 +43,7 @@ def as_bits(value: str, dtype: np.dtype, calls: set[str]) -> str:
         calls: gets the library function that is called.
     """
     size = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
-    if dtype.kind not in "fc" or size == 2:  # a float16 is held as its bits
+    if dtype.kind not in "fc" or size == 2:  # a float16 or bfloat16 is held as its bits
         return value
     function = f"pf_bits_f{size}"
     calls.add(function)
@@ -63,6 +63,9 @@ def literal(value: Number, dtype: np.dtype) -> str:
         case "i" | "u":
             assert not isinstance(value, complex)
             return _integer_literal(int(value), dtype)
+        case "V" if is_bfloat16(dtype):
+            assert not isinstance(value, complex)
+            return f"0x{int(np.array(value, dtype).view(np.uint16)):04x}"
         case "f" if dtype == HALF:
             assert not isinstance(value, complex)
             return f"0x{np.float16(value).view(np.uint16):04x}"
@@ -97,6 +100,8 @@ def application(
     operation = by_name(operation_name)
     if operation_name in ("select", "replay_if"):
         return _call(f"pf_{operation_name}_{code_of(result_dtype)}", operands)
+    if any(map(is_bfloat16, (*dtypes, result_dtype))):
+        return _bfloat16(operation, operands, dtypes, result_dtype)
     if dtypes[0] == HALF or (result_dtype == HALF and len(dtypes) > 1):
         return _half(operation, operands, dtypes, result_dtype)
     return _native(operation, operands, dtypes, result_dtype)
@@ -112,6 +117,10 @@ def cast(operand: str, source: np.dtype, target: np.dtype) -> Expression:
     """``operand`` converted as ``astype`` converts."""
     if source == target:
         return Expression(text=operand)
+    if SINGLE not in (source, target) and (is_bfloat16(source) or is_bfloat16(target)):  # by way of float32
+        single = cast(operand, source, SINGLE)
+        there = cast(f"({single.text})", SINGLE, target)
+        return Expression(text=there.text, calls=single.calls + there.calls)
     if target.kind in "fc" and source.kind in "biu":
         given = np.dtype("i4") if source.kind == "b" else source
         name = f"pf_cast_{code_of(target)}_{code_of(given)}"
@@ -197,6 +206,25 @@ def _half(
     if result_dtype != HALF:
         return Expression(text=inner.text, calls=calls)
     narrowed = cast(f"({inner.text})", SINGLE, HALF)
+    return Expression(text=narrowed.text, calls=calls + narrowed.calls)
+
+
+def _bfloat16(
+    operation: Operation, operands: Sequence[str], dtypes: Sequence[np.dtype], result_dtype: np.dtype
+) -> Expression:
+    """Bfloat16: float32, rounded after every operation, as the loops of ml_dtypes do."""
+    if operation.name in ("contiguous", "contiguous_either"):
+        return Expression(text=operands[0])
+    names = {code_of(dtype) for dtype in dtypes}
+    if names != {"bf2"} or not operation.is_float32_in_bfloat16 or operation.result_count > 1:
+        raise refuse(Code.UNSUPPORTED_OPERATION, f"'{operation.name}' of bfloat16 stays with NumPy")
+    widened = [cast(text, dtype, SINGLE) for text, dtype in zip(operands, dtypes, strict=True)]
+    wide_result = SINGLE if is_bfloat16(result_dtype) else result_dtype
+    inner = _native(operation, [expression.text for expression in widened], [SINGLE] * len(dtypes), wide_result)
+    calls = tuple(call for expression in [*widened, inner] for call in expression.calls)
+    if not is_bfloat16(result_dtype):
+        return Expression(text=inner.text, calls=calls)
+    narrowed = cast(f"({inner.text})", SINGLE, result_dtype)
     return Expression(text=narrowed.text, calls=calls + narrowed.calls)
 
 

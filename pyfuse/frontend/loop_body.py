@@ -31,7 +31,7 @@ from pyfuse.frontend.values import (
     Value,
 )
 from pyfuse.graph.drop_unused_values import node_may_report
-from pyfuse.graph.infer import is_fused_dtype
+from pyfuse.graph.infer import is_number_dtype
 from pyfuse.graph.loops import body_of
 from pyfuse.graph.nodes import ONE, Apply, Carried, LoopIndex, Node, View, layout_node, operands_of
 
@@ -145,7 +145,7 @@ class LoopBody:
             kind = type(value.value)
             dtype = np.dtype("i8" if kind is int else "f8")
             return ArrayValue(node=self._tracer.operand(value, dtype), weak=kind)
-        if isinstance(value.value, np.generic) and is_fused_dtype(value.value.dtype):
+        if isinstance(value.value, np.generic) and is_number_dtype(value.value.dtype):
             return ArrayValue(node=self._tracer.operand(value, value.value.dtype), is_scalar=True)
         return value
 

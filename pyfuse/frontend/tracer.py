@@ -14,7 +14,7 @@ from pyfuse.diagnostics import Code, refuse
 from pyfuse.frontend.lifting import Lifter
 from pyfuse.frontend.stores import GivenStore, check_read
 from pyfuse.frontend.values import ArrayValue, Cut, HostValue, Place, Reshaped, Value, constant, is_container
-from pyfuse.graph.infer import OperandType, is_fused_dtype, resolve, resolve_reduction
+from pyfuse.graph.infer import OperandType, is_fused_dtype, is_number_dtype, resolve, resolve_reduction
 from pyfuse.graph.nodes import ONE, Constant, Graph, HostExtent, InputExtent, Node, Number, Origin, Output
 from pyfuse.graph.ops import Fold, Operation, by_name
 from pyfuse.host_values import HostCall, HostConstant, HostExpression
@@ -176,7 +176,7 @@ class Tracer(Lifter):
                 return type(number)
             if type(number) is bool:
                 return np.dtype(bool)
-            if isinstance(number, np.generic) and is_fused_dtype(number.dtype):
+            if isinstance(number, np.generic) and is_number_dtype(number.dtype):
                 return number.dtype
             if isinstance(number, np.generic):
                 raise refuse(Code.UNSUPPORTED_DTYPE, f"a {number.dtype} scalar stays with NumPy", self.span)
@@ -194,8 +194,8 @@ class Tracer(Lifter):
                 raise refuse(Code.SCALAR_RANGE, f"a Python number may not fit {dtype}; NumPy says so itself", self.span)
             return self.draft.cast(self.node_of(value), dtype, self.origin(), is_implicit=True)
         assert isinstance(value, HostValue)
-        if value.is_constant:
-            return self.draft.add_constant(self._converted(value.value, dtype), dtype, origin=self.origin())
+        if value.is_constant or dtype.kind == "V":  # no number of bfloat16 is given to a kernel
+            return self.draft.add_constant(self._converted(self.pin(value), dtype), dtype, origin=self.origin())
         if isinstance(value.value, np.bool) and dtype.kind != "b":  # has no __index__ and no __float__
             value = self.host_call(int, [value], "int")
         key = (id(value.expression), dtype)
@@ -215,7 +215,7 @@ class Tracer(Lifter):
         try:
             with np.errstate(all="raise"), warnings.catch_warnings():
                 warnings.simplefilter("error")
-                number: Number = np.asarray(value, dtype=dtype)[()].item()
+                number: Number = np.asarray(value, dtype).astype("f4" if dtype.kind == "V" else dtype).item()
         except (OverflowError, FloatingPointError, TypeError, ValueError, Warning) as error:
             raise refuse(
                 Code.SCALAR_RANGE, f"{value!r} does not fit {dtype}; NumPy says so itself", self.span

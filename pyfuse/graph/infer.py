@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.diagnostics import Code, refuse
+from pyfuse.graph.nodes import is_bfloat16
 from pyfuse.graph.ops import Operation, callable_of
 
 FUSED_CODES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"])
@@ -17,7 +18,15 @@ OperandType = np.dtype | type
 
 
 def is_fused_dtype(dtype: np.dtype) -> bool:
-    """Whether kernels can hold elements of this dtype: native byte order, no metadata, one of ``FUSED_CODES``."""
+    """Whether kernels can hold elements of this dtype: native byte order, no metadata, one of ``FUSED_CODES``.
+
+    Those of a device can hold bfloat16 too.
+    """
+    return is_number_dtype(dtype) or is_bfloat16(dtype)
+
+
+def is_number_dtype(dtype: np.dtype) -> bool:
+    """Whether kernels take numbers of this dtype as arguments."""
     return f"{dtype.kind}{dtype.itemsize}" in FUSED_CODES and dtype.isnative and dtype.metadata is None
 
 

@@ -373,5 +373,10 @@ def renumbered(node: Node, number: Mapping[int, int] | Sequence[int]) -> Node:
 
 
 def code_of(dtype: np.dtype) -> str:
-    """NumPy's short code of a native dtype, such as ``f8``: the suffix of the C library's names."""
-    return f"{dtype.kind}{dtype.itemsize}"
+    """NumPy's short code of a native dtype, such as ``f8``, or ``bf2``: the suffix of the C library's names."""
+    return "bf2" if is_bfloat16(dtype) else f"{dtype.kind}{dtype.itemsize}"
+
+
+def is_bfloat16(dtype: np.dtype) -> bool:
+    """Whether it is the dtype that the package ml_dtypes adds to NumPy; its kind is that of plain bytes, ``V``."""
+    return dtype.kind == "V" and dtype.type.__module__ == "ml_dtypes" and dtype.type.__name__ == "bfloat16"

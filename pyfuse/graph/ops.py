@@ -69,6 +69,7 @@ class Operation:
         may_raise_flags: whether NumPy can report a floating-point error from it.
         exactness: what the result promises.
         cost: of one element.
+        is_float32_in_bfloat16: whether the loop of ml_dtypes for bfloat16 is NumPy's for float32, rounded.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Operation:
     may_raise_flags: bool = True
     exactness: Exactness = Exactness.BITS
     cost: Cost = Cost.SIMPLE
+    is_float32_in_bfloat16: bool = True
 
     @property
     def is_ufunc(self) -> bool:
@@ -237,7 +239,7 @@ _ALL: tuple[Operation, ...] = (
     _ufunc("reciprocal", c_text=_texts(f="1 / {0}"), cost=Cost.DIVISION),
     _ufunc("sqrt", c_text=_texts(f="__builtin_sqrt{f}({0})"), cost=Cost.DIVISION),
     _ufunc("cbrt", exactness=Exactness.ULP, cost=Cost.FUNCTION),
-    _ufunc("sign"),
+    _ufunc("sign", is_float32_in_bfloat16=False),  # of -0.0 it is -0.0 there
     _quiet("conjugate", c_text=_texts(biuf="{0}")),
     _ufunc("gcd", cost=Cost.LIBRARY_CALL),
     _ufunc("lcm", cost=Cost.LIBRARY_CALL),
@@ -252,8 +254,8 @@ _ALL: tuple[Operation, ...] = (
     _ufunc("frexp", cost=Cost.LIBRARY_CALL),
     _ufunc("ldexp", cost=Cost.LIBRARY_CALL),
     _quiet("copysign"),
-    _ufunc("nextafter", cost=Cost.LIBRARY_CALL),
-    _ufunc("spacing", cost=Cost.LIBRARY_CALL),
+    _ufunc("nextafter", cost=Cost.LIBRARY_CALL, is_float32_in_bfloat16=False),
+    _ufunc("spacing", cost=Cost.LIBRARY_CALL, is_float32_in_bfloat16=False),
     _quiet("signbit"),
     _quiet("isnan"),
     _quiet("isinf"),

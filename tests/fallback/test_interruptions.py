@@ -28,7 +28,7 @@ def adds(a: Any, b: Any) -> Any:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, SystemExit])
-@pytest.mark.parametrize("stage", ["specialize", "call_geometry", "load_kernel", "evaluate_inputs"])
+@pytest.mark.parametrize("stage", ["specialize_for_cpu", "call_geometry", "load_kernel", "evaluate_inputs"])
 def test_an_interruption_comes_out_and_leaves_no_lock_held(
     error: type[BaseException], stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

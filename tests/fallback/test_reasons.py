@@ -322,7 +322,7 @@ def test_a_mistake_of_pyfuses_own_runs_the_original_and_warns(monkeypatch: pytes
     def broken(*_: Any) -> Any:
         raise KeyError("pass order")
 
-    monkeypatch.setattr(executor, "specialize", broken)
+    monkeypatch.setattr(executor, "specialize_for_cpu", broken)
     fused = pyfuse.fuse(adds)
     with pytest.warns(PyfuseFallbackWarning, match="pyfuse made a mistake") as caught:
         assert (fused(A, 2.0) == A + 2.0).all()

@@ -26,7 +26,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(prepared.function.__name__)
         return real(prepared, *rest)
 
-    monkeypatch.setattr(executor, "specialize", specialize)
+    monkeypatch.setattr(executor, "specialize_for_cpu", specialize)
     return names
 
 

@@ -8,6 +8,7 @@ typedef unsigned short pf_u2;
 typedef unsigned int pf_u4;
 typedef unsigned long long pf_u8;
 typedef unsigned short pf_f2;
+typedef unsigned short pf_bf2;
 typedef float pf_f4;
 typedef double pf_f8;
 typedef struct { float re, im; } pf_c8;

@@ -25,6 +25,7 @@ from pyfuse.backend.cuda.row_text import write_rows
 from pyfuse.backend.cuda.tile_text import write_tiles
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.loop_plan import LoopPlan, Nest, ReductionNest, Style
+from pyfuse.graph.nodes import is_bfloat16
 
 
 def write(
@@ -48,6 +49,10 @@ def write(
             raise refuse(Code.UNSUPPORTED_ARRAY, "an array's elements do not lie at multiples of their size")
         if any(load.gathered for load in nest.loads):
             raise refuse(Code.UNSUPPORTED_OPERATION, "reads by index arrays are not fused on a device yet")
+        if isinstance(nest, ReductionNest) and any(
+            is_bfloat16(nest.steps[accumulation.step].dtype) for accumulation in nest.accumulations
+        ):
+            raise refuse(Code.UNSUPPORTED_OPERATION, "reductions of bfloat16 are not fused: cast to float32 before")
         written += _kernels(len(written), nest, layout, plan, own)
         counts += [number_count(nest, layout)] * (len(written) - len(counts))
     calls = {call for nest in written for call in nest.calls}

@@ -35,7 +35,6 @@ static inline pf_f8 pf_exp2_f8(pf_f8 x) { return exp2(x); }
 static inline pf_f4 pf_expm1_f4(pf_f4 x) { return expm1f(x); }
 static inline pf_f8 pf_expm1_f8(pf_f8 x) { return expm1(x); }
 static inline pf_f4 pf_log_f4(pf_f4 x) { return logf(x); }
-static inline pf_f8 pf_log_f8(pf_f8 x) { return log(x); }
 static inline pf_f4 pf_log2_f4(pf_f4 x) { return log2f(x); }
 static inline pf_f8 pf_log2_f8(pf_f8 x) { return log2(x); }
 static inline pf_f4 pf_log10_f4(pf_f4 x) { return log10f(x); }
@@ -43,7 +42,6 @@ static inline pf_f8 pf_log10_f8(pf_f8 x) { return log10(x); }
 static inline pf_f4 pf_log1p_f4(pf_f4 x) { return log1pf(x); }
 static inline pf_f8 pf_log1p_f8(pf_f8 x) { return log1p(x); }
 static inline pf_f4 pf_tanh_f4(pf_f4 x) { return tanhf(x); }
-static inline pf_f8 pf_tanh_f8(pf_f8 x) { return tanh(x); }
 static inline pf_f4 pf_erf_f4(pf_f4 x) { return erff(x); }
 static inline pf_f8 pf_erf_f8(pf_f8 x) { return erf(x); }
 static inline pf_f4 pf_cbrt_f4(pf_f4 x) { return cbrtf(x); }
@@ -52,6 +50,59 @@ static inline pf_f4 pf_sin_f4(pf_f4 x, unsigned *status, const int careful) { re
 static inline pf_f8 pf_sin_f8(pf_f8 x, unsigned *status, const int careful) { return sin(x); }
 static inline pf_f4 pf_cos_f4(pf_f4 x, unsigned *status, const int careful) { return cosf(x); }
 static inline pf_f8 pf_cos_f8(pf_f8 x, unsigned *status, const int careful) { return cos(x); }
+
+// Functions of doubles that are shorter than CUDA's own: there a warp whose elements are of both sizes takes two ways
+// through tanh, and log is computed in two parts. Errors: docs/gpu-runs.md.
+
+/* k ln 2 + log m with m from sqrt(1/2) to sqrt(2); with f = m - 1 and s = f / (2 + f), log m = f - f^2/2 + s (f^2/2 + R),
+   R a polynomial in s^2 (FreeBSD's e_log.c). */
+static inline pf_f8 pf_log_f8(pf_f8 x)
+{
+    pf_i4 high = (pf_i4)(pf_bits_f8(x) >> 32), below = 0;
+    if ((pf_u4)high - 0x100000u >= 0x7fe00000u) {
+        if (!(x > 0) || x == __builtin_inf())
+            return x == 0 ? -__builtin_inf() : x < 0 ? __builtin_nan("") : x + x;
+        x *= 0x1p54;
+        high = (pf_i4)(pf_bits_f8(x) >> 32);
+        below = 54;
+    }
+    const pf_i4 power = (high - 0x3fe6a09e) >> 20;
+    const pf_f8 f = pf_from_bits_f8(pf_bits_f8(x) - ((pf_u8)(pf_u4)power << 52)) - 1;
+    const pf_f8 k = pf_from_bits_f8(0x4330000080000000ull ^ (pf_u4)(power - below)) - 0x1.000008p52;
+    const pf_f8 above = f + 2, rough = pf_rough_reciprocal(above), miss = __builtin_fma(-above, rough, 1.0);
+    const pf_f8 s = f * __builtin_fma(rough, __builtin_fma(miss, miss, miss), rough), z = s * s;
+    pf_f8 r = __builtin_fma(z, 0x1.2f112df3e5244p-3, 0x1.39a09d078c69fp-3);
+    r = __builtin_fma(z, r, 0x1.7466496cb03dep-3);
+    r = __builtin_fma(z, r, 0x1.c71c51d8e78afp-3);
+    r = __builtin_fma(z, r, 0x1.2492494229359p-2);
+    r = __builtin_fma(z, r, 0x1.999999997fa04p-2);
+    r = __builtin_fma(z, r, 0x1.5555555555593p-1);
+    const pf_f8 half = f * f * 0.5, low = __builtin_fma(s, __builtin_fma(z, r, half), k * 0x1.a39ef35793c76p-33);
+    return __builtin_fma(k, 0x1.62e42feep-1, f - (half - low));
+}
+
+/* With e = exp(2 |x|) - 1 it is e / (e + 2): 2 |x| = n ln 2 + 2 h, e = 2^n (exp(2 h) - 1) + (2^n - 1). */
+static inline pf_f8 pf_tanh_f8(pf_f8 x)
+{
+    const pf_f8 a = __builtin_fabs(x), shifted = __builtin_fma(a, 0x1.71547652b82fep+1, 0x1.8p52), n = shifted - 0x1.8p52;
+    const pf_f8 h = __builtin_fma(n, -0x1.abc9e3b39803fp-57, __builtin_fma(n, -0x1.62e42fefa39efp-2, a));
+    pf_f8 q = __builtin_fma(h, 0x1.af772160c0c84p-15, 0x1.28a30291ebbb8p-12);
+    q = __builtin_fma(h, q, 0x1.71dde9c182151p-10);
+    q = __builtin_fma(h, q, 0x1.a019a63231db9p-8);
+    q = __builtin_fma(h, q, 0x1.a01a01b5f3578p-6);
+    q = __builtin_fma(h, q, 0x1.6c16c17f51cbcp-4);
+    q = __builtin_fma(h, q, 0x1.111111110e68fp-2);
+    q = __builtin_fma(h, q, 0x1.5555555552094p-1);
+    q = __builtin_fma(h, q, 0x1.555555555555cp+0);
+    q = __builtin_fma(h, q, 0x1.0000000000005p+1);
+    const pf_f8 scale = pf_from_bits_f8((pf_bits_f8(shifted) << 52) + 0x3ff0000000000000ull);
+    const pf_f8 e = __builtin_fma(scale, __builtin_fma(h * h, q, h + h), scale - 1);
+    const pf_f8 above = e + 2, rough = pf_rough_reciprocal(above), miss = __builtin_fma(-above, rough, 1.0);
+    const pf_f8 near = __builtin_fma(rough, __builtin_fma(miss, miss, miss), rough), first = e * near;
+    const pf_f8 rest = __builtin_fma(-first, e, __builtin_fma(-2.0, first, e));  // of e - first (e + 2)
+    const pf_f8 quotient = __builtin_fma(rest, near, first);
+    return __builtin_copysign(a > 22 ? 1.0 : quotient, x);
+}
 
 // Functions of complex numbers, which libm has and CUDA has not: to the library above, C99's type is ours. What they give for
 // infinities and NaNs is what C99 says (Annex G). In single precision all is computed in double.

@@ -22,6 +22,7 @@ _MOST_IN_A_LAYER = 2**16 - 1
 _SHARED_BYTES = 48 * 1024  # of a block
 MOST_PARTS = 4096  # blocks that reduce parts: a few for each place on a device, so that they end together
 _WIDE_LOAD = 16  # bytes
+NEIGHBOURS = 3  # loads that are taken for parts of one array
 _LONGEST = 2**16  # of the lengths that texts are told apart by
 
 
@@ -175,12 +176,15 @@ class NestTraits(NamedTuple):
         turned: loads that lie along memory in the last outer dimension, where the innermost one lies apart.
         is_even: whether the rows of all operands that are walked lie a multiple of 16 bytes apart. Those of a stencil
             do not: its result has shorter rows than what it reads.
+        is_of_parts: whether several loads are parts of wider rows, equally far apart: most often of one array, a few
+            elements apart, as a stencil reads them.
     """
 
     bound: int = 1
     is_exact: bool = False
     turned: tuple[int, ...] = ()
     is_even: bool = False
+    is_of_parts: bool = False
 
 
 def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTraits, ...]:
@@ -191,8 +195,9 @@ def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTrai
         if isinstance(nest, ReductionNest) and nest.style is not Style.PARTS:
             length = math.prod(laid.extents[laid.layout.outer_rank + (nest.style is Style.COLUMNS) :])
         bound = min(_LONGEST, _power_of_two(max(1, length)))
+        is_of_parts = isinstance(nest, Nest) and _is_of_parts(nest, laid)
         turned = _turned(nest, laid) if isinstance(nest, Nest) else ()
-        lengths.append(NestTraits(bound, bound == length, turned, _is_even(laid)))
+        lengths.append(NestTraits(bound, bound == length, turned, _is_even(laid), is_of_parts))
     return tuple(lengths)
 
 
@@ -218,6 +223,18 @@ def _is_even(laid: NestGeometry) -> bool:
     """See ``NestTraits``."""
     rows = [stride for strides in laid.strides if strides[-1] for stride in strides[:-1]]
     return not any(number % _WIDE_LOAD for number in (*rows, *laid.starts))
+
+
+def _is_of_parts(nest: Nest, laid: NestGeometry) -> bool:
+    """See ``NestTraits``."""
+    if laid.layout.outer_rank == 0:
+        return False
+    pitches = [
+        strides[:-1]
+        for load, strides in zip(nest.loads, laid.strides[len(nest.stores) :], strict=True)
+        if strides[-1] == load.dtype.itemsize and abs(strides[-2]) > laid.extents[-1] * strides[-1]
+    ]
+    return any(pitches.count(pitch) >= NEIGHBOURS for pitch in pitches)
 
 
 def temporary_sizes(sizes: Sequence[int], plan: LoopPlan) -> tuple[int, ...]:

@@ -26,6 +26,12 @@ _OTHER_BUILTINS = (
     '#define __builtin_nanf(text) __int_as_float(0x7fc00000)',
 )  # fmt: skip
 
+# Within a millionth; no operator means it, and a division takes many instructions.
+ROUGH_RECIPROCAL = (
+    "static __device__ __forceinline__ pf_f8 pf_rough_reciprocal(pf_f8 x) "
+    '{ pf_f8 y; asm("rcp.approx.ftz.f64 %0, %1;" : "=d"(y) : "d"(x)); return y; }'
+)
+
 # Words of C that a device has nothing for, and what a user is told of a function that needs them.
 _UNUSABLE = {
     "_Complex": "a function of complex numbers that the C library computes",
@@ -64,7 +70,9 @@ def device_functions() -> Mapping[str, CFunction]:
 def device_prelude() -> str:
     """Types, status bits, and CUDA's names for what C calls builtins."""
     builtins = [f"#define __builtin_{name} {name}" for name in _BUILTINS]
-    return "\n".join([_UNALIGNED.sub("", prelude()).rstrip(), *builtins, *_OTHER_BUILTINS, _COMPLEX_MAKERS])
+    return "\n".join(
+        [_UNALIGNED.sub("", prelude()).rstrip(), *builtins, *_OTHER_BUILTINS, ROUGH_RECIPROCAL, _COMPLEX_MAKERS]
+    )
 
 
 def in_cuda_words(text: str) -> str:

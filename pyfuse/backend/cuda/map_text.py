@@ -24,6 +24,7 @@ from pyfuse.graph.ops import Cost, by_name
 
 BYTES_OF_A_THREAD = 16  # of the widest operand: with 4, a copy of float32 runs at 0.8 of the ceiling
 WIDTH_ACROSS_MEMORY = 16  # threads along columns that lie apart in an operand: rows beside them share its cache lines
+WIDTH_OF_PARTS = 64  # of a block that reads rows which it shares: four rows of results then read six, not twelve
 
 
 def write_map(
@@ -42,7 +43,7 @@ def write_map(
         CannotFuse: an operation has no text.
     """
     steps = DeviceSteps(nest, layout, input_count)
-    shape = shape_of(nest, layout)
+    shape = shape_of(nest, layout, traits)
     varying = varying_steps(nest, layout)
     repeated = repeated_steps(nest.steps)
     hoisted: list[str] = []
@@ -86,10 +87,11 @@ def write_map(
     return finished_kernel(name, body, shape, steps.calls, has_scalars=has_scalars)
 
 
-def shape_of(nest: Nest, layout: NestLayout) -> NestShape:
+def shape_of(nest: Nest, layout: NestLayout, traits: NestTraits) -> NestShape:
     """How many elements a thread computes: 16 bytes of the widest operand, or one where arithmetic takes the time."""
     is_across = any(operand.startswith(STRIDED) for operand in layout.operands)
-    widest = WIDTH_ACROSS_MEMORY if is_across and layout.outer_rank else THREADS
+    widest = WIDTH_OF_PARTS if traits.is_of_parts else THREADS
+    widest = WIDTH_ACROSS_MEMORY if is_across and layout.outer_rank else widest
     if _is_dear(nest):
         return NestShape(per_thread=1, widest=widest)
     operands: list[Store | Load] = [*nest.stores, *nest.loads]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.backend.cuda.array_facts import Facts
+from pyfuse.graph.nodes import is_bfloat16
 
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0)
 _ALIGNMENT = 64
@@ -25,7 +26,7 @@ class _Interface:
         self.__array_interface__ = {
             "shape": facts.shape,
             "strides": facts.strides,
-            "typestr": facts.dtype.str,
+            "typestr": "<u2" if is_bfloat16(facts.dtype) else facts.dtype.str,
             "data": (facts.address, False),
             "version": 3,
         }
@@ -33,7 +34,8 @@ class _Interface:
 
 def at_address(facts: Facts) -> np.ndarray:
     """The array at its device's address. Nothing may read an element of it: that would end the process."""
-    return np.asarray(_Interface(facts))
+    found = np.asarray(_Interface(facts))
+    return found.view(facts.dtype) if is_bfloat16(facts.dtype) else found
 
 
 def in_memory(facts: Facts) -> np.ndarray:

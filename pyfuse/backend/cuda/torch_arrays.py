@@ -12,7 +12,7 @@ from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, Path, PlainKi
 from pyfuse.diagnostics import Code, refuse
 
 _ADDRESS: Path = ("data_ptr()",)
-_DLPACK_CODES = {"i": 0, "u": 1, "f": 2, "c": 5, "b": 6}
+_DLPACK_CODES = {"i": 0, "u": 1, "f": 2, "V": 4, "c": 5, "b": 6}  # the kind of bfloat16 is "V"
 _NAMES = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
     "complex64", "complex128",
@@ -52,6 +52,8 @@ class TorchArrays(PlainKind):
                 hints=("pass tensor.detach()",),
             )  # fmt: skip
         dtype = self._dtypes.get(array.dtype)
+        if dtype is None and array.dtype is torch.bfloat16:
+            dtype = self._read_bfloat16(torch)
         if dtype is None:
             raise refuse(Code.UNSUPPORTED_DTYPE, f"NumPy has no dtype like {array.dtype}")
         size = dtype.itemsize
@@ -62,6 +64,20 @@ class TorchArrays(PlainKind):
         found = {getattr(torch, name): np.dtype(name) for name in _NAMES if hasattr(torch, name)}
         self._codes = {dtype: own for own, dtype in found.items()}
         self._dtypes = found
+
+    def _read_bfloat16(self, torch: Any) -> np.dtype:
+        """NumPy's dtype for bfloat16, which the package ml_dtypes adds to it."""
+        try:
+            from ml_dtypes import bfloat16
+        except ImportError as error:
+            raise refuse(
+                Code.UNSUPPORTED_DTYPE, "NumPy has no bfloat16 without the package ml_dtypes",
+                hints=("python -m pip install ml_dtypes",),
+            ) from error  # fmt: skip
+        found: np.dtype = np.dtype(bfloat16)
+        self._codes[found] = torch.bfloat16
+        self._dtypes[torch.bfloat16] = found
+        return found
 
     def empty(self, form: Facts, like: Any) -> tuple[Any, int]:
         """As ``ArrayKind.empty``."""
@@ -91,7 +107,7 @@ class TorchArrays(PlainKind):
         """As ``ArrayKind.reading``."""
         torch, kind = sys.modules["torch"], facts.dtype.kind
         beside: list[tuple[Path, Any]] = []
-        if kind in "fc":
+        if kind in "fcV":
             beside += [(("requires_grad",), False), (("is_neg()",), False)]
         if kind == "c":
             beside += [(("is_conj()",), False)]

@@ -67,6 +67,15 @@ static unsigned __shfl_xor_sync(unsigned, unsigned value, int distance)
     shim_meet();
     return other;
 }
+static unsigned __shfl_up_sync(unsigned, unsigned value, int distance)
+{
+    const unsigned own = threadIdx.y * blockDim.x + threadIdx.x;
+    shim_slots[own] = value;
+    shim_meet();
+    const unsigned other = own % 32 < (unsigned)distance ? value : shim_slots[own - distance];
+    shim_meet();
+    return other;
+}
 static void shim_start()
 {
     for (;;) {

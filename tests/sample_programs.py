@@ -164,7 +164,7 @@ def _array(dtype: str, *shape: int) -> Array:
 
 
 # What the CUDA backend has no text for.
-NOT_WRITTEN_FOR_CUDA = frozenset({"running_sum", "lookup_table", "chosen_rows", "chosen_pixels", "turned_channels"})
+NOT_WRITTEN_FOR_CUDA = frozenset({"lookup_table", "chosen_rows", "chosen_pixels", "turned_channels"})
 
 
 PROGRAMS: dict[str, Program] = {

@@ -232,10 +232,14 @@ def flattened(x: Any) -> Any:
     return x.reshape(-1) + 1
 
 
-def test_scans_are_not_fused_yet_and_say_so(fake_device: FakeDevice) -> None:  # noqa: ARG001
+def test_scans_run_in_one_thread_one_block_or_many(fake_device: FakeDevice) -> None:  # noqa: ARG001
     fused = pyfuse.fuse(running, strict=True)
-    with pytest.raises(pyfuse.FuseError, match="scans are not fused on a device yet"):
-        fused(FakeArray(random(6)))
+    for count, kernels in ((6, 1), (7, 1), (1000, 2), (20_000, 3), (90_000, 4), (20_001, 4)):
+        x = np.arange(count) % 7
+        for _ in range(3):
+            assert same_bits(fused(FakeArray(x)).memory, running(x))
+        assert fused.cache_info().kernels == kernels
+    assert fused.cache_info().fallback_calls == 0
 
 
 def running(x: Any) -> Any:

@@ -6,9 +6,11 @@ import enum
 import math
 import struct
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from pyfuse.array_layout import NestGeometry, NestLayout
+from pyfuse.backend.cuda.scan_shape import Way, chunk_of, way_of
 from pyfuse.backend.interface import KernelSource, NestLaunch
 from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, ReductionNest, Store, Style
 from pyfuse.records import dataclass
@@ -33,6 +35,10 @@ class Walk(enum.Enum):
     COLUMNS = "neighbouring results, and the elements of each"
     PARTS = "all elements, of which each block reduces a part"
     WHOLE = "the parts of all blocks: there is one block"
+    SINGLE_SCANS = "nothing: each has a scan of its own"
+    SCANS = "the elements of a scan: a block has one"
+    CHUNKS = "a chunk of a scan"
+    JOINED = "the chunks of a scan: a block has them all"
     TILES = "squares of elements: some operands lie along one side of them, others along the other"
 
 
@@ -45,7 +51,9 @@ class NestShape:
         widest: threads of a block along a row, or along neighbouring results; of MAP the most.
         height: rows of threads in a block; of MAP it follows from the rest.
         walk: what they share.
-        reduced: of PARTS, the number of merged dimensions that are reduced; of TILES, that of the outer ones.
+        reduced: of PARTS, the number of merged dimensions that are reduced; of TILES, that of the outer ones; of scans,
+            that of those around them.
+        follows: whether the kernel runs over the same nest as the one before it.
     """
 
     per_thread: int
@@ -53,6 +61,7 @@ class NestShape:
     height: int = 1
     walk: Walk = Walk.MAP
     reduced: int = 0
+    follows: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +100,8 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
     Args:
         shape: of the kernel.
         rows, columns: of a nest.
-        elements: of PARTS, all that are reduced; of TILES, the extent of the last outer dimension.
+        elements: of PARTS, all that are reduced; of TILES, the extent of the last outer dimension; of scans, their
+            length.
 
     Raises:
         OverflowError: a device cannot start so many blocks.
@@ -108,6 +118,13 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
             blocks, row_blocks = -(-columns // width), rows
         case Walk.PARTS:
             blocks = part_count(shape, elements)
+        case Walk.SINGLE_SCANS:
+            rows, columns = rows * columns, 1
+            blocks = -(-rows // width)
+        case Walk.SCANS | Walk.CHUNKS | Walk.JOINED:
+            rows = row_blocks = rows * columns
+            columns = chunk_of(elements, width * shape.per_thread)
+            blocks = -(-elements // columns) if shape.walk is Walk.CHUNKS else 1
         case Walk.WHOLE:
             rows, blocks = part_count(shape, elements), 1
         case Walk.TILES:
@@ -140,16 +157,28 @@ def nest_starts(source: CudaSource, nests: Sequence[NestLaunch]) -> list[NestSta
     Raises:
         OverflowError: as ``grid_of``.
     """
-    starts = []
-    for number, (shape, nest) in enumerate(zip(source.shapes, nests, strict=True)):
+    starts: list[NestStart] = []
+    places = accumulate(not shape.follows for shape in source.shapes)
+    for number, (shape, place) in enumerate(zip(source.shapes, places, strict=True)):
+        nest = nests[place - 1]
         if nest.outer == 0 or nest.inner == 0:
             continue
-        dimensions = slice(shape.reduced - 1, shape.reduced) if shape.walk is Walk.TILES else slice(shape.reduced)
-        grid = grid_of(shape, nest.outer, nest.inner, math.prod(nest.geometry[dimensions]))
+        grid = grid_of(shape, nest.outer, nest.inner, math.prod(nest.geometry[_counted(shape)]))
         numbers = (*grid.numbers, *nest.geometry)
         geometry = struct.pack(f"={len(numbers)}{'q' if source.is_wide else 'i'}", *numbers)
         starts.append(NestStart(number, grid.blocks, grid.block, geometry))
     return starts
+
+
+def _counted(shape: NestShape) -> slice:
+    """Of a geometry: the extents that ``grid_of`` takes as elements."""
+    match shape.walk:
+        case Walk.TILES:
+            return slice(shape.reduced - 1, shape.reduced)
+        case Walk.SCANS | Walk.CHUNKS | Walk.JOINED:
+            return slice(shape.reduced, shape.reduced + 1)
+        case _:
+            return slice(shape.reduced)
 
 
 def number_count(nest: Nest | ReductionNest, layout: NestLayout) -> int:
@@ -175,12 +204,14 @@ class NestTraits(NamedTuple):
         turned: loads that lie along memory in the last outer dimension, where the innermost one lies apart.
         is_even: whether the rows of all operands that are walked lie a multiple of 16 bytes apart. Those of a stencil
             do not: its result has shorter rows than what it reads.
+        scan: whose work a scan is.
     """
 
     bound: int = 1
     is_exact: bool = False
     turned: tuple[int, ...] = ()
     is_even: bool = False
+    scan: Way = Way.THREAD
 
 
 def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTraits, ...]:
@@ -192,8 +223,21 @@ def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTrai
             length = math.prod(laid.extents[laid.layout.outer_rank + (nest.style is Style.COLUMNS) :])
         bound = min(_LONGEST, _power_of_two(max(1, length)))
         turned = _turned(nest, laid) if isinstance(nest, Nest) else ()
-        lengths.append(NestTraits(bound, bound == length, turned, _is_even(laid)))
+        lengths.append(NestTraits(bound, bound == length, turned, _is_even(laid), _way_of(nest, laid)))
     return tuple(lengths)
+
+
+def is_scan(nest: Nest | ReductionNest) -> bool:
+    """Whether every partial result of a nest's reduction is stored; it has no other."""
+    return isinstance(nest, ReductionNest) and any(value.scan_store is not None for value in nest.accumulations)
+
+
+def _way_of(nest: Nest | ReductionNest, laid: NestGeometry) -> Way:
+    """See ``NestTraits``."""
+    if not isinstance(nest, ReductionNest) or not is_scan(nest):
+        return Way.THREAD
+    *kept, length = laid.extents
+    return way_of(math.prod(kept), length, is_across=nest.style is Style.COLUMNS)
 
 
 def _turned(nest: Nest, laid: NestGeometry) -> tuple[int, ...]:

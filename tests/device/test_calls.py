@@ -169,16 +169,6 @@ def test_where_numpy_does_not_take_the_arrays_the_error_says_why_nothing_was_fus
     assert "a NumPy array stands beside arrays on a device" in note
 
 
-def test_reads_by_index_arrays_are_not_fused_on_a_device(fake_device: FakeDevice) -> None:  # noqa: ARG001
-    fused = pyfuse.fuse(looked_up, strict=True)
-    with pytest.raises(pyfuse.FuseError, match="reads by index arrays are not fused on a device"):
-        fused(FakeArray(random(6)), FakeArray(np.array([0, 2])))
-
-
-def looked_up(table: Any, index: Any) -> Any:
-    return table[index] + 1
-
-
 def logarithm(x: Any, y: Any) -> Any:
     return np.log(x) + y
 

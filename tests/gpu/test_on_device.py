@@ -15,13 +15,13 @@ from pyfuse.graph.infer import FUSED_CODES
 from tests import complex_functions
 from tests.cuda_texts import cuda_source, most_ulps, same_bits
 from tests.gpu.conftest import Library
-from tests.sample_programs import NOT_WRITTEN_FOR_CUDA, PROGRAMS
+from tests.sample_programs import BY_INDICES, PROGRAMS
 
 WITH_A_NUMBER = ("loop_with_index_and_time",)  # among its results: Python would have to wait for it
 MAPS = [
     name
     for name in PROGRAMS
-    if name not in {*NOT_WRITTEN_FOR_CUDA, *WITH_A_NUMBER}
+    if name not in {*WITH_A_NUMBER, *BY_INDICES}
     and all(shape.walk is Walk.MAP for shape in cuda_source(PROGRAMS[name].function, *PROGRAMS[name].arguments).shapes)
 ]
 WITH_FUNCTIONS = frozenset({"hoisted_row_value"})

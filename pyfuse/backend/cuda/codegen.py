@@ -47,8 +47,6 @@ def write(
     for nest, layout, own in zip(plan.nests, layouts, traits or [NestTraits()] * len(layouts), strict=True):
         if any(operand.endswith(UNALIGNED) for operand in layout.operands):
             raise refuse(Code.UNSUPPORTED_ARRAY, "an array's elements do not lie at multiples of their size")
-        if any(load.gathered for load in nest.loads):
-            raise refuse(Code.UNSUPPORTED_OPERATION, "reads by index arrays are not fused on a device yet")
         written += _kernels(len(written), nest, layout, plan, own)
         counts += [number_count(nest, layout)] * (len(written) - len(counts))
     calls = {call for nest in written for call in nest.calls}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import struct
+import sys
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -21,6 +22,7 @@ LEAST_NUMBERS = 2  # of a geometry: rows, columns
 _NARROW_LIMIT = 2**31 - 2**23  # of indices and byte offsets; the rest is for threads beyond the last element
 _MOST_BLOCKS = 2**31 - 1
 _MOST_IN_A_LAYER = 2**16 - 1
+_ADDRESS = 8  # bytes of an address, and what it is aligned to
 _SHARED_BYTES = 48 * 1024  # of a block
 MOST_PARTS = 4096  # blocks that reduce parts: a few for each place on a device, so that they end together
 _WIDE_LOAD = 16  # bytes
@@ -54,6 +56,7 @@ class NestShape:
         reduced: of PARTS, the number of merged dimensions that are reduced; of TILES, that of the outer ones; of scans,
             that of those around them.
         follows: whether the kernel runs over the same nest as the one before it.
+        reports: whether it takes an address last, where it reports that the original must run.
     """
 
     per_thread: int
@@ -62,6 +65,7 @@ class NestShape:
     walk: Walk = Walk.MAP
     reduced: int = 0
     follows: bool = False
+    reports: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +142,20 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
 
 
 class NestStart(NamedTuple):
-    """One launch of a nest: its number, its threads, and its geometry as bytes."""
+    """One launch of a nest: its number, its threads, its geometry as bytes, and whether an address comes behind."""
 
     number: int
     blocks: tuple[int, int, int]
     block: tuple[int, int, int]
     geometry: bytes
+    reports: bool = False
+
+    def given(self, packed: bytes, report: int) -> bytes:
+        """All parameters of the kernel: operands and scalars as packed, geometry, and where to report to."""
+        whole = packed + self.geometry
+        if not self.reports:
+            return whole
+        return whole.ljust(-(-len(whole) // _ADDRESS) * _ADDRESS, b"\0") + report.to_bytes(_ADDRESS, sys.byteorder)
 
 
 def part_count(shape: NestShape, elements: int) -> int:
@@ -166,7 +178,7 @@ def nest_starts(source: CudaSource, nests: Sequence[NestLaunch]) -> list[NestSta
         grid = grid_of(shape, nest.outer, nest.inner, math.prod(nest.geometry[_counted(shape)]))
         numbers = (*grid.numbers, *nest.geometry)
         geometry = struct.pack(f"={len(numbers)}{'q' if source.is_wide else 'i'}", *numbers)
-        starts.append(NestStart(number, grid.blocks, grid.block, geometry))
+        starts.append(NestStart(number, grid.blocks, grid.block, geometry, shape.reports))
     return starts
 
 
@@ -184,7 +196,7 @@ def _counted(shape: NestShape) -> slice:
 def number_count(nest: Nest | ReductionNest, layout: NestLayout) -> int:
     """Of a nest's geometry: rows and columns, then as ``launch.nest_launches`` has it."""
     operands: list[Store | Load] = [*nest.stores, *nest.loads]
-    starts = sum(bool(operand.offsets) for operand in operands)
+    starts = sum(bool(operand.offsets) for operand in operands) + 2 * sum(len(load.gathered) for load in nest.loads)
     if isinstance(nest, Nest):
         rank = layout.outer_rank
         return LEAST_NUMBERS + rank + len(operands) * (rank + 1) + starts
@@ -242,6 +254,8 @@ def _way_of(nest: Nest | ReductionNest, laid: NestGeometry) -> Way:
 
 def _turned(nest: Nest, laid: NestGeometry) -> tuple[int, ...]:
     """See ``NestTraits``; none where a tile would be mostly empty."""
+    if any(load.gathered for load in nest.loads):
+        return ()
     if laid.layout.outer_rank == 0 or min(laid.extents[-2:]) < TILE:
         return ()
     if math.prod(laid.extents[:-2]) > _MOST_IN_A_LAYER or laid.extents[-2] > _MOST_IN_A_LAYER * TILE:

@@ -251,9 +251,9 @@ def long_ways(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     streams: list[int] = []
     real = CudaKernel.run
 
-    def run(self: CudaKernel, starts: Any, packed: bytes, stream: int = 0) -> int:
+    def run(self: CudaKernel, starts: Any, packed: bytes, stream: int = 0, report: int = 0) -> int:
         streams.append(stream)
-        return real(self, starts, packed, stream)
+        return real(self, starts, packed, stream, report)
 
     monkeypatch.setattr(CudaKernel, "run", run)
     return streams

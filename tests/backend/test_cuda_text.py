@@ -34,8 +34,8 @@ MAPS = [
     if all(shape.walk is Walk.MAP for shape in cuda_source(PROGRAMS[name].function, *PROGRAMS[name].arguments).shapes)
 ]
 
-# Operations that C has a text for and a device has none: powers of signed integers, of which NumPy raises ValueError where
-# the exponent is negative.
+# Operations that C has a text for and a device has none: powers of signed integers, of which NumPy raises ValueError
+# where the exponent is negative.
 WITHOUT_DEVICE_TEXT = {("power", code) for code in ("b1", "i1", "i2", "i4", "i8")}
 
 

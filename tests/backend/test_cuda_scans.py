@@ -166,6 +166,13 @@ def test_arrays_of_any_strides_are_scanned(array: str, tmp_path: Path) -> None:
         assert same_bits(run_on_shim(tmp_path, function, made), function(made))
 
 
+def test_no_block_writes_what_another_one_reads() -> None:
+    """The last result of each chunk is there before the others are computed, and stays."""
+    ends, joined, rest = cuda_source(flat, whole(100_000)).text.split('extern "C" __global__')[1:]
+    assert "if (j == end - 1) " in ends and "if (j < end - 1) " in rest
+    assert "if (chunks <= end) " in joined and "const pf_index j = begin - 1;" in rest
+
+
 def test_a_difference_that_threads_cannot_share_is_refused() -> None:
     with pytest.raises(CannotFuse, match="from element to element"):
         cuda_source(differences, np.ones(1000))

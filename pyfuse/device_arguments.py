@@ -128,6 +128,20 @@ def refuse_reads(expressions: Sequence[HostExpression], arguments: Sequence[Any]
         _evaluate(expression, arguments, known)
 
 
+def refuse_own_arrays(inputs: Sequence[Any]) -> None:
+    """Refuse a kernel that would read an array of the host: one that the function makes or finds for itself.
+
+    Raises:
+        CannotFuse: one of ``inputs`` is no stand-in of ``stand_ins.in_memory``, and no view of one.
+    """
+    if not all(map(_is_view, inputs)):
+        raise refuse(
+            Code.DEVICE,
+            "the function reads a NumPy array that is no argument and not on the device",
+            hints=("an array of the arguments' library that is passed to it can be read",),
+        )
+
+
 def _evaluate(expression: HostExpression, arguments: Sequence[Any], known: dict[int, Any]) -> Any:
     if id(expression) in known:
         return known[id(expression)]

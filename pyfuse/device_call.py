@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from pyfuse.backend.cuda import kernel as devices
 from pyfuse.backend.cuda import launcher
 from pyfuse.backend.cuda.array_facts import ArrayKind, Facts
-from pyfuse.backend.cuda.kernel import CudaDevice
+from pyfuse.backend.cuda.kernel import CudaDevice, CudaLaunch
 from pyfuse.backend.cuda.launch_shape import CudaSource, temporary_sizes
 from pyfuse.backend.cuda.stand_ins import at_address, in_memory, owner_of
 from pyfuse.call_geometry import CallGeometry, call_geometry
@@ -21,7 +23,7 @@ from pyfuse.call_signature import exact_key, signature_key
 from pyfuse.compiler import Specialization, StillBuilding, specialize
 from pyfuse.config import Config
 from pyfuse.debug import Dump
-from pyfuse.device_arguments import DeviceArguments, DeviceArray, expressions_of, refuse_reads
+from pyfuse.device_arguments import DeviceArguments, DeviceArray, expressions_of, refuse_own_arrays, refuse_reads
 from pyfuse.device_kernels import loaded_kernel, source_of
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
@@ -97,7 +99,7 @@ class DeviceCalls:
         self._lock = threading.Lock()
 
     def run(self, arguments: Sequence[Any]) -> tuple[Any, int]:
-        """The result, and 0: a device reports no floating-point errors.
+        """The result, and 0; or status bits that say why there is none. A device reports no floating-point errors.
 
         Raises:
             CannotFuse: the call is not fused; the original runs.
@@ -107,10 +109,10 @@ class DeviceCalls:
             return answer, 0
         found, call, given, stand_ins = self.find(arguments)
         with found.device.active():
-            result = _started(found, call, given, stand_ins, self.own_stream)
+            result, status = _started(found, call, given, stand_ins, self.own_stream)
         if found.known is not None:
             self.table.remember(found.known)
-        return result, 0
+        return result, status
 
     def find(
         self, arguments: Sequence[Any], *, waits: bool = False
@@ -226,6 +228,7 @@ class DeviceCalls:
             own = [*specialization.inputs, *specialization.scalars, *specialization.extents]
             refuse_reads([*own, *guarded, *self.looked_at_afterwards(specialization)], readable)
             inputs = [expression.evaluate(readable) for expression in specialization.inputs]
+            refuse_own_arrays(inputs)
             extents = [int(expression.evaluate(readable)) for expression in specialization.extents]
             geometry = call_geometry(specialization, inputs, extents)
             sizes = temporary_sizes(geometry.temporaries, geometry.plan)
@@ -252,18 +255,24 @@ def _started(
     given: Sequence[Any],
     stand_ins: list[np.ndarray],
     own_stream: int | None,
-) -> Any:
-    """Allocate, start the kernel, store, and put the result together; the device's context is active."""
+) -> tuple[Any, int]:
+    """Allocate, start the kernel, store, and put the result together; the device's context is active.
+
+    Returns:
+        As ``DeviceCalls.run``: where there are status bits, nothing has been stored.
+    """
     launch, first = found.launch, call.arrays[0]
     targets = _store_targets(found, call, given, stand_ins)
     made, addresses = allocated(found, first.kind, first.array)
     packed = packed_arguments(found, given, addresses)
-    launched(found, call, packed, own_stream)
+    status = launched(found, call, packed, own_stream)
+    if status:
+        return None, status
     outputs = [first.kind.hand_over(array) for array in made[: len(launch.outputs)]]
     for store, target in zip(launch.specialization.stores, targets, strict=True):
         first.kind.assign(target, outputs[store.index])
     if found.is_plain:
-        return built_result(launch.specialization.result, outputs, given, {})
+        return built_result(launch.specialization.result, outputs, given, {}), 0
     owners = [*call.arrays]
     shown = []
     for array, address, form in zip(outputs, addresses, found.buffers, strict=False):
@@ -272,7 +281,7 @@ def _started(
         owners.append(DeviceArray(first.kind, array, facts))
         shown.append(at_address(facts))
     value = built_result(launch.specialization.result, shown, given, {})
-    return _returned(value, list(zip([*stand_ins, *shown], owners, strict=True)))
+    return _returned(value, list(zip([*stand_ins, *shown], owners, strict=True))), 0
 
 
 def _store_targets(
@@ -335,21 +344,27 @@ def packed_arguments(found: DeviceLaunch, given: Sequence[Any], addresses: Seque
         raise does_not_fit(error) from error
 
 
-def launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes, own_stream: int | None) -> None:
-    """Start the kernel on the stream of the first array's library, or the given one; others are ordered against it."""
-    start: Any = found.launch.prepared.start
-    device = found.device
+def launched(found: DeviceLaunch, call: DeviceArguments, packed: bytes, own_stream: int | None) -> int:
+    """Start the kernel on the stream of the first array's library, or the given one; others are ordered against it.
+
+    Returns:
+        Status bits of a kernel that may report, which is waited for; else 0.
+    """
+    prepared, device = cast(CudaLaunch, found.launch.prepared), found.device
+    start: Any = prepared.start
     streams = {array.kind.stream(device.ordinal): None for array in call.arrays}
     stream = next(iter(streams)) if own_stream is None else own_stream
     others = [other for other in streams if other != stream]
     try:
         for other in others:
             device.order(other, stream)
-        start(packed, stream)
-        for other in others:
-            device.order(stream, other)
-        if any(array.kind.is_waited_for for array in call.arrays):
-            device.calls.finish(stream)
+        with device.report_words.word() if prepared.reports else nullcontext() as word:
+            start(packed, stream, 0 if word is None else ctypes.addressof(word))
+            for other in others:
+                device.order(stream, other)
+            if word is not None or any(array.kind.is_waited_for for array in call.arrays):
+                device.calls.finish(stream)
+            return 0 if word is None else word.value
     except Exception as error:
         refusal = device.launch_error(error)
         if refusal is None:

@@ -36,7 +36,8 @@ def known_device_launch(
     """A launch for the launcher, or None where calls of its form go the long way.
 
     That is: arrays of several libraries, containers among the arguments, results that are made of more than outputs,
-    stores into arguments, numbers or guards that Python computes from arrays, memory that outputs share.
+    stores into arguments, a kernel that is waited for, numbers or guards that Python computes from arrays, memory that
+    outputs share.
 
     Args:
         launch: to run.
@@ -51,7 +52,7 @@ def known_device_launch(
     specialization = launch.specialization
     forms = [buffer for buffer in buffers if isinstance(buffer, Facts)]
     is_plain = is_made_of_outputs(specialization.result) and not specialization.stores
-    if read is None or not is_plain or len(forms) < len(buffers):
+    if cast(CudaLaunch, launch.prepared).reports or read is None or not is_plain or len(forms) < len(buffers):
         return None
     kind, readings = read
     places = _places(launch, given)

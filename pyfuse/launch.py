@@ -32,6 +32,7 @@ PACKED = {
 }  # fmt: skip
 
 # Status bits of a kernel (docs/c-library.md, rule 5) that np.errstate decides about.
+REPLAY = 16  # PF_REPLAY of the C library: the original must run, whatever errstate says
 REPORTED = ((1, "divide"), (2, "over"), (4, "under"), (8, "invalid"))
 
 # Results go past the caches in rows of so many elements, where a nest touches so many times the last-level cache.
@@ -176,9 +177,9 @@ def make_launch(
         input_key=geometry.input_key,
         pack=struct.Struct(f"={count}Q{scalar_format}").pack,
         finish=finisher(specialization),
-        # 16: the kernel asks for it. 8, where a float becomes an integer: NumPy's value of an invalid cast depends on
-        # its vector code, so NumPy computes it even where errstate ignores the error.
-        replay_bits=16 | (8 if _casts_to_integers(graph) else 0),
+        # REPLAY: the kernel asks for it. 8, where a float becomes an integer: NumPy's value of an invalid cast depends
+        # on its vector code, so NumPy computes it even where errstate ignores the error.
+        replay_bits=REPLAY | (8 if _casts_to_integers(graph) else 0),
         own_stores=own_stores,
     )
 

@@ -27,7 +27,9 @@ class MovedCalls(DeviceCalls):
         with device.active():
             found, call, given, _ = self.find(_moved(arguments))
             made, addresses = allocated(found, MOVED, None)
-            launched(found, call, packed_arguments(found, given, addresses), self.own_stream)
+            status = launched(found, call, packed_arguments(found, given, addresses), self.own_stream)
+            if status:
+                return None, status
             if self.own_stream is not None:
                 device.calls.finish(self.own_stream)
             outputs = [bring_back(array) for array in made[: len(found.launch.outputs)]]

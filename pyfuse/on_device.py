@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from pyfuse.launch import REPLAY
 from pyfuse.runner import Runner
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class OnDevice:
         calls = self.calls(arguments)
         if calls is None:
             return None
-        runner = Runner(holds=None, run=calls.run, replay_bits=0, launch=None)
+        runner = Runner(holds=None, run=calls.run, replay_bits=REPLAY, launch=None)
         runner.trial.is_tried = 1  # nothing is learned from timing: such calls do not wait for the device
         return runner
 

@@ -9,12 +9,16 @@ import numpy as np
 
 from tests.cuda_texts import most_ulps
 
-FUNCTIONS = ("sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+FUNCTIONS = (
+    "sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "arcsinh",
+    "arccosh", "arctanh",
+)  # fmt: skip
 
 
 def all_at_once(z: Any) -> Any:
     return (
         np.sqrt(z), np.exp(z), np.log(z), np.sin(z), np.cos(z), np.tan(z), np.sinh(z), np.cosh(z), np.tanh(z),
+        np.arcsin(z), np.arccos(z), np.arctan(z), np.arcsinh(z), np.arccosh(z), np.arctanh(z),
     )  # fmt: skip
 
 
@@ -43,4 +47,7 @@ def samples(code: str) -> np.ndarray:
     angles = rng.uniform(-np.pi, np.pi, count)
     circle = np.exp(1j * angles) * (1 + 10.0 ** rng.uniform(-15, -1, count) * rng.choice([-1, 1], count))
     far = rng.uniform(-600, 600, count) + 1j * rng.uniform(-20, 20, count)
-    return np.concatenate([plain, circle, far if code == "c16" else far / 8]).astype(code)
+    near = (1 + 10.0 ** rng.uniform(-16, -1, count) * rng.choice([-1, 1], count)) * rng.choice([-1, 1], count)
+    beside = near + 1j * 10.0 ** rng.uniform(-18, 0, count)  # where the inverse functions branch
+    parts = [plain, circle, far if code == "c16" else far / 8, beside, 1j * beside]
+    return np.concatenate(parts).astype(code)

@@ -68,6 +68,15 @@ static unsigned __shfl_xor_sync(unsigned, unsigned value, int distance)
     shim_meet();
     return other;
 }
+static unsigned __shfl_up_sync(unsigned, unsigned value, int distance)
+{
+    const unsigned own = threadIdx.y * blockDim.x + threadIdx.x;
+    shim_slots[own] = value;
+    shim_meet();
+    const unsigned other = own % 32 < (unsigned)distance ? value : shim_slots[own - distance];
+    shim_meet();
+    return other;
+}
 static void shim_start()
 {
     for (;;) {
@@ -183,7 +192,8 @@ def run_on_shim(
     buffers = list(memory) or all_buffers(launch)
     scalars = launch.scalars(arguments) if specialization.scalars else ()
     addresses = [array.__array_interface__["data"][0] for array in (*inputs, *buffers)]
-    launch.kernel.launch(launch.prepared, launch.pack(*addresses, *scalars))
+    if launch.kernel.launch(launch.prepared, launch.pack(*addresses, *scalars)):
+        raise IndexError("the kernel reports that the original must run")
     return launch.finish(buffers[: len(launch.allocate)], arguments)
 
 
@@ -192,6 +202,7 @@ class ShimKernel:
 
     def __init__(self, source: CudaSource, folder: Path) -> None:
         self.nest_count = source.nest_count
+        self.report = ctypes.c_uint()
         self._source = source
         self._library = _compiled(_shim_text(source), folder)
 
@@ -204,10 +215,12 @@ class ShimKernel:
         """Run."""
         return prepared.start(packed)
 
-    def _start(self, starts: Sequence[NestStart], packed: bytes) -> int:
+    def _start(self, starts: Sequence[NestStart], packed: bytes, report: int = 0) -> int:
+        self.report.value = 0
         for start in starts:
-            self.run_nest(start.number, packed + start.geometry, start.blocks, start.block)
-        return 0
+            given = start.given(packed, report or ctypes.addressof(self.report))
+            self.run_nest(start.number, given, start.blocks, start.block)
+        return self.report.value
 
     def run_nest(self, number: int, parameters: bytes, blocks: Sequence[int], block: Sequence[int]) -> None:
         """Run one nest."""
@@ -221,6 +234,9 @@ def _shim_text(source: CudaSource) -> str:
         assert found is not None
         offset, arguments = "0", []
         for parameter in found[1].split(","):
+            if parameter.strip() == "unsigned *report":
+                arguments.append(f"*(unsigned *const *)(parameters + ({offset} + 7) / 8 * 8)")
+                continue
             kind = parameter.split()[1]
             arguments.append(f"*(const {kind} *)(parameters + {offset})")
             offset += f" + sizeof({kind})"

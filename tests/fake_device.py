@@ -18,6 +18,7 @@ from pyfuse.backend.cuda.array_facts import PRIMARY, Facts, Maker, PlainKind, Re
 from pyfuse.backend.cuda.driver_calls import DriverError
 from pyfuse.backend.cuda.kernel import CudaLaunch
 from pyfuse.backend.cuda.launch_shape import CudaSource, nest_starts
+from pyfuse.backend.cuda.report_words import ReportWords
 from pyfuse.backend.interface import BuiltKernel, NestLaunch
 from pyfuse.config import Config
 from pyfuse.diagnostics import Code, refuse
@@ -242,12 +243,18 @@ class FakeDevice:
         self.handle, self.event = CONTEXT, EVENT
         self.kind = kind
         self.calls = FakeDriver()
+        self.report_words = ReportWords(self._memory)
+        self._pages: list[Any] = []
         self.folder = folder
         self.loads: list[str] = []
         self.starts: list[int] = []
         self.is_active = False
         self.problem: Exception | None = None
         self.build_problem: CannotFuse | None = None
+
+    def _memory(self, size: int) -> int:
+        self._pages.append(ctypes.create_string_buffer(b"\xff" * size, size))
+        return ctypes.addressof(self._pages[-1])
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -282,12 +289,12 @@ class _Kernel(ShimKernel):
     def prepare(self, nests: Sequence[NestLaunch], operand_count: int, thread_limit: int) -> CudaLaunch:  # noqa: ARG002
         return CudaLaunch(self, tuple(nest_starts(self._source, nests)))  # type: ignore[arg-type]
 
-    def run(self, starts: Any, packed: bytes, stream: int = 0) -> int:
+    def run(self, starts: Any, packed: bytes, stream: int = 0, report: int = 0) -> int:
         assert self._device.is_active
         self._device.starts.append(stream)
         if self._device.problem is not None:
             raise self._device.problem
-        return self._start(starts, packed)
+        return self._start(starts, packed, report)
 
 
 @pytest.fixture(scope="session")

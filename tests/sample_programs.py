@@ -167,8 +167,8 @@ def _array(dtype: str, *shape: int) -> Array:
     return np.ones(shape, dtype)
 
 
-# What the CUDA backend has no text for.
-NOT_WRITTEN_FOR_CUDA = frozenset({"running_sum", "lookup_table", "chosen_rows", "chosen_pixels", "turned_channels"})
+# Whose arguments are indices: other numbers than these are out of range.
+BY_INDICES = frozenset({"lookup_table", "chosen_rows", "chosen_pixels", "turned_channels"})
 
 
 PROGRAMS: dict[str, Program] = {

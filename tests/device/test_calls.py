@@ -169,16 +169,6 @@ def test_where_numpy_does_not_take_the_arrays_the_error_says_why_nothing_was_fus
     assert "a NumPy array stands beside arrays on a device" in note
 
 
-def test_reads_by_index_arrays_are_not_fused_on_a_device(fake_device: FakeDevice) -> None:  # noqa: ARG001
-    fused = pyfuse.fuse(looked_up, strict=True)
-    with pytest.raises(pyfuse.FuseError, match="reads by index arrays are not fused on a device"):
-        fused(FakeArray(random(6)), FakeArray(np.array([0, 2])))
-
-
-def looked_up(table: Any, index: Any) -> Any:
-    return table[index] + 1
-
-
 def logarithm(x: Any, y: Any) -> Any:
     return np.log(x) + y
 
@@ -232,10 +222,14 @@ def flattened(x: Any) -> Any:
     return x.reshape(-1) + 1
 
 
-def test_scans_are_not_fused_yet_and_say_so(fake_device: FakeDevice) -> None:  # noqa: ARG001
+def test_scans_run_in_one_thread_one_block_or_many(fake_device: FakeDevice) -> None:  # noqa: ARG001
     fused = pyfuse.fuse(running, strict=True)
-    with pytest.raises(pyfuse.FuseError, match="scans are not fused on a device yet"):
-        fused(FakeArray(random(6)))
+    for count, kernels in ((6, 1), (7, 1), (1000, 2), (20_000, 3), (90_000, 3), (20_001, 3)):
+        x = np.arange(count) % 7
+        for _ in range(3):
+            assert same_bits(fused(FakeArray(x)).memory, running(x))
+        assert fused.cache_info().kernels == kernels
+    assert fused.cache_info().fallback_calls == 0
 
 
 def running(x: Any) -> Any:

@@ -194,3 +194,17 @@ def test_a_target_travels_and_a_stream_does_not() -> None:
     assert rebuild(*given)._executor.on_device.options.target == "cuda"
     with pytest.raises(TypeError, match="of this process"):
         pickle.dumps(pyfuse.fuse(lambda x: x + 1, stream=7))
+
+
+def looked_up(table: Any, index: Any) -> Any:
+    return table[index] * 2
+
+
+def test_arrays_that_are_moved_are_read_by_indices(moving_device: FakeDevice) -> None:  # noqa: ARG001
+    fused = pyfuse.fuse(looked_up, target="cuda")
+    table, index = random(40), np.arange(-40, 40)
+    assert same_bits(fused(table, index), looked_up(table, index))
+    index[5] = 40
+    with pytest.raises(IndexError, match="index 40 is out of bounds for axis 0 with size 40"):
+        fused(table, index)
+    assert (fused.cache_info().fused_calls, fused.cache_info().fallback_calls) == (1, 1)

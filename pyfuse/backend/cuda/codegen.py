@@ -15,13 +15,14 @@ from collections.abc import Sequence
 
 from pyfuse.array_layout import UNALIGNED, NestLayout
 from pyfuse.backend.cuda.column_text import write_columns
-from pyfuse.backend.cuda.device_fold import LANE_EXCHANGE
+from pyfuse.backend.cuda.device_fold import lane_exchanges
 from pyfuse.backend.cuda.kernel_text import WrittenNest
-from pyfuse.backend.cuda.launch_shape import CudaSource, NestTraits, number_count
+from pyfuse.backend.cuda.launch_shape import CudaSource, NestTraits, is_scan, number_count
 from pyfuse.backend.cuda.library_text import device_closure, device_prelude, in_cuda_words
 from pyfuse.backend.cuda.map_text import write_map
 from pyfuse.backend.cuda.part_text import write_parts
 from pyfuse.backend.cuda.row_text import write_rows
+from pyfuse.backend.cuda.scan_text import write_scan
 from pyfuse.backend.cuda.tile_text import write_tiles
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.graph.loop_plan import LoopPlan, Nest, ReductionNest, Style
@@ -47,8 +48,6 @@ def write(
     for nest, layout, own in zip(plan.nests, layouts, traits or [NestTraits()] * len(layouts), strict=True):
         if any(operand.endswith(UNALIGNED) for operand in layout.operands):
             raise refuse(Code.UNSUPPORTED_ARRAY, "an array's elements do not lie at multiples of their size")
-        if any(load.gathered for load in nest.loads):
-            raise refuse(Code.UNSUPPORTED_OPERATION, "reads by index arrays are not fused on a device yet")
         if isinstance(nest, ReductionNest) and any(
             is_bfloat16(nest.steps[accumulation.step].dtype) for accumulation in nest.accumulations
         ):
@@ -56,10 +55,9 @@ def write(
         written += _kernels(len(written), nest, layout, plan, own)
         counts += [number_count(nest, layout)] * (len(written) - len(counts))
     calls = {call for nest in written for call in nest.calls}
-    is_reducing = any(isinstance(nest, ReductionNest) for nest in plan.nests)
     parts = [
         device_prelude(),
-        *([LANE_EXCHANGE] if is_reducing else []),
+        *lane_exchanges("".join(nest.text for nest in written)),
         "\n".join(_parameter_types(plan, counts, is_wide=is_wide)),
         *device_closure(sorted(calls)),
         *[in_cuda_words(nest.text) for nest in written],
@@ -76,20 +74,23 @@ def write(
 def _kernels(
     number: int, nest: Nest | ReductionNest, layout: NestLayout, plan: LoopPlan, own: NestTraits
 ) -> list[WrittenNest]:
-    """The kernels of a nest: two where parts of it are combined afterwards."""
+    """The kernels of a nest: several where parts of it are combined afterwards."""
     name, has_scalars = f"pyfuse_nest_{number}", bool(plan.scalar_dtypes)
     if isinstance(nest, Nest) and own.turned and nest.loop is None:
         return [write_tiles(name, nest, layout, plan.input_count, own.turned, has_scalars=has_scalars)]
     if isinstance(nest, Nest):
         return [write_map(name, nest, layout, plan.input_count, traits=own, has_scalars=has_scalars)]
+    if is_scan(nest):
+        names = [f"pyfuse_nest_{number + part}" for part in range(3)]
+        return write_scan(names, nest, layout, plan.input_count, traits=own, has_scalars=has_scalars)
     match nest.style:
         case Style.ROWS:
             return [write_rows(name, nest, layout, plan.input_count, length=own, has_scalars=has_scalars)]
         case Style.COLUMNS:
             return [write_columns(name, nest, layout, plan.input_count, length=own, has_scalars=has_scalars)]
         case Style.PARTS:
-            names = (name, f"pyfuse_nest_{number + 1}")
-            return write_parts(names, nest, layout, plan.input_count, has_scalars=has_scalars)
+            pair = (name, f"pyfuse_nest_{number + 1}")
+            return write_parts(pair, nest, layout, plan.input_count, has_scalars=has_scalars)
 
 
 def _parameter_types(plan: LoopPlan, counts: Sequence[int], *, is_wide: bool) -> list[str]:

@@ -23,36 +23,40 @@ MOST_CHAINS = 4
 _NEUTRAL = {"maximum": -np.inf, "minimum": np.inf, "fmax": np.nan, "fmin": np.nan}
 _LARGEST_FIRST = frozenset({"maximum", "fmax"})
 
-LANE_EXCHANGE = """\
-template <class T> static __device__ __forceinline__ T pf_from_lane(T value, int distance)
-{
-    unsigned words[(sizeof(T) + 3) / 4] = {0};
+_EXCHANGE = """\
+template <class T> static __device__ __forceinline__ T {name}(T value, int distance)
+{{
+    unsigned words[(sizeof(T) + 3) / 4] = {{0}};
     memcpy(words, &value, sizeof value);
 #pragma unroll
     for (int word = 0; word < (int)((sizeof(T) + 3) / 4); ++word)
-        words[word] = __shfl_xor_sync(0xffffffffu, words[word], distance);
+        words[word] = {shuffle}(0xffffffffu, words[word], distance);
     memcpy(&value, words, sizeof value);
     return value;
-}"""
+}}"""
+_SHUFFLES = {"pf_from_lane": "__shfl_xor_sync", "pf_from_lower_lane": "__shfl_up_sync"}
+
+
+def lane_exchanges(text: str) -> list[str]:
+    """The functions by which a text's threads have values of other threads of their warp."""
+    return [_EXCHANGE.format(name=name, shuffle=own) for name, own in _SHUFFLES.items() if f"{name}(" in text]
 
 
 class DeviceFold(FoldText):
     """Writes one accumulation for a device.
 
     Raises:
-        CannotFuse: the operation must go from element to element, or is a scan.
+        CannotFuse: the operation must go from element to element.
     """
 
     def __init__(self, number: int, accumulation: Accumulation, steps: StepText) -> None:
         super().__init__(number, accumulation, steps)
-        if self.is_scan:
-            raise refuse(Code.UNSUPPORTED_OPERATION, "scans are not fused on a device yet")
-        if accumulation.operation in ("subtract", "divide"):
+        if accumulation.operation in ("subtract", "divide") and not self.is_scan:
             raise refuse(
                 Code.UNSUPPORTED_OPERATION,
                 f"a reduction by '{accumulation.operation}' goes from element to element, which threads do not",
             )
-        if self.dtype.kind == "c" and accumulation.operation in _NEUTRAL:
+        if self.dtype.kind == "c" and accumulation.operation in _NEUTRAL and not self.is_scan:
             raise refuse(Code.UNSUPPORTED_OPERATION, "extremes of complex numbers are not fused on a device yet")
         self.number = number
         self.part, self.place = f"part{number}", f"place{number}"

@@ -281,3 +281,152 @@ static inline pf_c8 pf_c_libm_cpowf(pf_c8 a, pf_c8 b)
     const pf_c16 w = pf_c_libm_cpow((pf_c16){a.re, a.im}, (pf_c16){b.re, b.im});
     return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
 }
+
+// Inverse functions: T. E. Hull, T. F. Fairgrieve and P. T. P. Tang, "Implementing the complex arcsine and arccosine functions
+// using exception handling", ACM TOMS 23 (1997). All follow from those of arcsinh and arctanh.
+
+/* (hypot - b) / 2 without cancellation, where hypot is that of a and b. */
+static inline pf_f8 pf_half_excess(pf_f8 a, pf_f8 b, pf_f8 hypot)
+{
+    return b < 0 ? (hypot - b) * 0.5 : b == 0 ? a * 0.5 : a * a / (hypot + b) * 0.5;
+}
+/* Of x, y >= 0, not both tiny, neither large: the real part of arcsinh(x + iy); and y and c, whose angle atan2(y, c) is the other. */
+static inline pf_f8 pf_arcsinh_parts(pf_f8 x, pf_f8 y, pf_f8 *side, pf_f8 *other)
+{
+    const pf_f8 epsilon = 0x1p-52, r = hypot(x, y + 1), s = hypot(x, y - 1), half = (r + s) * 0.5, a = half < 1 ? 1 : half;
+    pf_f8 real;
+    if (a >= 10)
+        real = log(a + sqrt(a * a - 1));
+    else if (y == 1 && x < epsilon * epsilon / 128)
+        real = sqrt(x);
+    else if (x >= epsilon * fabs(y - 1)) {
+        const pf_f8 rest = pf_half_excess(x, 1 + y, r) + pf_half_excess(x, 1 - y, s);
+        real = log1p(rest + sqrt(rest * (a + 1)));
+    } else
+        real = y < 1 ? x / sqrt((1 - y) * (1 + y)) : log1p((y - 1) + sqrt((y - 1) * (y + 1)));
+    *side = y;
+    if (y < 0x1p-509) {
+        *side = y * (2 / epsilon);
+        *other = a * (2 / epsilon);
+    } else if (y <= 0.6417 * a)
+        *other = sqrt((a - y) * (a + y));
+    else if (y == 1 && x < epsilon / 128)
+        *other = sqrt(x) * sqrt((a + y) * 0.5);
+    else if (x >= epsilon * fabs(y - 1))
+        *other = sqrt((pf_half_excess(x, y + 1, r) + pf_half_excess(x, y - 1, s)) * (a + y));
+    else if (y > 1) {
+        *side = y * (4 / epsilon / epsilon);
+        *other = x * (4 / epsilon / epsilon) * y / sqrt((y + 1) * (y - 1));
+    } else
+        *other = sqrt((1 - y) * (1 + y));
+    return real;
+}
+static inline pf_c16 pf_c_libm_casinh(pf_c16 z)
+{
+    const pf_f8 x = z.re, y = z.im, ax = fabs(x), ay = fabs(y);
+    if (x != x || y != y) {
+        if (ax == __builtin_inf() || y == 0)
+            return (pf_c16){x, ax == __builtin_inf() ? y + y : y};
+        return ay == __builtin_inf() ? (pf_c16){y, x + x} : (pf_c16){x + y, x + y};
+    }
+    if (ax > 0x1p52 || ay > 0x1p52) {
+        const pf_c16 natural = pf_c_libm_clog((pf_c16){ax, ay});
+        return (pf_c16){copysign(natural.re + 0.6931471805599453, x), copysign(natural.im, y)};
+    }
+    if (ax < 0x1p-27 && ay < 0x1p-27)
+        return z;
+    pf_f8 side, other;
+    const pf_f8 real = pf_arcsinh_parts(ax, ay, &side, &other);
+    return (pf_c16){copysign(real, x), copysign(atan2(side, other), y)};
+}
+static inline pf_c16 pf_c_libm_casin(pf_c16 z)
+{
+    const pf_c16 turned = pf_c_libm_casinh((pf_c16){z.im, z.re});
+    return (pf_c16){turned.im, turned.re};
+}
+static inline pf_c16 pf_c_libm_cacos(pf_c16 z)
+{
+    const pf_f8 x = z.re, y = z.im, ax = fabs(x), ay = fabs(y), quarter = 1.5707963267948966;
+    if (x != x || y != y) {
+        if (ax == __builtin_inf())
+            return (pf_c16){y + y, -__builtin_inf()};
+        if (ay == __builtin_inf())
+            return (pf_c16){x + x, -y};
+        return x == 0 ? (pf_c16){quarter, y + y} : (pf_c16){x + y, x + y};
+    }
+    if (ax > 0x1p52 || ay > 0x1p52) {
+        const pf_c16 natural = pf_c_libm_clog(z);
+        return (pf_c16){fabs(natural.im), copysign(natural.re + 0.6931471805599453, -y)};
+    }
+    if (x == 1 && y == 0)
+        return (pf_c16){0, -y};
+    if (ax < 0x1p-27 && ay < 0x1p-27)
+        return (pf_c16){quarter - x, -y};
+    pf_f8 side, other;
+    const pf_f8 size = pf_arcsinh_parts(ay, ax, &side, &other);
+    return (pf_c16){atan2(other, copysign(side, x)), copysign(size, -y)};
+}
+static inline pf_c16 pf_c_libm_cacosh(pf_c16 z)
+{
+    const pf_c16 w = pf_c_libm_cacos(z);
+    return (pf_c16){fabs(w.im), w.re != w.re || w.im != w.im ? w.re : copysign(w.re, z.im)};
+}
+static inline pf_c16 pf_c_libm_catanh(pf_c16 z)
+{
+    const pf_f8 x = z.re, y = z.im, ax = fabs(x), ay = fabs(y), epsilon = 0x1p-52, quarter = 1.5707963267948966;
+    if (y == 0 && ax <= 1)
+        return (pf_c16){atanh(x), y};
+    if (x == 0)
+        return (pf_c16){x, atan(y)};
+    if (x != x || y != y) {
+        if (ax == __builtin_inf())
+            return (pf_c16){copysign(0.0, x), y + y};
+        return ay == __builtin_inf() ? (pf_c16){copysign(0.0, x), copysign(quarter, y)} : (pf_c16){x + y, x + y};
+    }
+    if (ax > 0x1p52 || ay > 0x1p52) {
+        const pf_f8 large = ax > ay ? ax : ay, scale = large > 0x1p500 ? 0x1p-600 : 1, a = x * scale, b = y * scale;
+        return (pf_c16){large == __builtin_inf() ? copysign(0.0, x) : a / (a * a + b * b) * scale, copysign(quarter, y)};
+    }
+    if (ax < 0x1p-27 && ay < 0x1p-27)
+        return z;
+    const pf_f8 yy = ay < 0x1p-511 ? 0 : ay * ay, from_one = (1 - ax) * (1 + ax);
+    const pf_f8 real = ax == 1 && ay < epsilon ? (0.6931471805599453 - log(ay)) * 0.5
+                                               : log1p(4 * ax / ((ax - 1) * (ax - 1) + yy)) * 0.25;
+    const pf_f8 angle = ax == 1 ? atan2(2.0, -ay) : atan2(2 * ay, ay < epsilon ? from_one : from_one - yy);
+    return (pf_c16){copysign(real, x), copysign(angle * 0.5, y)};
+}
+static inline pf_c16 pf_c_libm_catan(pf_c16 z)
+{
+    const pf_c16 turned = pf_c_libm_catanh((pf_c16){z.im, z.re});
+    return (pf_c16){turned.im, turned.re};
+}
+static inline pf_c8 pf_c_libm_casinf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_casin((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_cacosf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_cacos((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_catanf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_catan((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_casinhf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_casinh((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_cacoshf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_cacosh((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}
+static inline pf_c8 pf_c_libm_catanhf(pf_c8 z)
+{
+    const pf_c16 w = pf_c_libm_catanh((pf_c16){z.re, z.im});
+    return (pf_c8){(pf_f4)w.re, (pf_f4)w.im};
+}

@@ -12,6 +12,7 @@ from typing import Any
 _LIBRARIES = ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1", "libcuda.so")
 _WITHOUT_TIMING = 2  # CU_EVENT_DISABLE_TIMING
 _BUFFER, _BUFFER_SIZE, _END = 1, 2, 0  # CU_LAUNCH_PARAM_BUFFER_POINTER, _BUFFER_SIZE, _END
+_PORTABLE, _ON_DEVICES = 1, 2  # CU_MEMHOSTALLOC_PORTABLE, _DEVICEMAP
 Dimensions = tuple[int, int, int]
 
 
@@ -61,6 +62,12 @@ class DriverCalls:
             self._checked("cuModuleGetFunction", ctypes.byref(function), module, name.encode())
             found.append(function.value or 0)
         return module.value or 0, found
+
+    def host_memory(self, size: int) -> int:
+        """The address of memory of the host that kernels reach too; it is kept. Raises DriverError."""
+        address = ctypes.c_void_p()
+        self._checked("cuMemHostAlloc", ctypes.byref(address), ctypes.c_size_t(size), _PORTABLE | _ON_DEVICES)
+        return address.value or 0
 
     def unload(self, module: int) -> None:
         """Give a module back, while its context is current."""

@@ -12,6 +12,7 @@ from typing import Any
 from pyfuse.backend.cuda.array_facts import CURRENT
 from pyfuse.backend.cuda.driver_calls import DriverCalls, DriverError, driver_calls
 from pyfuse.backend.cuda.launch_shape import CudaSource, NestStart, nest_starts
+from pyfuse.backend.cuda.report_words import ReportWords
 from pyfuse.backend.interface import NestLaunch, PreparedLaunch
 from pyfuse.diagnostics import Code, refuse
 from pyfuse.errors import CannotFuse
@@ -60,6 +61,11 @@ class CudaDevice:
         with self.active():
             return self.calls.new_event()
 
+    @cached_property
+    def report_words(self) -> ReportWords:
+        """Where kernels report to, while the context is active."""
+        return ReportWords(self.calls.host_memory)
+
     def order(self, first: int, then: int) -> None:
         """What one stream starts from here on comes after what another has started; the context is active."""
         self.calls.order(self.event, first, then)
@@ -90,13 +96,15 @@ class CudaLaunch(PreparedLaunch):
 
     Attributes:
         starts: of its nests.
+        reports: whether one of them may find that the original must run.
     """
 
-    __slots__ = ("starts",)
+    __slots__ = ("reports", "starts")
 
     def __init__(self, kernel: CudaKernel, starts: tuple[NestStart, ...]) -> None:
         super().__init__(partial(kernel.run, starts), (kernel,))
         self.starts = starts
+        self.reports = any(start.reports for start in starts)
 
 
 class CudaKernel:
@@ -138,13 +146,13 @@ class CudaKernel:
         return CudaLaunch(self, tuple(starts))
 
     def launch(self, prepared: PreparedLaunch, packed: bytes) -> int:
-        """Start the nests on the default stream; the context is active. No status comes back from a device: 0."""
+        """Start the nests on the default stream; the context is active. No status comes back from here: 0."""
         return prepared.start(packed)
 
-    def run(self, starts: Sequence[NestStart], packed: bytes, stream: int = 0) -> int:
-        """Start nests on a stream; the context is active."""
+    def run(self, starts: Sequence[NestStart], packed: bytes, stream: int = 0, report: int = 0) -> int:
+        """Start nests on a stream; the context is active. ``report``: the address of the word that they report in."""
         for start in starts:
-            given = packed + start.geometry
+            given = start.given(packed, report)
             if stream:  # pycuda takes no stream that is not its own
                 self._device.calls.launch(self.handles[start.number], start.blocks, start.block, given, stream)
             else:

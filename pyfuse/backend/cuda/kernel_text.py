@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from pyfuse.backend.cpu.step_text import indented
 from pyfuse.backend.cuda.launch_shape import NestShape, threads_of
 
+_REPORTING = "pf_place_raise("  # the check of an index of which NumPy raises
 ROW_BLOCK = "((pf_index)blockIdx.z * gridDim.y + blockIdx.y)"  # as launch_shape.Grid counts them
 
 
@@ -31,15 +33,22 @@ def finished_kernel(
         calls: library functions in the body.
         has_scalars: whether the kernel takes scalars, needed here or not.
     """
-    scalars = "const pf_scalars scalars, " if has_scalars else ""
+    reports = any(_REPORTING in line for line in body)
+    parameters = [
+        "const pf_operands operands",
+        *(["const pf_scalars scalars"] if has_scalars else []),
+        f"const pf_geometry_{name.rpartition('_')[2]} geometry",
+        *(["unsigned *report"] if reports else []),
+    ]
+    last = ["if (status & PF_REPLAY) *report = PF_REPLAY;"] if reports else []
     lines = [
         f'extern "C" __global__ void __launch_bounds__({threads_of(shape)}) {name}(',
-        f"    const pf_operands operands, {scalars}const pf_geometry_{name.rpartition('_')[2]} geometry)",
+        f"    {', '.join(parameters)})",
         "{",
-        *indented(1, [*_flags(body), *body]),
+        *indented(1, [*_flags(body), *body, *last]),
         "}",
     ]
-    return WrittenNest("\n".join(lines), shape, calls)
+    return WrittenNest("\n".join(lines), replace(shape, reports=reports), calls)
 
 
 def _flags(body: Sequence[str]) -> list[str]:

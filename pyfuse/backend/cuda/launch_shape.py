@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 import math
 import struct
+import sys
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from pyfuse.array_layout import NestGeometry, NestLayout
+from pyfuse.backend.cuda.scan_shape import Way, chunk_of, way_of
 from pyfuse.backend.interface import KernelSource, NestLaunch
 from pyfuse.graph.loop_plan import Load, LoopPlan, Nest, ReductionNest, Store, Style
 from pyfuse.records import dataclass
@@ -19,6 +22,7 @@ LEAST_NUMBERS = 2  # of a geometry: rows, columns
 _NARROW_LIMIT = 2**31 - 2**23  # of indices and byte offsets; the rest is for threads beyond the last element
 _MOST_BLOCKS = 2**31 - 1
 _MOST_IN_A_LAYER = 2**16 - 1
+_ADDRESS = 8  # bytes of an address, and what it is aligned to
 _SHARED_BYTES = 48 * 1024  # of a block
 MOST_PARTS = 4096  # blocks that reduce parts: a few for each place on a device, so that they end together
 _WIDE_LOAD = 16  # bytes
@@ -34,6 +38,10 @@ class Walk(enum.Enum):
     COLUMNS = "neighbouring results, and the elements of each"
     PARTS = "all elements, of which each block reduces a part"
     WHOLE = "the parts of all blocks: there is one block"
+    SINGLE_SCANS = "nothing: each has a scan of its own"
+    SCANS = "the elements of a scan: a block has one"
+    CHUNKS = "a chunk of a scan"
+    JOINED = "the chunks of a scan: a block has them all"
     TILES = "squares of elements: some operands lie along one side of them, others along the other"
 
 
@@ -46,7 +54,10 @@ class NestShape:
         widest: threads of a block along a row, or along neighbouring results; of MAP the most.
         height: rows of threads in a block; of MAP it follows from the rest.
         walk: what they share.
-        reduced: of PARTS, the number of merged dimensions that are reduced; of TILES, that of the outer ones.
+        reduced: of PARTS, the number of merged dimensions that are reduced; of TILES, that of the outer ones; of scans,
+            that of those around them.
+        follows: whether the kernel runs over the same nest as the one before it.
+        reports: whether it takes an address last, where it reports that the original must run.
     """
 
     per_thread: int
@@ -54,6 +65,8 @@ class NestShape:
     height: int = 1
     walk: Walk = Walk.MAP
     reduced: int = 0
+    follows: bool = False
+    reports: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +105,8 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
     Args:
         shape: of the kernel.
         rows, columns: of a nest.
-        elements: of PARTS, all that are reduced; of TILES, the extent of the last outer dimension.
+        elements: of PARTS, all that are reduced; of TILES, the extent of the last outer dimension; of scans, their
+            length.
 
     Raises:
         OverflowError: a device cannot start so many blocks.
@@ -109,6 +123,13 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
             blocks, row_blocks = -(-columns // width), rows
         case Walk.PARTS:
             blocks = part_count(shape, elements)
+        case Walk.SINGLE_SCANS:
+            rows, columns = rows * columns, 1
+            blocks = -(-rows // width)
+        case Walk.SCANS | Walk.CHUNKS | Walk.JOINED:
+            rows = row_blocks = rows * columns
+            columns = chunk_of(elements, width * shape.per_thread)
+            blocks = -(-elements // columns) if shape.walk is Walk.CHUNKS else 1
         case Walk.WHOLE:
             rows, blocks = part_count(shape, elements), 1
         case Walk.TILES:
@@ -122,12 +143,20 @@ def grid_of(shape: NestShape, rows: int, columns: int, elements: int = 1) -> Gri
 
 
 class NestStart(NamedTuple):
-    """One launch of a nest: its number, its threads, and its geometry as bytes."""
+    """One launch of a nest: its number, its threads, its geometry as bytes, and whether an address comes behind."""
 
     number: int
     blocks: tuple[int, int, int]
     block: tuple[int, int, int]
     geometry: bytes
+    reports: bool = False
+
+    def given(self, packed: bytes, report: int) -> bytes:
+        """All parameters of the kernel: operands and scalars as packed, geometry, and where to report to."""
+        whole = packed + self.geometry
+        if not self.reports:
+            return whole
+        return whole.ljust(-(-len(whole) // _ADDRESS) * _ADDRESS, b"\0") + report.to_bytes(_ADDRESS, sys.byteorder)
 
 
 def part_count(shape: NestShape, elements: int) -> int:
@@ -141,22 +170,34 @@ def nest_starts(source: CudaSource, nests: Sequence[NestLaunch]) -> list[NestSta
     Raises:
         OverflowError: as ``grid_of``.
     """
-    starts = []
-    for number, (shape, nest) in enumerate(zip(source.shapes, nests, strict=True)):
+    starts: list[NestStart] = []
+    places = accumulate(not shape.follows for shape in source.shapes)
+    for number, (shape, place) in enumerate(zip(source.shapes, places, strict=True)):
+        nest = nests[place - 1]
         if nest.outer == 0 or nest.inner == 0:
             continue
-        dimensions = slice(shape.reduced - 1, shape.reduced) if shape.walk is Walk.TILES else slice(shape.reduced)
-        grid = grid_of(shape, nest.outer, nest.inner, math.prod(nest.geometry[dimensions]))
+        grid = grid_of(shape, nest.outer, nest.inner, math.prod(nest.geometry[_counted(shape)]))
         numbers = (*grid.numbers, *nest.geometry)
         geometry = struct.pack(f"={len(numbers)}{'q' if source.is_wide else 'i'}", *numbers)
-        starts.append(NestStart(number, grid.blocks, grid.block, geometry))
+        starts.append(NestStart(number, grid.blocks, grid.block, geometry, shape.reports))
     return starts
+
+
+def _counted(shape: NestShape) -> slice:
+    """Of a geometry: the extents that ``grid_of`` takes as elements."""
+    match shape.walk:
+        case Walk.TILES:
+            return slice(shape.reduced - 1, shape.reduced)
+        case Walk.SCANS | Walk.CHUNKS | Walk.JOINED:
+            return slice(shape.reduced, shape.reduced + 1)
+        case _:
+            return slice(shape.reduced)
 
 
 def number_count(nest: Nest | ReductionNest, layout: NestLayout) -> int:
     """Of a nest's geometry: rows and columns, then as ``launch.nest_launches`` has it."""
     operands: list[Store | Load] = [*nest.stores, *nest.loads]
-    starts = sum(bool(operand.offsets) for operand in operands)
+    starts = sum(bool(operand.offsets) for operand in operands) + 2 * sum(len(load.gathered) for load in nest.loads)
     if isinstance(nest, Nest):
         rank = layout.outer_rank
         return LEAST_NUMBERS + rank + len(operands) * (rank + 1) + starts
@@ -178,6 +219,7 @@ class NestTraits(NamedTuple):
             do not: its result has shorter rows than what it reads.
         is_of_parts: whether several loads are parts of wider rows, equally far apart: most often of one array, a few
             elements apart, as a stencil reads them.
+        scan: whose work a scan is.
     """
 
     bound: int = 1
@@ -185,6 +227,7 @@ class NestTraits(NamedTuple):
     turned: tuple[int, ...] = ()
     is_even: bool = False
     is_of_parts: bool = False
+    scan: Way = Way.THREAD
 
 
 def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTraits, ...]:
@@ -197,12 +240,27 @@ def nest_traits(plan: LoopPlan, nests: Sequence[NestGeometry]) -> tuple[NestTrai
         bound = min(_LONGEST, _power_of_two(max(1, length)))
         is_of_parts = isinstance(nest, Nest) and _is_of_parts(nest, laid)
         turned = _turned(nest, laid) if isinstance(nest, Nest) else ()
-        lengths.append(NestTraits(bound, bound == length, turned, _is_even(laid), is_of_parts))
+        lengths.append(NestTraits(bound, bound == length, turned, _is_even(laid), is_of_parts, _way_of(nest, laid)))
     return tuple(lengths)
+
+
+def is_scan(nest: Nest | ReductionNest) -> bool:
+    """Whether every partial result of a nest's reduction is stored; it has no other."""
+    return isinstance(nest, ReductionNest) and any(value.scan_store is not None for value in nest.accumulations)
+
+
+def _way_of(nest: Nest | ReductionNest, laid: NestGeometry) -> Way:
+    """See ``NestTraits``."""
+    if not isinstance(nest, ReductionNest) or not is_scan(nest):
+        return Way.THREAD
+    *kept, length = laid.extents
+    return way_of(math.prod(kept), length, is_across=nest.style is Style.COLUMNS)
 
 
 def _turned(nest: Nest, laid: NestGeometry) -> tuple[int, ...]:
     """See ``NestTraits``; none where a tile would be mostly empty."""
+    if any(load.gathered for load in nest.loads):
+        return ()
     if laid.layout.outer_rank == 0 or min(laid.extents[-2:]) < TILE:
         return ()
     if math.prod(laid.extents[:-2]) > _MOST_IN_A_LAYER or laid.extents[-2] > _MOST_IN_A_LAYER * TILE:

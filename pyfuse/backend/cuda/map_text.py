@@ -19,10 +19,14 @@ from pyfuse.backend.cuda.kernel_text import ROW_BLOCK, WrittenNest, finished_ker
 from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS, THREADS, NestShape, NestTraits
 from pyfuse.backend.cuda.loop_text import loop_lines
 from pyfuse.graph.element_cost import repeated_steps
-from pyfuse.graph.loop_plan import ApplyStep, Load, LoadStep, Nest, Store
+from pyfuse.graph.loop_plan import ApplyStep, GatherStep, Load, LoadStep, Nest, Store
 from pyfuse.graph.ops import Cost, by_name
 
 BYTES_OF_A_THREAD = 16  # of the widest operand: with 4, a copy of float32 runs at 0.8 of the ceiling
+_INSIDE = [
+    "const pf_index beside = first + k * (pf_index)blockDim.x;",
+    "const pf_index i = beside < columns ? beside : columns - 1;",
+]
 WIDTH_ACROSS_MEMORY = 16  # threads along columns that lie apart in an operand: rows beside them share its cache lines
 WIDTH_OF_PARTS = 64  # of a block that reads rows which it shares: four rows of results then read six, not twelve
 
@@ -67,24 +71,30 @@ def write_map(
         inner += loop_lines(nest, steps)
     stores = [f"{steps.element(position)} = {steps.names[store.step]};" for position, store in enumerate(nest.stores)]
     every = ["#pragma unroll", f"for (int k = 0; k < {shape.per_thread}; ++k) {{"]
+    takes_fours = traits.is_even and shape.per_thread == FLOATS and not steps.has_gathers
     body = [
         *_place(layout, shape),
         *_pointers(layout, steps),
+        *steps.gathered_axes(),
         *hoisted,
-        *(in_fours(nest, steps, varying, inner) if traits.is_even and shape.per_thread == FLOATS else []),
+        *(in_fours(nest, steps, varying, inner) if takes_fours else []),
         *arrays,
         *(
-            [*every, *indented(1, ["const pf_index beside = first + k * (pf_index)blockDim.x;"]),
-             *indented(1, ["const pf_index i = beside < columns ? beside : columns - 1;", *loads]), "}"]
+            [*every, *indented(1, [*_INSIDE, *loads]), "}"]
             if loads else []
         ),
         *every,
-        *indented(1, ["const pf_index i = first + k * (pf_index)blockDim.x;", *inner, "if (i < columns) {"]),
+        *indented(1, [*_index(steps), *inner, f"if ({'beside' if steps.has_gathers else 'i'} < columns) {{"]),
         *indented(2, stores),
         *indented(1, ["}"]),
         "}",
     ]  # fmt: skip
     return finished_kernel(name, body, shape, steps.calls, has_scalars=has_scalars)
+
+
+def _index(steps: DeviceSteps) -> list[str]:
+    """The place of an element that is computed; what is read at computed places must be of one that there is."""
+    return _INSIDE if steps.has_gathers else ["const pf_index i = first + k * (pf_index)blockDim.x;"]
 
 
 def shape_of(nest: Nest, layout: NestLayout, traits: NestTraits) -> NestShape:
@@ -114,6 +124,9 @@ def varying_steps(nest: Nest, layout: NestLayout) -> set[int]:
     varying: set[int] = set()
     for position, step in enumerate(nest.steps):
         match step.source:
+            case GatherStep(load=load, operands=operands):
+                is_walked = not layout.operands[len(nest.stores) + load].startswith(BROADCAST)
+                changes = is_walked or any(operand in varying for operand in operands)
             case LoadStep(load=load):
                 changes = not layout.operands[len(nest.stores) + load].startswith(BROADCAST)
             case ApplyStep(operands=operands):

@@ -11,11 +11,12 @@ from collections.abc import Collection, Sequence
 
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.c_text import c_type
+from pyfuse.backend.cpu.gather_text import element_there, places
 from pyfuse.backend.cpu.step_text import block
 from pyfuse.backend.cuda.device_fold import DeviceFold
 from pyfuse.backend.cuda.device_steps import DeviceSteps
 from pyfuse.backend.cuda.launch_shape import LEAST_NUMBERS
-from pyfuse.graph.loop_plan import EPILOGUE, LoadStep, ReducedStep, ReductionNest, Store, Style
+from pyfuse.graph.loop_plan import EPILOGUE, GatherStep, LoadStep, ReducedStep, ReductionNest, Store, Style
 
 
 class ReductionText:
@@ -67,7 +68,7 @@ class ReductionText:
                 offset += f" + geometry.at[{first + starts[position]}]"
             const = "" if is_stored else "const "
             lines.append(f"{const}char *q{position} = operands.at[{operand}]{offset};")
-        return lines
+        return [*lines, *self.steps.gathered_axes()]
 
     def kept_indices(self, number: str, count: int) -> list[str]:
         """``x<n>``: the indices of the first ``count`` kept dimensions, from the number of their elements."""
@@ -103,6 +104,9 @@ class ReductionText:
                 continue
             self._declared.add(position)
             source = self.nest.steps[position].source
+            if isinstance(source, GatherStep):
+                lines += self._gathered(position, "")
+                continue
             element = None
             if isinstance(source, LoadStep):
                 operand = self.steps.load_position(source.load)
@@ -141,30 +145,46 @@ class ReductionText:
             lines.append(f"loaded_{position}[k] = {self.element(operand)};")
         return lines
 
-    def places(self) -> list[str]:
+    def places(self, letter: str = "y", index: str = "j") -> list[str]:
         """``y<n>``: the indices of element ``j`` along several reduced dimensions."""
         if self.reduced < 2:
             return []
-        lines = ["pf_index left = j;"]
+        left = "left" if letter == "y" else f"left_{letter}"
+        lines = [f"pf_index {left} = {index};"]
         for axis in reversed(range(1, self.reduced)):
             extent = self.extent(self.kept + axis)
-            lines.append(f"const pf_index y{axis} = left % {extent}; left /= {extent};")
-        return [*lines, "const pf_index y0 = left;"]
+            lines.append(f"const pf_index {letter}{axis} = {left} % {extent}; {left} /= {extent};")
+        return [*lines, f"const pf_index {letter}0 = {left};"]
 
     def element(self, operand: int) -> str:
         """An operand's element ``j`` of the row."""
         if self._is_row_innermost and self.reduced == 1 and self.steps.is_unit(operand):
             const = "" if operand < len(self.nest.stores) else "const "
             return f"(({const}{self.steps.element_type(operand)} *)q{operand})[j]"
-        indices = ["j"] if self.reduced == 1 else [f"y{axis}" for axis in range(self.reduced)]
-        offset = "".join(f" + {index} * {self.stride(operand, self.kept + axis)}" for axis, index in enumerate(indices))
-        return self.steps.element_at(operand, f"q{operand}{offset}")
+        return self.steps.element_at(operand, f"q{operand}{self._offset(operand, 'y', 'j')}")
+
+    def _offset(self, operand: int, letter: str, index: str) -> str:
+        """From an operand's row to an element of it, each part with a plus before it."""
+        indices = [index] if self.reduced == 1 else [f"{letter}{axis}" for axis in range(self.reduced)]
+        return "".join(f" + {index} * {self.stride(operand, self.kept + axis)}" for axis, index in enumerate(indices))
+
+    def _gathered(self, position: int, walked: str) -> list[str]:
+        """Declarations of what is read at computed places; ``walked``: from the row to the element, in bytes."""
+        lines, offset = places(self.steps, position)
+        return [*lines, *element_there(self.steps, position, walked + offset, "q")]
 
     def values(self, sinks: Sequence[int], known: Collection[int] = ()) -> list[str]:
         """Declarations of what ``sinks`` need of element ``j``; ``known`` steps are declared already."""
+        along = [position for position in self.steps.cone(sinks, known) if self.is_along(position)]
         lines = []
-        for position in self.steps.cone(sinks, known):
-            if not self.is_along(position):
+        if any(isinstance(self.nest.steps[position].source, GatherStep) for position in along):
+            # Beyond the row there is nothing to read.
+            lines = ["const pf_index there = j < length ? j : length - 1;", *self.places("z", "there")]
+        for position in along:
+            source = self.nest.steps[position].source
+            if isinstance(source, GatherStep):
+                operand = self.steps.load_position(source.load)
+                lines += self._gathered(position, self._offset(operand, "z", "there"))
                 continue
             is_load = isinstance(self.nest.steps[position].source, LoadStep)
             lines += self.steps.declaration(position, f"loaded_{position}[k]" if is_load else None)

@@ -59,11 +59,11 @@ class RowText:
         self._width = _width(length.bound)
         per_thread = max(1, length.bound // self._width)
         most = min(_MOST_HELD_BYTES, _HELD_BYTES // self._width)
-        self._is_held = per_thread * sum(max(4, size) for size in sizes) <= most
+        self._is_held = bool(sizes) and per_thread * sum(max(4, size) for size in sizes) <= most
         self.text.is_full = self._is_held and length.is_exact and length.bound >= self._width
         if not self._is_held:
             self._kept = []
-            per_thread = max(1, _BATCH_BYTES // max(4, *sizes))
+            per_thread = max(1, _BATCH_BYTES // max([4, *sizes]))
         height = ROWS_OF_A_BLOCK if self._width == WARP else 1
         self.shape = NestShape(per_thread=per_thread, widest=self._width, height=height, walk=Walk.ROWS)
 

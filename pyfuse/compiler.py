@@ -212,21 +212,17 @@ def load_kernel(
             raise CannotFuse(specialization.failures[key])
         build = specialization.builds.get(key)
         if build is None or build.is_lost():
-            backend = backend_named("cpu")
             plan = plan_for(specialization, forms)
             if forms:
                 dump("plan", plan_text(plan))
-            make = partial(_built_safely, plan, layouts, config, dump)
-            if waits or backend.may_be_built(plan, layouts, config):  # else writing the text can wait too
-                source = write_source(specialization, forms, layouts)
-                dump("source", source.text)
-                if dump.wants("asm"):
-                    dump("asm", backend.assembly_of(source, config))
-                if waits or backend.is_built(source, config):
-                    with _failures_noted(specialization, key):
-                        loaded = specialization.kernels[key] = _built(plan, layouts, source, config, dump)
-                    return loaded, True
-            build = specialization.builds[key] = builders.start(make)
+            loaded = _noted(plan, layouts, config, dump)
+            if loaded is None and waits:
+                with _failures_noted(specialization, key):
+                    loaded = _built(plan, layouts, config, dump)
+            if loaded is not None:
+                specialization.kernels[key] = loaded
+                return loaded, True
+            build = specialization.builds[key] = builders.start(partial(_built_safely, plan, layouts, config, dump))
         if build.is_pending() and not waits:
             raise StillBuilding(build)
         build.wait()
@@ -247,16 +243,29 @@ def _failures_noted(specialization: Specialization, key: KernelKey) -> Iterator[
         raise
 
 
+def _noted(plan: LoopPlan, layouts: tuple[NestLayout, ...], config: Config, dump: Dump) -> LoadedKernel | None:
+    """A kernel that an earlier process has built; None where nobody knows of one, or its text is to be shown."""
+    found = None if dump.wants("source") or dump.wants("asm") else backend_named("cpu").noted(plan, layouts, config)
+    if found is None:
+        return None
+    built, kernel = found
+    dump("cache", f"{built.path.name}: found\n")
+    return LoadedKernel(source=None, built=built, kernel=kernel)
+
+
 def _built_safely(plan: LoopPlan, layouts: tuple[NestLayout, ...], config: Config, dump: Dump) -> LoadedKernel:
     with mistakes_as_reasons():
-        return _built(plan, layouts, backend_named("cpu").write(plan, layouts), config, dump)
+        return _built(plan, layouts, config, dump)
 
 
-def _built(
-    plan: LoopPlan, layouts: tuple[NestLayout, ...], source: KernelSource, config: Config, dump: Dump
-) -> LoadedKernel:
+def _built(plan: LoopPlan, layouts: tuple[NestLayout, ...], config: Config, dump: Dump) -> LoadedKernel:
     backend = backend_named("cpu")
+    source = backend.write(plan, layouts)
+    dump("source", source.text)
+    if dump.wants("asm"):
+        dump("asm", backend.assembly_of(source, config))
     built = backend.build(source, config)
-    backend.note_built(plan, layouts, config)
     dump("cache", f"{built.path.name}: {'found' if built.was_cached else f'built in {built.build_seconds:.3f} s'}\n")
-    return LoadedKernel(source=source, built=built, kernel=backend.load(source, built, config))
+    loaded = LoadedKernel(source=source, built=built, kernel=backend.load(source, built, config))
+    backend.note(plan, layouts, source, built, config)
+    return loaded

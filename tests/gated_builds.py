@@ -40,7 +40,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
         return build(*given)
 
     monkeypatch.setattr(backend, "build", gated)
-    monkeypatch.setattr(backend, "is_built", lambda *_: False)
+    monkeypatch.setattr(backend, "noted", lambda *_: None)
     monkeypatch.setenv("PYFUSE_WAIT", "0")  # not by config.set(): threads are to see it
     yield made
     made.opened.set()

@@ -144,14 +144,22 @@ class Backend(Protocol):
     def build(self, source: KernelSource, config: Config) -> BuiltKernel:
         """Build it, or find it built. Raises CannotFuse when no compiler works or the disk refuses."""
 
-    def may_be_built(self, plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> bool:
-        """Whether it is worth writing the text to see if it is built. Raises CannotFuse where no compiler works."""
+    def noted(self, plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> tuple[BuiltKernel, Kernel] | None:
+        """A plan's kernel, where it is built and its text need not be written to find it.
 
-    def note_built(self, plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> None:
-        """Have ``may_be_built`` say yes from now on."""
+        Raises:
+            CannotFuse: no compiler works, as was found before.
+        """
 
-    def is_built(self, source: KernelSource, config: Config) -> bool:
-        """Whether ``build`` and ``load`` need no compiler. Raises CannotFuse where none works, as is known."""
+    def note(
+        self,
+        plan: LoopPlan,
+        layouts: Sequence[NestLayout],
+        source: KernelSource,
+        built: BuiltKernel,
+        config: Config,
+    ) -> None:
+        """Have ``noted`` find it from now on."""
 
     def load(self, source: KernelSource, built: BuiltKernel, config: Config) -> Kernel:
         """Load it into this process. Raises CannotFuse when the system refuses."""

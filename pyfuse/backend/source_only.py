@@ -33,18 +33,14 @@ def build(source: KernelSource, config: Config) -> NoReturn:  # noqa: ARG001  as
     )
 
 
-def may_be_built(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> bool:  # noqa: ARG001
-    """No."""
-    return False
-
-
-def note_built(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> None:
+def noted(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> None:
     """Nothing is built here."""
 
 
-def is_built(source: KernelSource, config: Config) -> bool:  # noqa: ARG001  as in the other backends
-    """No."""
-    return False
+def note(
+    plan: LoopPlan, layouts: Sequence[NestLayout], source: KernelSource, built: BuiltKernel, config: Config
+) -> None:
+    """Nothing is built here."""
 
 
 def load(source: KernelSource, built: BuiltKernel, config: Config) -> NoReturn:  # noqa: ARG001  as in the other backends

@@ -117,7 +117,7 @@ def test_a_build_waits_until_it_may_begin(monkeypatch):
 @pytest.mark.parametrize("size", [50, COUNT])
 def test_an_answered_call_lets_its_build_begin(size, monkeypatch):
     monkeypatch.setattr("pyfuse.background.LONGEST_DELAY_SECONDS", 60)
-    monkeypatch.setattr(backend, "may_be_built", lambda *_: False)
+    monkeypatch.setattr(backend, "noted", lambda *_: None)
     fused = pyfuse.fuse(scaled_sum)
     with pyfuse.config.set(wait=False):
         end = time.monotonic() + 20

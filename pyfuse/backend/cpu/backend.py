@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import threading
 import time
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.artifact_store import ArtifactStore, open_store
 from pyfuse.backend.cpu import codegen
+from pyfuse.backend.cpu.notes import note_key
 from pyfuse.backend.cpu.toolchain import Toolchain, ToolchainError, assembly, find_toolchain, remembered_toolchain
 from pyfuse.backend.interface import BuiltKernel, KernelSource
 from pyfuse.config import Config
 from pyfuse.errors import CannotFuse
 from pyfuse.graph.loop_plan import LoopPlan
-from pyfuse.graph.plan_text import plan_text
 
 if TYPE_CHECKING:
     from pyfuse.backend.cpu.kernel import CpuKernel
@@ -46,40 +46,15 @@ def build(source: KernelSource, config: Config) -> BuiltKernel:
     return BuiltKernel(path=path, was_cached=was_cached, build_seconds=seconds)
 
 
-def may_be_built(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> bool:
-    """Whether a kernel for a plan was built into the store once, by a file that says no more than that.
+def noted(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> tuple[BuiltKernel, CpuKernel] | None:
+    """The kernel of a plan, where the store has a note of which library that is, and all is built; else None.
 
-    Which text a plan has now is another question, which ``is_built`` answers: writing it takes 2 ms and more.
-
-    Raises:
-        CannotFuse: no compiler works, as was found before.
-    """
-    store = open_store(config)
-    with _lock:
-        found = _toolchains.get(_toolchain_key(config, store))
-    if isinstance(found, CannotFuse):
-        raise CannotFuse(found.diagnostic)
-    return store.path(_plan_key(plan, layouts)).exists()
-
-
-def note_built(plan: LoopPlan, layouts: Sequence[NestLayout], config: Config) -> None:
-    """Leave such a file."""
-    store, key = open_store(config), _plan_key(plan, layouts)
-    if not store.path(key).exists():
-        store.put(key, b"")
-
-
-def _plan_key(plan: LoopPlan, layouts: Sequence[NestLayout]) -> str:
-    return "plan-" + hashlib.sha256(f"{plan_text(plan)}{layouts!r}".encode()).hexdigest()
-
-
-def is_built(source: KernelSource, config: Config) -> bool:
-    """Whether ``build`` and ``load`` need no compiler: a few milliseconds, if that.
+    The text need not be written to find it, which takes longer than all else in a process that finds its kernels built.
 
     Raises:
         CannotFuse: no compiler works, as was found before.
     """
-    from pyfuse.backend.cpu.kernel import is_built_library, is_runtime_built
+    from pyfuse.backend.cpu.kernel import CpuKernel, is_runtime_built, load_runtime, open_library
 
     store = open_store(config)
     with _lock:
@@ -87,9 +62,29 @@ def is_built(source: KernelSource, config: Config) -> bool:
     if isinstance(found, CannotFuse):
         raise CannotFuse(found.diagnostic)
     toolchain = found or remembered_toolchain(config, store)
-    return (
-        toolchain is not None and is_built_library(toolchain, store, source.text) and is_runtime_built(toolchain, store)
-    )
+    key = None if toolchain is None else note_key(toolchain, plan, layouts)
+    content = None if key is None else store.get(key)
+    if toolchain is None or content is None:
+        return None
+    library, nest_count = json.loads(content)
+    if store.get(library) is None or not is_runtime_built(toolchain, store):
+        return None
+    try:
+        opened, runtime = open_library(store.path(library)), load_runtime(toolchain, store)
+    except CannotFuse:
+        return None
+    built = BuiltKernel(path=store.path(library), was_cached=True, build_seconds=0.0)
+    return built, CpuKernel(opened, nest_count, runtime)
+
+
+def note(
+    plan: LoopPlan, layouts: Sequence[NestLayout], source: KernelSource, built: BuiltKernel, config: Config
+) -> None:
+    """Have ``noted`` find a kernel from now on, in other processes too."""
+    toolchain, store = prepare_toolchain(config)
+    key = note_key(toolchain, plan, layouts)
+    if key is not None and built.path.parent == store.folder and not store.path(key).exists():
+        store.put(key, json.dumps([built.path.name, source.nest_count]).encode())
 
 
 def load(source: KernelSource, built: BuiltKernel, config: Config) -> CpuKernel:

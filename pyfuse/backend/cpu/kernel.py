@@ -146,16 +146,11 @@ def built_library(
     return path, False
 
 
-def is_built_library(toolchain: Toolchain, store: ArtifactStore, text: str, extra_flags: tuple[str, ...] = ()) -> bool:
-    """Whether ``built_library`` would find it."""
-    return store.path(_key(toolchain, text, extra_flags)).exists()
-
-
 def is_runtime_built(toolchain: Toolchain, store: ArtifactStore) -> bool:
     """Whether ``load_runtime`` needs no compiler."""
     if toolchain.identity in _runtimes:
         return True
-    return is_built_library(toolchain, store, RUNTIME_TEXT.read_text(encoding="utf-8"), RUNTIME_FLAGS)
+    return store.path(_key(toolchain, RUNTIME_TEXT.read_text(encoding="utf-8"), RUNTIME_FLAGS)).exists()
 
 
 def _key(toolchain: Toolchain, text: str, extra_flags: tuple[str, ...]) -> str:

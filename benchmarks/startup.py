@@ -17,7 +17,7 @@ from pyfuse.demo.table import draw_table
 DEFAULT_REPEATS = 7
 IMPORT_TARGET = 60.0  # ms
 KERNEL_TARGET = 150.0  # ms
-WARM_TARGET = 15.0  # ms
+WARM_TARGET = 5.0  # ms
 CALL_TARGET = 5.0  # ms, beside NumPy's own time, which is nothing here
 
 _ROOT = Path(__file__).parent.parent

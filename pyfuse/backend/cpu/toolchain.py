@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +93,7 @@ class Toolchain:
     flags: tuple[str, ...]
     cpu: str
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Everything beside the text that decides the bytes of a built kernel."""
         return json.dumps(asdict(self), sort_keys=True)

@@ -13,12 +13,14 @@ from time import perf_counter_ns
 from timeit import Timer
 from typing import Any
 
+from benchmarks.free_cores import wait_for_idle_threads
 from pyfuse.demo.interleaved import timer_cost
 
 BATCH_SECONDS = 1e-4  # calls that are shorter are timed many at a time: a thousand times the resolution of the clock
 MOST_CALLS = 1_000  # of a batch
 SHORT_SECONDS = 2e-3  # before a call that is shorter an untimed one wakes the system's threads and warms its caches
 LONG_SECONDS = 0.05  # so long that one look is enough
+SHARED_SECONDS = 2e-5  # calls that are shorter use one thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +47,12 @@ class _Batch:
             seconds = min(seconds, *(self._single.timeit(1) / 1e9 for _ in range(2)))
         self._calls = min(MOST_CALLS, max(1, math.ceil(BATCH_SECONDS / max(seconds, 1e-9))))
         self._is_short = seconds < SHORT_SECONDS
+        self._shares = seconds >= SHARED_SECONDS
 
     def nanoseconds_per_call(self, overhead: int) -> float:
         """The mean of the batch, at least 1."""
+        if self._shares:
+            wait_for_idle_threads()
         if self._is_short:
             self._single.timeit(1)
         timer = self._single if self._calls == 1 else self._many

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from benchmarks import compare as command
 from benchmarks import comparison as cases_module
+from benchmarks import free_cores
 from benchmarks import peers as peers_module
 from benchmarks.comparison import FAILED, NO_WORDS, NUMPY, PYFUSE, TIMED, WRONG, Comparison, Outcome, compare
 from benchmarks.machine import Machine, compiler_command
@@ -287,3 +290,26 @@ def test_tuples_of_other_lengths_are_wrong() -> None:
         assert_near("three", pair, (*pair, np.ones(2)), is_same_kind=False)
     with pytest.raises(AssertionError, match="one result instead of 2"):
         assert_near("one", pair, np.ones(2), is_same_kind=False)
+
+
+def _is_waited_for() -> bool:
+    """Whether a thread that works for 12 ms has ended when the wait is over."""
+    end = time.perf_counter() + 0.012
+
+    def work() -> None:
+        values = np.linspace(0.0, 1.0, 20_000)
+        while time.perf_counter() < end:
+            np.sin(values)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    free_cores.wait_for_idle_threads()
+    is_over = time.perf_counter() >= end
+    worker.join()
+    return is_over
+
+
+def test_threads_that_still_run_are_waited_for() -> None:
+    if free_cores._nanoseconds_of_others() is None:
+        pytest.skip("the system does not say what threads run: there is no /proc")
+    assert any(_is_waited_for() for _ in range(20))  # a busy machine may not let it run for as long as one look

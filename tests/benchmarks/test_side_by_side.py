@@ -292,24 +292,25 @@ def test_tuples_of_other_lengths_are_wrong() -> None:
         assert_near("one", pair, np.ones(2), is_same_kind=False)
 
 
-def _is_waited_for() -> bool:
-    """Whether a thread that works for 12 ms has ended when the wait is over."""
-    end = time.perf_counter() + 0.012
-
-    def work() -> None:
-        values = np.linspace(0.0, 1.0, 20_000)
-        while time.perf_counter() < end:
-            np.sin(values)
-
-    worker = threading.Thread(target=work)
-    worker.start()
+@pytest.mark.parametrize(("looks", "slept"), [([0, 4e6, 8e6, 8e6], 3), ([0, 0], 1), ([None], 0), ([0, None], 1)])
+def test_threads_that_still_run_are_waited_for(looks, slept, monkeypatch) -> None:
+    """Nanoseconds that they have run by each look."""
+    given, sleeps = iter(looks), list[float]()
+    monkeypatch.setattr(free_cores, "_nanoseconds_of_others", lambda: next(given))
+    monkeypatch.setattr(free_cores.time, "sleep", sleeps.append)
+    ticks = iter(range(0, 10**9, 5_000_000))
+    monkeypatch.setattr(free_cores.time, "perf_counter_ns", lambda: next(ticks))
     free_cores.wait_for_idle_threads()
-    is_over = time.perf_counter() >= end
-    worker.join()
-    return is_over
+    assert len(sleeps) == slept
 
 
-def test_threads_that_still_run_are_waited_for() -> None:
-    if free_cores._nanoseconds_of_others() is None:
+def test_what_other_threads_have_run_grows() -> None:
+    before = free_cores._nanoseconds_of_others()
+    if before is None:
         pytest.skip("the system does not say what threads run: there is no /proc")
-    assert any(_is_waited_for() for _ in range(20))  # a busy machine may not let it run for as long as one look
+    worker = threading.Thread(target=lambda: [np.sin(np.linspace(0.0, 1.0, 20_000)) for _ in range(500)])
+    worker.start()
+    time.sleep(0.05)
+    worker.join(0.0)
+    assert free_cores._nanoseconds_of_others() > before or not worker.is_alive()
+    worker.join()

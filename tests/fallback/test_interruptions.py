@@ -56,7 +56,7 @@ def test_an_interruption_inside_the_build_leaves_no_lock_held(monkeypatch: pytes
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(compiler, "write_source", interrupted)
+        patched.setattr(compiler, "_noted", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fused(A, 1.0)
     assert (fused(A, 1.0) == A + 1.0).all()

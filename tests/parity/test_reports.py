@@ -363,3 +363,44 @@ def test_what_does_not_change_the_result_is_reported_all_the_same(expression: st
     x = np.arange(17, dtype="u1")
     assert_same_outcome(observe(fused, [x], MODES["warn"]), observe(fused.__wrapped__, [x], MODES["warn"]))
     assert fused.fallback_reasons() == {"floating-point-report": 1}
+
+
+# --- of both values of a choice, as NumPy computes both -------------------------------------------------------------
+
+
+def quotient_or_zero(a, _b, c):
+    return np.where(c != 0, a / c, 0.0)
+
+
+def quotient_or_first(a, b, c):
+    return np.where(b > c, a, a / c)
+
+
+def either_quotient(a, b, c):
+    return np.where(b > c, a / b, a / c)
+
+
+def quotient_where_less(a, b, c):
+    return np.where(b < -c, a / c, a * 2)
+
+
+def product_or_square(a, b, c):
+    return np.where(b > c, a + b, (a + c) * 1e30 * 1e9)
+
+
+@pytest.mark.parametrize(
+    "function", [quotient_or_zero, quotient_or_first, either_quotient, quotient_where_less, product_or_square]
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("count", [5, 1000])
+def test_what_is_not_chosen_is_reported(function, dtype, count) -> None:
+    """gcc 12 made masked divisions of these for AVX-512, which report nothing of the elements that are not chosen."""
+    a, b, c = (np.random.default_rng(7).random((3, count)) + 0.5).astype(dtype)
+    c[count // 2] = 0.0
+    fused = pyfuse.fuse(function)
+    for _ in range(2):
+        expected, actual = observe(function, [a, b, c], {"all": "warn"}), observe(fused, [a, b, c], {"all": "warn"})
+        assert_same_outcome(actual, expected)
+    is_reported = bool(expected.warned)
+    assert fused.fallback_reasons() == ({"floating-point-report": 2} if is_reported else {})
+    assert fused.cache_info().kernels == 1

@@ -49,7 +49,7 @@ class RowText:
         self._folds = [FoldText(number, value, self._steps) for number, value in enumerate(nest.accumulations)]
         self._values = RowValues(nest, self._steps, self._folds)
         self._geometry = geometry_text.of_rows(self._steps, layout)
-        self._tiles = TileText(nest, layout, self._steps, self._values, self._geometry)
+        self._tiles = TileText(nest, layout, self._steps, self._folds, self._values, self._geometry)
         self._declared: set[int] = set()  # steps that are known for the whole row
         for position, step in enumerate(nest.steps):
             if isinstance(step.source, ReducedStep):
@@ -73,7 +73,7 @@ class RowText:
 
     def buffers(self, body: Sequence[str]) -> list[str]:
         """Memory for tiles and kept rows around the loops."""
-        return self._tiles.buffers(self._folds, body)
+        return self._tiles.buffers(body)
 
     def kept_loop(self, row: Sequence[str]) -> list[str]:
         """The loop over rows."""
@@ -149,17 +149,17 @@ class RowText:
         ends = [] if is_part else [fold.add_sum(fold.sum) for fold in trees]
         pieces = ("piece", "piece_end") if chunked else (begin, end)
         ends += [fold.add_runs(*pieces) for fold in masked]
-        tiles = self._tiles.tile(phase, folds, empty)
+        tiles = self._tiles.tile(phase, empty)
         if chunked and not is_part:
             walk = [
                 f"const pf_i8 piece_end = {end} - piece < {self.chunk(chunked[0])} ? {end} : "
                 f"piece + {self.chunk(chunked[0])};",
-                *self._walk(trees, tiles, "piece", "piece_end"),
+                *self._walk(phase, trees, tiles, "piece", "piece_end"),
                 *ends,
             ]
             loops = block(f"for (pf_i8 piece = {begin}; piece < {end}; piece += {self.chunk(chunked[0])})", walk)
         else:
-            loops = [*self._walk(trees, tiles, begin, end), *ends]
+            loops = [*self._walk(phase, trees, tiles, begin, end), *ends]
         if self._geometry.lead and not is_part:
             loops = self._lead_loops([*self.lead_pointers(), *self._segment_start(begin), *loops])
         else:
@@ -210,9 +210,9 @@ class RowText:
 
     # --- tiles in NumPy's order ----------------------------------------------------------------------------------
 
-    def _walk(self, trees: Sequence[FoldText], tile: Sequence[str], begin: str, end: str) -> list[str]:
+    def _walk(self, phase: int, trees: Sequence[FoldText], tile: Sequence[str], begin: str, end: str) -> list[str]:
         """All tiles of a stretch of a row, from left to right."""
-        length = self._tiles.length(self._folds)
+        length = self._tiles.length(phase)
         if not trees:
             lines = [f"const pf_i8 count = {end} - start < {length} ? {end} - start : {length};", *tile]
             return block(f"for (pf_i8 start = {begin}; start < {end}; start += {length})", lines)

@@ -40,8 +40,8 @@ enum { ORIGINAL_CALLS = 32, STEADY_CALLS = 512 };
 /* Temporaries up to this size together lie on the stack: partial results of reductions do. */
 enum { STACK_BYTES = 1024, CACHE_LINE = 64 };
 /* Results that are numbers, or are copied into an argument, lie on the stack where they are no more than this: an array
-   made and thrown away costs 70 ns of a call of 250. What is stored is larger in place: in_place.py, LEAST_BYTES. */
-enum { SCRATCH_BYTES = 4096 };
+   made and thrown away costs 70 ns of a call of 250. What is larger is stored in place: in_place.py, LEAST_BYTES. */
+enum { SCRATCH_BYTES = 8192 };
 
 /* As in runtime.c. */
 typedef struct {
@@ -159,7 +159,7 @@ static struct {
 } known_settings;
 
 static PyObject *name_call, *name_report, *name_refuse, *name_num_threads, *name_disable, *name_verify,
-    *name_pool_limit;
+    *name_pool_limit, *name_filters, *name_error, *name_default, *name_ignore;
 
 /* What np.errstate says of reports, remembered for the object that holds it. */
 static struct {
@@ -658,13 +658,15 @@ static int make_temporaries(const KnownLaunch *known, char *stack, char **output
 /* Whether a warning may become an error: then Python looks closer. */
 static int has_error_filter(void)
 {
-    PyObject *filters = PyDict_GetItemString(known_modes.filters, "filters");
+    PyObject *filters = PyDict_GetItemWithError(known_modes.filters, name_filters);
+    if (filters == NULL) PyErr_Clear();
     if (filters == NULL || !PyList_CheckExact(filters)) return 1;
     for (Py_ssize_t number = 0; number < PyList_GET_SIZE(filters); number++) {
         PyObject *filter = PyList_GET_ITEM(filters, number);
         if (!PyTuple_CheckExact(filter) || PyTuple_GET_SIZE(filter) < 1) return 1;
         PyObject *action = PyTuple_GET_ITEM(filter, 0);
-        if (!PyUnicode_Check(action) || PyUnicode_CompareWithASCIIString(action, "error") == 0) return 1;
+        if (action == name_error || !PyUnicode_Check(action)) return 1;
+        if (action != name_default && action != name_ignore && PyUnicode_Compare(action, name_error) == 0) return 1;
     }
     return 0;
 }
@@ -1902,7 +1904,10 @@ static int add_names(void)
            && (name_refuse = PyUnicode_InternFromString("_refuse"))
            && (name_num_threads = PyUnicode_InternFromString("num_threads"))
            && (name_disable = PyUnicode_InternFromString("disable")) && (name_verify = PyUnicode_InternFromString("verify"))
-           && (name_pool_limit = PyUnicode_InternFromString("pool_limit"));
+           && (name_pool_limit = PyUnicode_InternFromString("pool_limit"))
+           && (name_filters = PyUnicode_InternFromString("filters")) && (name_error = PyUnicode_InternFromString("error"))
+           && (name_default = PyUnicode_InternFromString("default"))
+           && (name_ignore = PyUnicode_InternFromString("ignore"));
 }
 
 static int execute(PyObject *module)

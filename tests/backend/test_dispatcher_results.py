@@ -1,4 +1,4 @@
-"""Numbers and small stored results, of which the compiled dispatcher makes no arrays: are they what Python hands out?"""
+"""Numbers and small stored results, of which the dispatcher makes no arrays: are they what Python hands out?"""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ def may_be_leaves(nest: ReductionNest, folds: Sequence[FoldText], positions: Col
         and len(applied) <= MOST_OPERATIONS
         and all(by_name(source.operation).cost <= Cost.DIVISION for source in applied)
         # Vectors of all values have as many lanes then; booleans that are computed are masks.
-        and all(step.dtype == dtype or (step.dtype.kind == "b" and isinstance(step.source, ApplyStep)) for step in steps)
+        and all(step.dtype == dtype or step.dtype.kind == "b" for step in steps)
+        and not any(step.dtype.kind == "b" and not isinstance(step.source, ApplyStep) for step in steps)
     )
 
 
@@ -93,4 +94,3 @@ def write_leaf(steps: StepText, folds: Sequence[FoldText], element: Sequence[str
         "#pragma GCC unroll 1",
         *block(f"for (pf_i8 i = count - count % {LANES}; i < count; ++i)", ['__asm__ volatile("");', *element, *rest]),
     ]
-

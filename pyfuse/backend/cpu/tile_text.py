@@ -115,8 +115,13 @@ class TileText:
     def _leaf(self, phase: int) -> list[str]:
         folds = self._folds_of(phase)
         body = self._body(phase, [fold.accumulation.step for fold in folds])
-        stores = [f"{self._steps.element(p)} = {self._steps.names[store.step]};" for p, store in self._values.stores(phase)]
-        return self._segments(body.places, [*body.still, *write_leaf(self._steps, folds, [*body.moving, *stores])])
+        element = [*body.moving, *self._stored(phase)]
+        return self._segments(body.places, [*body.still, *write_leaf(self._steps, folds, element)])
+
+    def _stored(self, phase: int) -> list[str]:
+        """What a pass stores, in the loop over elements."""
+        stores = self._values.stores(phase)
+        return [f"{self._steps.element(place)} = {self._steps.names[store.step]};" for place, store in stores]
 
     def _tile_of(self, fold: FoldText) -> str | None:
         """Where a tile's values are in memory anyway: a row that is kept, or an operand walked element by element."""
@@ -153,7 +158,7 @@ class TileText:
             return []
         body = self._body(phase, [*kept, *(step for _, step in targets)])
         sinks = [f"{target} = {self._steps.names[step]};" for target, step in targets]
-        sinks += [f"{self._steps.element(p)} = {self._steps.names[store.step]};" for p, store in stores]
+        sinks += self._stored(phase)
         inner = ["#pragma GCC ivdep", *block(f"for (pf_i8 i = 0; i < {self._run}; ++i)", [*body.moving, *sinks])]
         return self._segments(body.places, [*body.still, *inner])
 

@@ -55,25 +55,32 @@ class TileText:
         """Elements of a tile of a pass."""
         return LEAF if phase in self._leaf_phases else self._buffer_length()
 
-    def buffers(self, body: Sequence[str]) -> list[str]:
-        """Memory for tiles and kept rows around the loops."""
+    def kept_rows(self) -> list[str]:
+        """Where this row's kept values are, of several rows that go through a pass together."""
+        kept = [(step, c_type(self._nest.steps[step].dtype)) for step in sorted(self._values.kept)]
+        return [f"{kind} *const row{step} = rows{step} + (outer - block_begin) * row_length;" for step, kind in kept]
+
+    def buffers(self, body: Sequence[str], rows: str | None = None) -> list[str]:
+        """Memory for tiles and kept rows around the loops; ``rows``: how many rows go through a pass together."""
         length = self._buffer_length()
         tiled = [fold for fold in self._folds if self._needs_tile(fold)]
         lines = [f"{c_type(fold.tile_dtype)} {fold.tile}[{length}];" for fold in tiled]
-        rows = [(f"row{step}", self._nest.steps[step].dtype) for step in sorted(self._values.kept)]
+        name = "row" if rows is None else "rows"
+        kept = [(f"{name}{step}", self._nest.steps[step].dtype) for step in sorted(self._values.kept)]
         for fold in self._folds:
-            rows += [(fold.values, fold.dtype), (fold.mask, BOOL)] if fold.is_masked else []
-        if not rows:
+            kept += [(fold.values, fold.dtype), (fold.mask, BOOL)] if fold.is_masked else []
+        if not kept:
             return [*lines, *body]
-        rows.sort(key=lambda row: -row[1].itemsize)  # so that each is aligned behind the one before
+        kept.sort(key=lambda row: -row[1].itemsize)  # so that each is aligned behind the one before
         self._steps.calls |= {"pf_take_memory", "pf_give_memory_back"}
-        sizes = " + ".join(f"sizeof({c_type(dtype)})" for _, dtype in rows)
-        lines.append(f"char *const memory = pf_take_memory((unsigned long)row_length * ({sizes}) + 64);")
+        values = "row_length" if rows is None else f"{rows} * row_length"
+        sizes = " + ".join(f"sizeof({c_type(dtype)})" for _, dtype in kept)
+        lines.append(f"char *const memory = pf_take_memory((unsigned long)({values}) * ({sizes}) + 64);")
         lines.append("if (!memory) return PF_REPLAY;")
         address = "memory + (64 - (unsigned long)memory % 64)"
-        for name, dtype in rows:
+        for name, dtype in kept:
             lines.append(f"{c_type(dtype)} *const {name} = ({c_type(dtype)} *)({address});")
-            address = f"{name} + row_length"
+            address = f"{name} + {values}"
         return [*lines, *body, "pf_give_memory_back(memory);"]
 
     def tile(self, phase: int, empty: set[str]) -> list[str]:

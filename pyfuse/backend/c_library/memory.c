@@ -72,6 +72,18 @@ static inline unsigned pf_float_flags(void)
 #endif
 }
 
+// Lower the flags that the above reads.
+static inline void pf_lower_float_flags(void)
+{
+#if defined(__SSE__)
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() & ~0x1du);
+#elif defined(__aarch64__)
+    unsigned long fpsr;
+    __asm__ volatile("mrs %0, fpsr" : "=r"(fpsr));
+    __asm__ volatile("msr fpsr, %0" : : "r"(fpsr & ~0xful));
+#endif
+}
+
 // Whether the elements from `begin` to before `end` are left as they were, because this thread or another has met what
 // is reported. The record of a call: what is reported; how many parts were left; their beginnings and ends.
 static inline int pf_leaves(pf_i8 *record, unsigned status, pf_i8 begin, pf_i8 end)

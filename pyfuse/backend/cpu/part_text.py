@@ -24,11 +24,11 @@ def write_parts(name: str, next_name: str, nest: ReductionNest, layout: NestLayo
         *text.pass_over_row(0, "part_begin", "part_end", is_part=True),
         *text.store_partials(),
     ]
-    parts = text.finished(name, [*text.row_length(), *text.parts_loop(body), "return status;"])
+    parts = text.finished(name, [*text.row_length(), *text.parts_loop(body)])
     combined = _PartText(nest, layout, input_count)
     whole = "(void)outer_begin; (void)outer_end;"  # it has one row
     lines = [whole, *combined.pointers([]), *combined.combine_parts(), *combined.epilogue()]
-    return [parts, combined.finished(next_name, [*lines, "return status;"])]
+    return [parts, combined.finished(next_name, lines)]
 
 
 class _PartText(RowText):

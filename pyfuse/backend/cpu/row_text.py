@@ -44,7 +44,7 @@ def write_rows(name: str, nest: ReductionNest, layout: NestLayout, input_count: 
     """The text of a nest that runs whole rows; row number ``outer`` counts the kept dimensions together."""
     text = RowText(nest, layout, input_count)
     body = text.rows_together() if text.takes_rows_together() else text.kept_loop(text.row("0", "row_length"))
-    return text.finished(name, [*text.row_length(), *body, "return status;"])
+    return text.finished(name, [*text.row_length(), *body])
 
 
 class RowText:
@@ -67,6 +67,7 @@ class RowText:
 
     def finished(self, name: str, body: Sequence[str]) -> NestText:
         """The functions of a nest with this body."""
+        body = [*self._tiles.looked_after(body), "return status;"]
         constants = self._steps.opaque_constants()
         is_careful = any(functions()[call].takes_careful for call in self._steps.calls) or any(
             fold.may_choose_a_zero for fold in self._folds

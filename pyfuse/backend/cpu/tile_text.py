@@ -12,6 +12,7 @@ from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.fold_text import BOOL, FoldText
 from pyfuse.backend.cpu.geometry_text import GeometryText
+from pyfuse.backend.cpu.inverse_text import InverseText
 from pyfuse.backend.cpu.leaf_text import LEAF, may_be_leaves, write_leaf
 from pyfuse.backend.cpu.row_values import RowValues
 from pyfuse.backend.cpu.step_text import StepText, block, buffer_length, indented
@@ -47,6 +48,7 @@ class TileText:
         self._folds = folds
         self._values = values
         self._geometry = geometry
+        self._inverses = InverseText(nest, steps, values.moves)
         # A row of several dimensions is walked in stretches: ``run`` elements from ``at`` in the tile.
         self._at, self._run = ("at + ", "run") if layout.row_rank > 1 else ("", "count")
         self._leaf_phases = {phase for phase in range(nest.phase_count) if self._goes_by_leaves(phase)}
@@ -54,6 +56,10 @@ class TileText:
     def length(self, phase: int) -> int:
         """Elements of a tile of a pass."""
         return LEAF if phase in self._leaf_phases else self._buffer_length()
+
+    def looked_after(self, body: Sequence[str]) -> list[str]:
+        """The lines of the nest up to its end, with looks at the processor's flags where they are needed."""
+        return self._inverses.around(body)
 
     def kept_rows(self) -> list[str]:
         """Where this row's kept values are, of several rows that go through a pass together."""
@@ -181,8 +187,13 @@ class TileText:
             source = self._nest.steps[position].source
             if isinstance(source, LoadStep | GatherStep):
                 loaded.add(self._steps.load_position(source.load))
-            if position in self._values.moves:
+            division = self._inverses.division(position)
+            if division is not None:
+                still += division[0]
+                moving += division[1]
+            elif position in self._values.moves:
                 moving += self._steps.declaration(position)
+            if position in self._values.moves:
                 if position in self._values.kept and self._values.computed[position] == phase:
                     moving.append(f"row{position}[start + {self._at}i] = {self._steps.names[position]};")
             else:

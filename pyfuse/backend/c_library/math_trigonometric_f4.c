@@ -1,9 +1,10 @@
-// Trigonometric functions of float and their inverses, named after NumPy's ufuncs; see math_f8.c for the conventions. All in
-// float; tan, arctan and arctan2 go through double (math_f4.c). Coefficients as in math_f4.c.
+// Trigonometric functions of float and their inverses, named after NumPy's ufuncs; see math_f8.c for the conventions.
+// All in float; tan and arctan2 go through double (math_f4.c). Coefficients as in math_f4.c.
 
-// magnitude = n pi/2 + r for 0 <= magnitude < 2^18, pi/2 in three floats, |r| <= 0.796: the first product is exact, and what r
-// keeps of the other two is half a unit each. sin of quadrant n, or cos as that of quadrant n + 1. 2^-40 in place of a
-// vanishing square costs nothing in float and makes a subnormal result inexact, as it is. Max error 1.6.
+// magnitude = n pi/2 + r for 0 <= magnitude < 2^18, pi/2 in three floats, |r| <= 0.796: the first product is exact,
+// and what r keeps of the other two is half a unit each. sin of quadrant n, or cos as that of quadrant n + 1. 2^-40
+// in place of a vanishing square costs nothing in float and makes a subnormal result inexact, as it is. Max error
+// 1.6.
 static inline __attribute__((always_inline)) pf_f4 pf_sin_quadrant_f4(pf_f4 magnitude, pf_u4 ahead, pf_u4 sign)
 {
     pf_f4 shifted = __builtin_fmaf(magnitude, 0x1.45f306p-1f, 0x1.8p23f), n = shifted - 0x1.8p23f;
@@ -44,14 +45,14 @@ static inline __attribute__((always_inline)) pf_f4 pf_cos_f4(pf_f4 x, unsigned *
     } else {
         *status |= -(unsigned)far & PF_CAREFUL;
     }
-    size = size < 0x2b800000 ? 0x2b800000 : size;  // 2^-40: the sine of a subnormal, which nobody reads, would underflow
+    size = size < 0x2b800000 ? 0x2b800000 : size;  // a subnormal's sine, which nobody reads, underflows
     return pf_sin_quadrant_f4(pf_select_f4(far, 1.0f, pf_from_bits_f4((pf_u4)size)), 1, 0);
 }
 
-// With z = x^2, asin = x + x z P(z) for |x| < 0.5415; beyond it z = (1 - |x|) / 2, s = sqrt(z), asin = pi/2 - 2 (s + s z P(z)),
-// acos = 2 (s + s z P(z)): from 0.5403 on that sum is below 1/2, and so is its rounding error half a unit of the result. The
-// square root makes NaN and the flag beyond 1, where nothing else may overflow. z P(z) is *factor, the root is returned. Max error
-// 1.3.
+// With z = x^2, asin = x + x z P(z) for |x| < 0.5415; beyond it z = (1 - |x|) / 2, s = sqrt(z), asin = pi/2 - 2 (s +
+// s z P(z)), acos = 2 (s + s z P(z)): from 0.5403 on that sum is below 1/2, and so is its rounding error half a unit
+// of the result. The square root makes NaN and the flag beyond 1, where nothing else may overflow. z P(z) is *factor,
+// the root is returned. Max error 1.3.
 static inline __attribute__((always_inline)) pf_f4 pf_arcsin_parts_f4(pf_f4 x, pf_f4 *factor)
 {
     pf_u4 size = (pf_u4)pf_size_f4(x);
@@ -81,4 +82,20 @@ static inline __attribute__((always_inline)) pf_f4 pf_arccos_f4(pf_f4 x)
     pf_f4 base = pf_select_f4(small, 0x1.921fb6p+0f, pf_from_bits_f4(0x40490fdbU & -(sign >> 31)));
     pf_f4 base_low = pf_select_f4(small, -0x1.777a5cp-25f, pf_from_bits_f4(0xb3bbbd2eU & -(sign >> 31)));
     return (base + term) + __builtin_fmaf(term, factor, base_low);
+}
+
+// t + t^3 P(t^2), t = |x|, or pi/2 minus that of t = 1 / |x| beyond 1. Max error 1.3.
+static inline __attribute__((always_inline)) pf_f4 pf_arctan_f4(pf_f4 x)
+{
+    pf_i4 size = pf_size_f4(x);
+    pf_b1 inverted = size > 0x3f800000, beyond = (size > 0x4e800000) & (size <= 0x7f800000);
+    pf_f4 a = pf_select_f4(beyond, 0x1p30f, pf_from_bits_f4((pf_u4)size));  // where 1 / a would underflow
+    pf_f4 t = pf_select_f4(inverted, 1.0f, a) / pf_select_f4(inverted, a, 1.0f);
+    pf_f4 z = __builtin_fmaf(t, t, 0x1p-40f), w = z * z;
+    pf_f4 p = __builtin_fmaf(0x1.8155aep-9f, z, -0x1.0db0ccp-6f);
+    p = __builtin_fmaf(p, w, __builtin_fmaf(0x1.637896p-5f, z, -0x1.3615cp-4f));
+    p = __builtin_fmaf(p, w, __builtin_fmaf(0x1.b54b6cp-4f, z, -0x1.231adap-3f));
+    p = __builtin_fmaf(p, w, __builtin_fmaf(0x1.997b54p-3f, z, -0x1.5554eep-2f)) * z;
+    pf_f4 far = 0x1.921fb6p+0f - (t + __builtin_fmaf(t, p, 0x1.777a5cp-25f));
+    return pf_with_sign_f4(pf_select_f4(inverted, far, __builtin_fmaf(t, p, t)), x);
 }

@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) pf_f4 pf_exp_reduced_f4(pf_f4 r)
 static inline __attribute__((always_inline)) pf_f4 pf_exp_f4(pf_f4 x)
 {
     pf_i4 size = pf_size_f4(x);
-    pf_f4 bounded = pf_select_f4(size > 0x42dc0000, pf_with_sign_f4(110.0f, x), x);
+    pf_f4 bounded = pf_with_sign_f4(pf_from_bits_f4((pf_u4)(size < 0x42dc0000 ? size : 0x42dc0000)), x);  // 110
     pf_f4 shifted = __builtin_fmaf(bounded, 0x1.715476p+0f, 0x1.8p23f + 254);
     pf_f4 n = shifted - (0x1.8p23f + 254);
     pf_f4 r = __builtin_fmaf(n, -0x1.62e43p-1f, bounded);
@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) pf_f4 pf_exp_f4(pf_f4 x)
 static inline __attribute__((always_inline)) pf_f4 pf_exp2_f4(pf_f4 x)
 {
     pf_i4 size = pf_size_f4(x);
-    pf_f4 bounded = pf_select_f4(size > 0x43200000, pf_with_sign_f4(160.0f, x), x);
+    pf_f4 bounded = pf_with_sign_f4(pf_from_bits_f4((pf_u4)(size < 0x43200000 ? size : 0x43200000)), x);  // 160
     pf_f4 shifted = bounded + (0x1.8p23f + 254);
     pf_f4 r = bounded - (shifted - (0x1.8p23f + 254)), square = __builtin_fmaf(r, r, 0x1p-40f);
     pf_f4 p = __builtin_fmaf(0x1.40b262p-13f, r, 0x1.5f095cp-10f);

@@ -214,10 +214,6 @@ static inline __attribute__((always_inline)) pf_f4 pf_arctan2_f4(pf_f4 x, pf_f4 
 {
     return pf_narrow_f4(pf_arctan2_f8(x, y));
 }
-static inline __attribute__((always_inline)) pf_f4 pf_tan_f4(pf_f4 x, unsigned *status, const int careful)
-{
-    return pf_narrow_f4(pf_tan_f8(x, status, careful));
-}
 
 // In double no square of a float overflows or underflows.
 static inline __attribute__((always_inline)) pf_f4 pf_hypot_f4(pf_f4 x, pf_f4 y)

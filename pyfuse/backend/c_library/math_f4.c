@@ -45,7 +45,7 @@ static inline __attribute__((always_inline)) pf_f4 pf_exp_f4(pf_f4 x)
     return __builtin_fmaf(pf_exp_reduced_f4(r), first, first) * second;
 }
 
-// As pf_exp2_f8. Max error 1.0.
+// As pf_exp2_f8. Max error 1.1.
 static inline __attribute__((always_inline)) pf_f4 pf_exp2_f4(pf_f4 x)
 {
     pf_i4 size = pf_size_f4(x);
@@ -133,7 +133,7 @@ static inline __attribute__((always_inline)) pf_f4 pf_log2_f4(pf_f4 x)
     pf_f4 rest = __builtin_fmaf(z, q, f * 0x1.4ae0cp-26f);
     return pf_log_or_special_f4(x, k + __builtin_fmaf(f, 0x1.715476p+0f, rest));
 }
-// x = 2^k m as for log: k log10(2) + f / ln(10) + f^2 Q(f), f = m - 1, both factors in two parts. Max error 1.0.
+// x = 2^k m as for log: k log10(2) + f / ln(10) + f^2 Q(f), f = m - 1, both factors in two parts. Max error 1.7.
 static inline __attribute__((always_inline)) pf_f4 pf_log10_f4(pf_f4 x)
 {
     pf_f4 k, f = pf_log_fraction_f4(x, &k) - 1.0f, z = f * f;

@@ -76,7 +76,7 @@ static inline __attribute__((always_inline)) pf_f4 pf_tan_f4(pf_f4 x, unsigned *
 // With z = x^2, asin = x + x z P(z) for |x| < 0.5415; beyond it z = (1 - |x|) / 2, s = sqrt(z), asin = pi/2 - 2 (s +
 // s z P(z)), acos = 2 (s + s z P(z)): from 0.5403 on that sum is below 1/2, and so is its rounding error half a unit
 // of the result. The square root makes NaN and the flag beyond 1, where nothing else may overflow. z P(z) is *factor,
-// the root is returned. Max error 1.3.
+// the root is returned. Max error of arcsin 1.3, of arccos 1.8.
 static inline __attribute__((always_inline)) pf_f4 pf_arcsin_parts_f4(pf_f4 x, pf_f4 *factor)
 {
     pf_u4 size = (pf_u4)pf_size_f4(x);
@@ -108,7 +108,7 @@ static inline __attribute__((always_inline)) pf_f4 pf_arccos_f4(pf_f4 x)
     return (base + term) + __builtin_fmaf(term, factor, base_low);
 }
 
-// t + t^3 P(t^2), t = |x|, or pi/2 minus that of t = 1 / |x| beyond 1. Max error 1.3.
+// t + t^3 P(t^2), t = |x|, or pi/2 minus that of t = 1 / |x| beyond 1. Max error 1.5.
 static inline __attribute__((always_inline)) pf_f4 pf_arctan_f4(pf_f4 x)
 {
     pf_i4 size = pf_size_f4(x);

@@ -1,8 +1,8 @@
 // Elementary functions of float, named after NumPy's ufuncs; see math_f8.c for the conventions. The commonest are
 // written in float (twice the lanes), the others go through double.
-// The coefficients of exp2, expm1, log2, log10, erf and of math_trigonometric_f4.c are fits of the least maximal error in
-// units of the result (Lawson's weights, on 4,000 points), rounded to float one after the other, lowest power first, and
-// the rest fitted anew.
+// The coefficients of exp2, expm1, log2, log10, erf and of math_trigonometric_f4.c are fits of the least maximal
+// error in units of the result (Lawson's weights, on 4,000 points), rounded to float one after the other, lowest
+// power first, and the rest fitted anew.
 
 // The exponent-and-fraction bits of x without its sign: ordered like |x|, and a NaN is above infinity.
 static inline __attribute__((always_inline)) pf_i4 pf_size_f4(pf_f4 x) { return (pf_i4)(pf_bits_f4(x) & 0x7fffffffU); }

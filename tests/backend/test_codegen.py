@@ -302,7 +302,9 @@ def test_an_unknown_backend_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("operation", "is_short", "is_plain"), [("add", True, True), ("divide", True, False), ("exp", False, False)]
 )
-def test_short_bodies_are_unrolled_and_plain_ones_use_narrow_vectors(operation, is_short, is_plain) -> None:
+def test_short_bodies_are_unrolled_plain_ones_use_narrow_vectors_long_ones_are_scheduled(
+    operation, is_short, is_plain
+) -> None:
     draft = GraphDraft()
     x = draft.add_input(F8, [False], Origin(name="x"))
     operands = (x,) if operation == "exp" else (x, x)
@@ -310,3 +312,4 @@ def test_short_bodies_are_unrolled_and_plain_ones_use_narrow_vectors(operation, 
     text = write(plan_loops(draft.finish([Output(node=made)])), [NestLayout(outer_rank=0, operands=("u", "u"))]).text
     assert ("#pragma GCC unroll 4" in text) is is_short
     assert ('#pragma GCC target("prefer-vector-width=256")' in text) is is_plain
+    assert ('#pragma GCC optimize("schedule-insns")' in text) is not is_short

@@ -75,53 +75,6 @@ static inline __attribute__((always_inline)) pf_f8 pf_cos_f8(pf_f8 x, unsigned *
     return pf_sin_quadrant_f8(pf_select_f8(far, 0.0, pf_from_bits_f8((pf_u8)size)), 1, 0);
 }
 
-// The same for float, in double: pi/2 in two parts serves |x| < 2^30. 2^-40 in place of a vanishing square costs
-// nothing in float and makes a subnormal result inexact, as it is. Max error 0.6.
-static inline __attribute__((always_inline)) pf_f4 pf_sin_quadrant_f4(pf_f4 magnitude, pf_u8 ahead)
-{
-    pf_f8 shifted = __builtin_fma((pf_f8)magnitude, 0x1.45f306dc9c883p-1, 0x1.8p52);
-    pf_f8 n = shifted - 0x1.8p52;
-    pf_u8 quadrant = pf_bits_f8(shifted) + ahead;
-    pf_f8 r = __builtin_fma(n, -0x1.921fb54442d18p+0, (pf_f8)magnitude);
-    r = __builtin_fma(n, -0x1.1a62633145c07p-54, r);
-    pf_f8 z = __builtin_fma(r, r, 0x1p-40);
-    pf_f8 s = __builtin_fma(z, __builtin_fma(z, -0x1.994d0298eb402p-13, 0x1.11075b8375dc1p-7), -0x1.5555458dac975p-3);
-    pf_f8 sine = __builtin_fma(r, z * s, r);
-    pf_f8 c = __builtin_fma(z, __builtin_fma(z, 0x1.9a011ac645addp-16, -0x1.6c0c878c5f10bp-10), 0x1.55554aad838cap-5);
-    pf_f8 cosine = __builtin_fma(z, __builtin_fma(z, c, -0.5), 1.0);
-    pf_u8 odd = -(quadrant & 1);
-    pf_u8 bits = (pf_bits_f8(cosine) & odd) | (pf_bits_f8(sine) & ~odd);
-    return (pf_f4)pf_from_bits_f8(bits ^ ((quadrant << 62) & 0x8000000000000000ULL));
-}
-extern float pf_libm_sinf(float) __asm__("sinf");
-static inline __attribute__((always_inline)) pf_f4 pf_sin_f4(pf_f4 x, unsigned *status, const int careful)
-{
-    pf_i4 size = pf_size_f4(x);
-    pf_b1 far = (size >= 0x4e800000) & (size < 0x7f800000);
-    if (careful) {
-        if (far)
-            return pf_libm_sinf(x);
-    } else {
-        *status |= -(unsigned)far & PF_CAREFUL;
-    }
-    pf_f4 result = pf_sin_quadrant_f4(pf_select_f4(far, 0.0f, pf_from_bits_f4((pf_u4)size)), 0);
-    return pf_from_bits_f4(pf_bits_f4(result) ^ (pf_bits_f4(x) & 0x80000000U));
-}
-
-extern float pf_libm_cosf(float) __asm__("cosf");
-static inline __attribute__((always_inline)) pf_f4 pf_cos_f4(pf_f4 x, unsigned *status, const int careful)
-{
-    pf_i4 size = pf_size_f4(x);
-    pf_b1 far = (size >= 0x4e800000) & (size < 0x7f800000);
-    if (careful) {
-        if (far)
-            return pf_libm_cosf(x);
-    } else {
-        *status |= -(unsigned)far & PF_CAREFUL;
-    }
-    return pf_sin_quadrant_f4(pf_select_f4(far, 0.0f, pf_from_bits_f4((pf_u4)size)), 1);
-}
-
 // tan of quadrant n of the same reduction: sin / cos, or -cos / sin, each with its rounding error, and the quotient
 // corrected by its remainder. Max error 0.9.
 extern double pf_libm_tan(double) __asm__("tan");

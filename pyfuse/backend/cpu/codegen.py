@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.c_library.library import closure, prelude
 from pyfuse.backend.cpu.column_text import write_columns
-from pyfuse.backend.cpu.loop_hints import NARROW_VECTORS, reads_more_than_it_computes
+from pyfuse.backend.cpu.loop_hints import hints
 from pyfuse.backend.cpu.loop_text import truth_code, write_loop
 from pyfuse.backend.cpu.map_text import write_map
 from pyfuse.backend.cpu.part_text import write_parts
@@ -48,7 +48,7 @@ def write(plan: LoopPlan, layouts: Sequence[NestLayout]) -> KernelSource:
     library = [function.text for function in closure(calls)]
     table = ", ".join(f"pyfuse_nest_{number}" for number in range(len(nests)))
     parts = [
-        *([NARROW_VECTORS.rstrip()] if reads_more_than_it_computes(plan) else []),
+        *hints(plan),
         _prelude(truth).rstrip(),
         *library,
         *(text for text, _ in nests),

@@ -12,10 +12,10 @@ from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu import lane_text
 from pyfuse.backend.cpu.column_steps import ColumnSteps
 from pyfuse.backend.cpu.fold_text import FoldText
+from pyfuse.backend.cpu.nest_text import nest_text
 from pyfuse.backend.cpu.step_text import (
     block,
     hidden_zero,
-    nest_text,
     next_row,
     row_indices,
     without_unused,

@@ -7,7 +7,7 @@ unrolled 0.98, in narrow vectors 0.7 (docs/decisions/0022).
 
 from __future__ import annotations
 
-from pyfuse.backend.cpu.piece_text import weight_of
+from pyfuse.backend.cpu.piece_text import is_long, weight_of
 from pyfuse.graph.loop_plan import ApplyStep, LoopPlan, Nest
 from pyfuse.graph.ops import Cost, by_name
 
@@ -21,6 +21,20 @@ NARROW_VECTORS = """\
 #pragma GCC target("prefer-vector-width=256")
 #endif
 """
+# gcc's scheduler before registers are given, which it leaves out on x86: long bodies are many chains of operations,
+# written one behind the other, and longer than the processor looks ahead. 1.0 to 1.13 times as fast (decision 0022).
+SCHEDULED = """\
+#if defined(__x86_64__) && !defined(__clang__)
+#pragma GCC optimize("schedule-insns")
+#endif
+"""
+
+
+def hints(plan: LoopPlan) -> list[str]:
+    """What opens the text of a kernel."""
+    if reads_more_than_it_computes(plan):
+        return [NARROW_VECTORS.rstrip()]
+    return [SCHEDULED.rstrip()] if computes_long_in_floats(plan) else []
 
 
 def unrolled(nest: Nest) -> list[str]:
@@ -39,3 +53,15 @@ def _is_plain(nest: Nest) -> bool:
         return False
     sources = [step.source for step in nest.steps if step.varies_along]
     return all(by_name(source.operation).cost == Cost.SIMPLE for source in sources if isinstance(source, ApplyStep))
+
+
+def computes_long_in_floats(plan: LoopPlan) -> bool:
+    """Whether all nests are long bodies of floats or doubles, in one loop each."""
+    return not plan.overwrites and all(isinstance(nest, Nest) and _is_of_floats(nest) for nest in plan.nests)
+
+
+def _is_of_floats(nest: Nest) -> bool:
+    if nest.loop is not None or any(load.gathered for load in nest.loads) or is_long(nest):
+        return False
+    computed = (step.dtype for step in nest.steps if step.varies_along)
+    return weight_of(nest) > LONGEST_UNROLLED and all(dtype.kind == "b" or dtype.char in "df" for dtype in computed)

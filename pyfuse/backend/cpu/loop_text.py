@@ -21,6 +21,7 @@ from pyfuse.array_layout import BROADCAST, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import as_bits, c_type
 from pyfuse.backend.cpu.map_text import row_pointers
+from pyfuse.backend.cpu.nest_text import nest_text
 from pyfuse.backend.cpu.piece_text import is_long, part_sizes
 from pyfuse.backend.cpu.step_text import (
     STACK_BYTES,
@@ -28,7 +29,6 @@ from pyfuse.backend.cpu.step_text import (
     block,
     hidden_zero,
     indented,
-    nest_text,
     next_row,
     row_indices,
     turns_text,

@@ -13,6 +13,7 @@ from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu import held_places
 from pyfuse.backend.cpu.loop_hints import unrolled
+from pyfuse.backend.cpu.nest_text import nest_text
 from pyfuse.backend.cpu.piece_text import CutBody, cut_body
 from pyfuse.backend.cpu.step_text import (
     ARGUMENTS,
@@ -21,7 +22,6 @@ from pyfuse.backend.cpu.step_text import (
     block,
     hidden_zero,
     indented,
-    nest_text,
     next_row,
     row_indices,
     without_unused,
@@ -80,8 +80,10 @@ def write_map(
     body = [*hidden_zero(loops), *steps.gathered_axes(), *loops, "return status;"]
     if any(load.gathered for load in nest.loads):
         body = without_unused(body)
-    text = nest_text(name, body, is_careful=is_careful)
-    if is_careful and isinstance(tiles, _OverwritingTiles):
+    overwriting = isinstance(tiles, _OverwritingTiles)
+    in_blocks = not overwriting and not any(load.gathered for load in nest.loads)
+    text = nest_text(name, body, is_careful=is_careful, in_blocks=in_blocks)
+    if is_careful and overwriting:
         text = f"static unsigned {name}_careful(\n    {PARAMETERS});\n{text}"
     return text, steps.calls
 

@@ -18,13 +18,13 @@ from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu import geometry_text
 from pyfuse.backend.cpu.fold_text import FoldText
+from pyfuse.backend.cpu.nest_text import nest_text
 from pyfuse.backend.cpu.row_values import RowValues
 from pyfuse.backend.cpu.step_text import (
     StepText,
     block,
     hidden_zero,
     indented,
-    nest_text,
     next_row,
     row_indices,
     without_unused,

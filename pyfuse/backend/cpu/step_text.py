@@ -358,33 +358,6 @@ def next_row(rank: int) -> list[str]:
     return [text]
 
 
-def nest_text(name: str, body: Sequence[str], *, is_careful: bool) -> str:
-    """A nest's functions: the loops, once as they are and once with the careful road where a call asks for it."""
-    lines = [
-        f"static inline __attribute__((always_inline)) unsigned {name}_body(",
-        f"    {PARAMETERS}, const int careful)",
-        "{",
-        *indented(1, ["unsigned status = 0;", "(void)careful; (void)geometry; (void)scalars;"]),
-        *indented(1, body),
-        "}",
-        _entry(name, is_careful=is_careful),
-    ]
-    return "\n".join(lines)
-
-
-def _entry(name: str, *, is_careful: bool) -> str:
-    if not is_careful:
-        body = f"    return {name}_body({ARGUMENTS}, 0);"
-        return f"unsigned pyfuse_{name}(\n    {PARAMETERS})\n{{\n{body}\n}}"
-    return (
-        f"static __attribute__((noinline, cold)) unsigned {name}_careful(\n    {PARAMETERS})\n{{\n"
-        f"    return {name}_body({ARGUMENTS}, 1);\n}}\n"
-        f"unsigned pyfuse_{name}(\n    {PARAMETERS})\n{{\n"
-        f"    const unsigned status = {name}_body({ARGUMENTS}, 0);\n"
-        f"    return status & PF_CAREFUL ? {name}_careful({ARGUMENTS}) : status;\n}}"
-    )
-
-
 def _name(position: int, step: Step) -> str:
     word = re.sub(r"[^A-Za-z0-9_]", "", step.name)
     return f"{word}_{position}" if word and not word[0].isdigit() else f"t_{position}"

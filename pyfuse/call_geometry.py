@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.array_layout import GATHERED_UNIT, NestGeometry, NestLayout, merge_dims, merge_reduction_dims
+from pyfuse.array_layout import (
+    GATHERED_UNIT,
+    NestGeometry,
+    NestLayout,
+    merge_dims,
+    merge_reduction_dims,
+    with_known_steps,
+)
 from pyfuse.call_signature import exact_key
 from pyfuse.compiler import Specialization, plan_for
 from pyfuse.diagnostics import Code, refuse
@@ -303,8 +310,12 @@ class _Nests:
         )
         if isinstance(nest, Nest):
             merged = merge_dims(loop_extents, strides, itemsizes, is_aligned)
-            layout = self._with_gathers(nest, merged.layout)
-            return NestGeometry(layout=layout, extents=merged.extents, strides=merged.strides, starts=starts)
+            if any(load.gathered for load in nest.loads):
+                merged = replace(merged, layout=self._with_gathers(nest, merged.layout))
+            else:
+                widths = [None if operand.dtype.kind == "c" else operand.dtype.itemsize for operand in operands]
+                merged = with_known_steps(merged, len(nest.stores), widths)
+            return replace(merged, starts=starts)
         merged = merge_reduction_dims(
             (len(nest.kept), len(nest.lead), len(nest.row)),
             loop_extents,

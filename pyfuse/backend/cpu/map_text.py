@@ -87,7 +87,7 @@ def write_map(
 
 
 def row_pointers(layout: NestLayout, steps: StepText) -> list[str]:
-    """The address of each operand's row, and the strides of those that are neither unit nor broadcast."""
+    """The address of each operand's row, and the strides of those whose step its text does not know."""
     rank, operands = layout.outer_rank, steps.operands()
     starts = steps.start_indices()
     lines = []
@@ -98,7 +98,7 @@ def row_pointers(layout: NestLayout, steps: StepText) -> list[str]:
         if position in starts:
             offset += f" + geometry[{steps.first_start() + starts[position]}]"
         lines += steps.pointer(position, f"operands[{operand}]{offset}")
-        if not steps.is_unit(position) and not steps.is_still(position):
+        if steps.needs_stride(position):
             lines.append(f"const pf_i8 d{position} = geometry[{first + rank}];")
     return lines
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pyfuse.records import dataclass
 
@@ -11,6 +10,7 @@ UNIT = "u"  # the innermost stride is one element
 BROADCAST = "b"  # the innermost stride is zero
 STRIDED = "s"  # any other stride
 KNOWN_STEPS = {"2": 2, "3": 3, "4": 4, "r": -1}  # suffixes of STRIDED: elements from one that is read to the next
+TURNED = "t"  # suffix of STRIDED: along the next dimension the stride is one element
 GATHERED_UNIT = "e"  # suffix: computed places count single elements (along the last axis that indices choose from)
 UNALIGNED = "n"  # suffix: addresses need not be multiples of the element's alignment
 
@@ -23,7 +23,7 @@ class NestLayout:
         outer_rank: number of merged dimensions around the innermost one; of a nest with reductions, of the
             dimensions that its results have (those that are walked innermost not counted).
         operands: for each operand one of ``UNIT``, ``BROADCAST``, ``STRIDED``, with one of ``KNOWN_STEPS``,
-            ``GATHERED_UNIT`` and ``UNALIGNED`` appended where true.
+            ``TURNED``, ``GATHERED_UNIT`` and ``UNALIGNED`` appended where true.
         lead_rank, row_rank: of a nest with reductions, number of merged dimensions around a row, and of a row.
     """
 
@@ -168,35 +168,3 @@ def _stride_class(stride: int, itemsize: int) -> str:
     if stride == itemsize:
         return UNIT
     return BROADCAST if stride == 0 else STRIDED
-
-
-# Bytes of an element up to which a loop that knows the step is faster: gcc then reads whole vectors and picks out of
-# them, and leaves the last elements to a loop of single ones. Without, it gathers, or inserts elements of one and two
-# bytes one by one. A sum of two arrays, 1,000 and 100,000 elements, one thread (Zen 4), time without over time with:
-# step 2 of float32 2.8 and 1.4, of float64 1.05 and 1, of int16 7.5 and 3.7; step 3 of float32 1.9 and 1.1; step 4 of
-# int8 7.6 and 4.3, of float32 1.3 and 0.97; step -1 of float64 3 and 1.15. Step -2 gained nothing, nor complex numbers.
-_WIDEST_OF_STEP = {2: 8, 3: 4, 4: 2, -1: 8}
-
-
-def with_known_steps(laid: NestGeometry, written: int, widths: Sequence[int | None]) -> NestGeometry:
-    """Name the steps of operands that are read, where loops that know them are faster.
-
-    Args:
-        laid: the geometry of a nest without reductions.
-        written: how many operands, the first ones, are written.
-        widths: bytes of one element of each operand; None where it has several parts.
-    """
-    operands = list(laid.layout.operands)
-    for place, (strides, width) in enumerate(zip(laid.strides, widths, strict=True)):
-        if place < written or width is None or not operands[place].startswith(STRIDED):
-            continue
-        for name, step in KNOWN_STEPS.items():
-            if strides[-1] == step * width and width <= _WIDEST_OF_STEP[step]:
-                operands[place] = STRIDED + name + operands[place][1:]
-    return replace(laid, layout=replace(laid.layout, operands=tuple(operands)))
-
-
-def without_known_steps(layout: NestLayout) -> NestLayout:
-    """A layout for a backend that makes nothing of steps."""
-    operands = [operand[:1] + operand[2:] if operand[1:2] in KNOWN_STEPS else operand for operand in layout.operands]
-    return replace(layout, operands=tuple(operands))

@@ -9,14 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pyfuse.array_layout import (
-    GATHERED_UNIT,
-    NestGeometry,
-    NestLayout,
-    merge_dims,
-    merge_reduction_dims,
-    with_known_steps,
-)
+from pyfuse.array_layout import GATHERED_UNIT, NestGeometry, NestLayout, merge_dims, merge_reduction_dims
+from pyfuse.array_walks import with_known_walks
 from pyfuse.call_signature import exact_key
 from pyfuse.compiler import Specialization, plan_for
 from pyfuse.diagnostics import Code, refuse
@@ -312,9 +306,8 @@ class _Nests:
             merged = merge_dims(loop_extents, strides, itemsizes, is_aligned)
             if any(load.gathered for load in nest.loads):
                 merged = replace(merged, layout=self._with_gathers(nest, merged.layout))
-            else:
-                widths = [None if operand.dtype.kind == "c" else operand.dtype.itemsize for operand in operands]
-                merged = with_known_steps(merged, len(nest.stores), widths)
+            elif nest.loop is None:
+                merged = with_known_walks(merged, len(nest.stores), [operand.dtype for operand in operands])
             return replace(merged, starts=starts)
         merged = merge_reduction_dims(
             (len(nest.kept), len(nest.lead), len(nest.row)),

@@ -1,4 +1,4 @@
-"""Are operands with steps of a few elements, and operands in another memory order than the results', read as NumPy does?"""
+"""Are operands with steps of a few elements, and operands in another order than the results', read as NumPy does?"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyfuse.array_layout import BROADCAST, KNOWN_STEPS, UNALIGNED, UNIT, NestLayout
+from pyfuse.array_layout import BROADCAST, KNOWN_STEPS, TURNED, UNALIGNED, UNIT, NestLayout
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu import gather_text
 from pyfuse.graph.loop_plan import Load, Nest, ReductionNest, Step, Store, Style
@@ -51,7 +51,7 @@ class OperandText:
 
     def element_type(self, position: int) -> str:
         """The C type of an operand's elements in memory."""
-        name = self._memory_type(self.operands()[position][1])
+        name = self.memory_type(self.operands()[position][1])
         return f"{name}_unaligned" if self._layout.operands[position].endswith(UNALIGNED) else name
 
     def is_gathered(self, position: int) -> bool:
@@ -72,7 +72,8 @@ class OperandText:
         first = self.first_start() + len(self.start_indices())
         return gather_text.gathered_axes(self._nest.loads, len(self._nest.stores), first)
 
-    def _memory_type(self, dtype: np.dtype) -> str:
+    def memory_type(self, dtype: np.dtype) -> str:
+        """The C type of an aligned element in memory."""
         return self._stored_truth if dtype.kind == "b" else c_type(dtype)
 
     def is_unit(self, position: int) -> bool:
@@ -83,9 +84,15 @@ class OperandText:
         """Whether the innermost loop does not move in an operand."""
         return self._layout.operands[position].startswith(BROADCAST)
 
+    def is_turned(self, position: int) -> bool:
+        """Whether the innermost loop walks a turned copy of an operand, element by element: see ``turned_text``."""
+        return self._layout.operands[position][1:2] == TURNED
+
     def known_step(self, position: int) -> int | None:
         """How many elements the innermost loop moves in an operand, where its text says so."""
-        return 1 if self.is_unit(position) else KNOWN_STEPS.get(self._layout.operands[position][1:2])
+        if self.is_unit(position) or self.is_turned(position):
+            return 1
+        return KNOWN_STEPS.get(self._layout.operands[position][1:2])
 
     def needs_stride(self, position: int) -> bool:
         """Whether ``d<position>`` is in the text of an operand's elements."""
@@ -113,3 +120,18 @@ class OperandText:
             restrict = "restrict " if is_stored else ""
             return [f"{const}{element} *{restrict}p{position} = ({const}{element} *)({address});"]
         return [f"{const}char *p{position} = {address};"]
+
+    def row_address(self, position: int) -> str:
+        """Where the row of an operand begins, in a nest without reductions."""
+        rank, starts = self._layout.outer_rank, self.start_indices()
+        index = ["outer"] if rank == 1 else [f"x{axis}" for axis in range(rank)]
+        first = rank + position * (rank + 1)
+        offset = "".join(f" + {name} * geometry[{first + axis}]" for axis, name in enumerate(index[:rank]))
+        if position in starts:
+            offset += f" + geometry[{self.first_start() + starts[position]}]"
+        return f"operands[{self.operands()[position][0]}]{offset}"
+
+    def row_stride(self, position: int) -> str:
+        """The stride of an operand along its row, in a nest without reductions."""
+        rank = self._layout.outer_rank
+        return f"geometry[{rank + position * (rank + 1) + rank}]"

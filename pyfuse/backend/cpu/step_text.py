@@ -122,7 +122,7 @@ class StepText(OperandText):
             case GatherStep():
                 return gather_text.gathered(self, position, "p")
             case ScalarStep(slot=slot):
-                text = f"*(const {self._memory_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
+                text = f"*(const {self.memory_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
             case ConstantStep() | ReducedStep() | CarriedStep() | IndexStep():
                 return []
             case ApplyStep():

@@ -202,8 +202,13 @@ static __attribute__((noinline)) void pf_turn_$T(char *to, pf_i8 width, const ch
         if (column > columns - wide) column = columns - wide;
         const char *source = from + column * step;
         char *target = to + column * size;
-        for (pf_i8 row = 0; row < rows - high; row += high)
-            pf_turn_block_$T(target + row * width, width, source + row * size, step);
+        pf_i8 row = 0;
+        for (; size >= 4 && row < rows - 4 * high; row += 4 * high) {
+#pragma GCC unroll 4
+            for (pf_i8 part = row; part < row + 4 * high; part += high)
+                pf_turn_block_$T(target + part * width, width, source + part * size, step);
+        }
+        for (; row < rows - high; row += high) pf_turn_block_$T(target + row * width, width, source + row * size, step);
         pf_turn_block_$T(target + (rows - high) * width, width, source + (rows - high) * size, step);
         if (column == columns - wide) return;
     }
@@ -221,15 +226,15 @@ static __attribute__((noinline)) void pf_turn_c16(char *to, pf_i8 width, const c
             __builtin_memcpy(to + row * width + column * 16, from + column * step + row * 16, 16);
 }
 
-// Rows of a tile are short: the processor's own prefetching does not begin before they end. So the next tile is asked
-// for while one is computed: `bytes` of a row, or those of some columns, into the second-level cache.
-static inline void pf_fetch_row(const void *from, pf_i8 bytes)
+// Rows of a tile are short: the processor's own prefetching does not begin before they end. So the next tile's part of a
+// row is asked for while this one's is computed. 3162 x 3162 elements of float32, added to turned ones and written past
+// the caches: 7.4 ms for 13.6 without; asking for the next columns as well gains 5 % or loses 50, as results lie.
+static inline void pf_fetch_row(const char *from, pf_i8 bytes)
 {
-    for (pf_i8 place = 0; place < bytes; place += 64) __builtin_prefetch((const char *)from + place, 0, 3);
+    for (pf_i8 place = 0; place < bytes; place += 64) __builtin_prefetch(from + place, 0, 3);
 }
 
-static inline void pf_fetch_columns(const char *from, pf_i8 step, pf_i8 bytes, pf_i8 first, pf_i8 last)
+static inline void pf_fetch_result(const char *from, pf_i8 bytes)
 {
-    for (pf_i8 column = first; column < last; ++column)
-        for (pf_i8 place = 0; place < bytes; place += 64) __builtin_prefetch(from + column * step + place, 0, 2);
+    for (pf_i8 place = 0; place < bytes; place += 64) __builtin_prefetch(from + place, 1, 2);
 }

@@ -19,7 +19,8 @@ HALF_VECTOR, VECTOR = 16, 32  # bytes: see turning.c
 COLUMN_BYTES = 256
 MOST_ROWS, LEAST_ROWS = 128, 16
 MOST_COLUMNS, LEAST_COLUMNS = 64, 16
-SMALL_PART = 2  # rows of operands that are in the second-level cache are taken half as many at a time
+CACHED_BYTES = 1 << 20
+NEAR_PART = 2  # rows of operands that are in the second-level cache are taken half as many at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +42,9 @@ class _Blocks:
         lines = -(-(self.columns + self.more_columns) * itemsize // LINE)
         return LINE * (lines | 1)
 
-    def bytes(self, itemsizes: Sequence[int]) -> int:
-        """Of one block of each operand."""
-        return sum((self.rows + self.more_rows) * self.width(itemsize) for itemsize in itemsizes)
+    def bytes(self, itemsize: int) -> int:
+        """Of the block of one operand."""
+        return (self.rows + self.more_rows) * self.width(itemsize)
 
 
 def turned_operands(steps: StepText) -> list[int]:
@@ -91,42 +92,36 @@ class _TurnedRows:
             *block("for (pf_i8 left = inner_begin, right; left < inner_end; left = right)", self._tile(row)),
             *ahead,
         ]
-        sizes = {position: blocks.bytes([self._sizes[position]]) for position in self._turned}
+        sizes = {position: blocks.bytes(size) for position, size in self._sizes.items()}
         return [
             *(f"char block{place}[{size}] __attribute__((aligned({LINE})));" for place, size in sizes.items()),
-            f"const pf_i8 rows = {self._rows()};",
+            f"const int is_far = {self._is_far()};",
+            f"const pf_i8 rows = is_far ? {blocks.rows} : {blocks.rows // NEAR_PART};",
             *row_indices(self._rank),
             *block("for (pf_i8 top = outer_begin, below; top < outer_end; top = below)", group),
         ]
 
-    def _rows(self) -> str:
-        """How many rows are taken at a time."""
+    def _is_far(self) -> str:
+        """Whether an operand that is turned is not in the second-level cache."""
         spans = [f"{self._steps.row_stride(position)} * (inner_end - inner_begin)" for position in self._turned]
-        small = f"{spans[0]} < (1 << 20)"
-        return f"{small} ? {self._blocks.rows // SMALL_PART} : {self._blocks.rows}"
+        return " || ".join(f"{span} > {CACHED_BYTES} || {span} < -{CACHED_BYTES}" for span in spans)
 
     def _tile(self, row: Sequence[str]) -> list[str]:
         """The columns from ``left`` to before ``right``, of a row that is cut at cache lines from a bit later on."""
         blocks, steps = self._blocks, self._steps
         turn = ["const pf_i8 outer = top;"]
-        fetched = []
         for position in self._turned:
             code, width = self._code(position), blocks.width(self._sizes[position])
             stride = steps.row_stride(position)
             steps.calls.add(f"pf_turn_{code}")
-            address = f"from{position}"
-            fetched.append(f"const char *{address};")
-            turn += [
-                f"{address} = {steps.row_address(position)} + left * {stride};",
-                f"pf_turn_{code}(block{position}, {width}, {address}, {stride}, below - top, edge - left);",
-            ]
+            source = f"{steps.row_address(position)} + left * {stride}"
+            turn.append(f"pf_turn_{code}(block{position}, {width}, {source}, {stride}, below - top, edge - left);")
         edge = "right" if self._leader is None else f"in_tiles && right < inner_end ? right + {self._ahead()} : right"
         rank, most = self._rank, blocks.columns + blocks.more_columns
         place = [f"const pf_i8 x{rank - 1} = to_axis + outer;"] if rank > 1 else []
         return [
             f"right = inner_end - left <= {most} ? inner_end : left + {blocks.columns};",
             f"const pf_i8 edge = {edge};",
-            *fetched,
             *block("", turn),
             *block("for (pf_i8 outer = top; outer < below; ++outer)", [*place, *self._row(row)]),
         ]
@@ -139,45 +134,30 @@ class _TurnedRows:
             pointers.append(
                 f"const {kind} *p{position} = (const {kind} *)(block{position} + (outer - top) * {width}) - left;"
             )
+        fetches = block("if (is_far && right < inner_end)", self._fetches())
         if self._leader is None:
-            return [*pointers, "const pf_i8 first = left, last = right;", *row]
+            return [*pointers, "const pf_i8 first = left, last = right;", *fetches, *row]
         steps.calls.add("pf_to_line")
-        address = steps.row_address(self._leader)
         size = self._itemsize(self._leader)
-        return [
-            *pointers,
-            "pf_i8 first = left, last = right;",
-            *block(
-                "if (in_tiles)",
-                [
-                    f"const char *const result = {address};",
-                    f"if (left > inner_begin) first += pf_to_line(result + left * {size}, {size});",
-                    *block(
-                        "if (right < inner_end)",
-                        [f"last += pf_to_line(result + right * {size}, {size});", *self._fetches()],
-                    ),
-                ],
-            ),
-            *row,
+        cut = [
+            f"const char *const result = {steps.row_address(self._leader)};",
+            f"if (left > inner_begin) first += pf_to_line(result + left * {size}, {size});",
+            f"if (right < inner_end) last += pf_to_line(result + right * {size}, {size});",
         ]
+        return [*pointers, "pf_i8 first = left, last = right;", *block("if (in_tiles)", cut), *fetches, *row]
 
     def _fetches(self) -> list[str]:
-        """What asks for the next tile."""
+        """What asks for a row of the next tile: of results only where they go through the caches."""
         steps, columns = self._steps, self._blocks.columns
         lines = []
         for position, (_, dtype, is_written) in enumerate(steps.operands()):
-            size = dtype.itemsize
-            if position in self._turned:
-                steps.calls.add("pf_fetch_columns")
-                stride = steps.row_stride(position)
-                share = [f"(outer - top{more}) * {columns} / (below - top)" for more in ("", " + 1")]
-                lines.append(
-                    f"pf_fetch_columns(from{position} + {columns} * {stride}, {stride}, (below - top) * {size},"
-                    f" {share[0]}, {share[1]});"
-                )
-            elif steps.is_unit(position) and not is_written:
-                steps.calls.add("pf_fetch_row")
-                lines.append(f"pf_fetch_row({steps.row_address(position)} + right * {size}, {columns * size});")
+            if not steps.is_unit(position):
+                continue
+            fetch = "pf_fetch_result" if is_written else "pf_fetch_row"
+            steps.calls.add(fetch)
+            unless = "if (!in_tiles) " if is_written and self._leader is not None else ""
+            address = f"{steps.row_address(position)} + right * {dtype.itemsize}"
+            lines.append(f"{unless}{fetch}({address}, {columns * dtype.itemsize});")
         return lines
 
     def _itemsize(self, position: int) -> int:
@@ -203,8 +183,8 @@ def _blocks(itemsizes: Sequence[int], result: int | None) -> _Blocks:
     def made() -> _Blocks:
         return _Blocks(rows=rows, columns=columns, more_rows=HALF_VECTOR // smallest, more_columns=more_columns)
 
-    while rows > LEAST_ROWS and made().bytes(itemsizes) > STACK_BYTES:
+    while rows > LEAST_ROWS and sum(map(made().bytes, itemsizes)) > STACK_BYTES:
         rows //= 2
-    while columns > LEAST_COLUMNS and made().bytes(itemsizes) > STACK_BYTES:
+    while columns > LEAST_COLUMNS and sum(map(made().bytes, itemsizes)) > STACK_BYTES:
         columns //= 2
     return made()

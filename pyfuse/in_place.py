@@ -28,7 +28,7 @@ from pyfuse.launch import REPORTED, InPlaceStores, Launch
 from pyfuse.memory_overlap import may_overlap
 from pyfuse.runner import Arguments, Run, does_not_fit
 
-LEAST_BYTES = 1 << 12  # of all arrays that are stored. Below, what is looked at costs more than the copy.
+LEAST_BYTES = 1 << 13  # of all arrays that are stored. Below, the copy costs less: see dispatcher.c, SCRATCH_BYTES.
 
 REPORT = Diagnostic(
     code=Code.FLOATING_POINT_REPORT,

@@ -14,7 +14,7 @@ OWN_MATH, NUMPYS_MATH = "pyfuse", "numpy"
 
 # Estimated picoseconds of a kernel from which tiles pay while it is built: their launch takes 1 ms to make, their calls
 # go the Python way (4 us), and all that for the tenth of a second that a compiler takes.
-LEAST_WORK = 50_000_000
+LEAST_WORK = 20_000_000
 
 # Reasons for which there is no kernel although there is a plan.
 WITHOUT_KERNEL = frozenset({Code.BUILDING, Code.NO_COMPILER, Code.COMPILER_FAILED, Code.LOAD_FAILED})

@@ -29,13 +29,13 @@ def _map_nest(graph: Graph, group: Group, buffers: Buffers, anchors: frozenset[i
     writer = StepWriter(graph, len(group.kept), anchors, buffers.operand)
     stores = tuple(_store(graph, writer, write) for write in group.writes)
     loop = None if group.loop is None else writer.loop_of(group.loop)
-    last = len(group.kept) - 1 if group.kept else None
+    sizes = [store.dtype.itemsize for store in stores]
     return Nest(
         dims=group.kept,
         stores=stores,
         loads=tuple(writer.loads),
         steps=tuple(writer.steps),
-        element_cost=element_cost(writer, [store.dtype.itemsize for store in stores], last, loop),
+        element_cost=element_cost(writer, sizes, range(len(group.kept))[-1:], loop),
         loop=loop,
     )
 
@@ -58,6 +58,7 @@ def _reduction_nest(graph: Graph, group: Group, buffers: Buffers, anchors: froze
         if isinstance(graph.nodes[member.node], Reduce)
     }
     count = len(group.kept) + len(group.lead) + len(group.row)
+    reduced = range(len(group.kept), count)
     writer = StepWriter(graph, count, anchors, buffers.operand, own)
     values = [_accumulated(graph, writer, member) for member in group.members]
     stores: list[Store] = []
@@ -84,7 +85,7 @@ def _reduction_nest(graph: Graph, group: Group, buffers: Buffers, anchors: froze
         loads=tuple(writer.loads),
         steps=tuple(writer.steps),
         accumulations=accumulations,
-        element_cost=element_cost(writer, [], count - 1 if count and group.style is not Style.COLUMNS else None),
+        element_cost=element_cost(writer, [], reduced if group.style is Style.COLUMNS else reduced[-1:]),
         partials=partials,
     )
 

@@ -21,7 +21,7 @@ from pyfuse.graph.loop_plan import (
 )
 from pyfuse.graph.ops import Cost, by_name
 
-STRETCH = 512  # results taken together: 4 KiB of float64 for each accumulator
+STRETCH = 1024  # results taken together: 8 KiB of float64 for each accumulator
 # Elements more for each buffer, so that no two lie a multiple of 4 KiB apart: a processor takes a read of the one for a
 # read of what was just written to the other. argmax of 512 columns of float64: 16 us, not 28.
 PADDING = 8

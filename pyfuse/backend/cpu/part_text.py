@@ -24,8 +24,7 @@ def write_parts(name: str, next_name: str, nest: ReductionNest, layout: NestLayo
         *text.pass_over_row(0, "part_begin", "part_end", is_part=True),
         *text.store_partials(),
     ]
-    loop = block("for (pf_i8 outer = outer_begin; outer < outer_end; ++outer)", body)
-    parts = text.finished(name, [*text.row_length(), *text.buffers(loop), "return status;"])
+    parts = text.finished(name, [*text.row_length(), *text.parts_loop(body), "return status;"])
     combined = _PartText(nest, layout, input_count)
     whole = "(void)outer_begin; (void)outer_end;"  # it has one row
     lines = [whole, *combined.pointers([]), *combined.combine_parts(), *combined.epilogue()]
@@ -38,6 +37,10 @@ class _PartText(RowText):
     def __init__(self, nest: ReductionNest, layout: NestLayout, input_count: int) -> None:
         super().__init__(nest, layout, input_count)
         self._input_count = input_count
+
+    def parts_loop(self, body: list[str]) -> list[str]:
+        """The loop over parts, and memory around it."""
+        return self._tiles.buffers(block("for (pf_i8 outer = outer_begin; outer < outer_end; ++outer)", body))
 
     def part_bounds(self) -> list[str]:
         """``part_begin`` and ``part_end`` of part ``outer``, and where its operands begin."""

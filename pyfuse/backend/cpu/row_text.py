@@ -2,10 +2,15 @@
 
 A tile is filled by a loop over elements that the compiler vectorises, and then reduced by the C library. Where NumPy
 sums in pairs, tiles are the nodes of its tree.
+
+Where rows are passed over several times, some of them go through the first pass, then all these through the next: what
+a pass begins with, a mean, is there before it is asked for, and additions of different rows need not wait for each
+other. The variance of 1,000 rows of 100 float32 takes 17 us for 36, of 316 rows of 316 16 for 22 (Zen 4, one thread).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pyfuse.array_layout import NestLayout
@@ -28,6 +33,9 @@ from pyfuse.backend.cpu.tile_text import TileText
 from pyfuse.graph.loop_plan import EPILOGUE, ReducedStep, ReductionNest
 from pyfuse.graph.ops import Fold
 
+MOST_ROWS = 16  # that go through a pass together
+BYTES_TOGETHER = 1 << 16  # of their operands and results: they are to stay in the second-level cache
+
 NestText = tuple[str, set[str]]
 _UNSPLIT = ("(void)inner_begin; (void)inner_end;",)  # a row is not split
 
@@ -35,8 +43,8 @@ _UNSPLIT = ("(void)inner_begin; (void)inner_end;",)  # a row is not split
 def write_rows(name: str, nest: ReductionNest, layout: NestLayout, input_count: int) -> NestText:
     """The text of a nest that runs whole rows; row number ``outer`` counts the kept dimensions together."""
     text = RowText(nest, layout, input_count)
-    body = text.kept_loop(text.row("0", "row_length"))
-    return text.finished(name, [*text.row_length(), *text.buffers(body), "return status;"])
+    body = text.rows_together() if text.takes_rows_together() else text.kept_loop(text.row("0", "row_length"))
+    return text.finished(name, [*text.row_length(), *body, "return status;"])
 
 
 class RowText:
@@ -49,7 +57,7 @@ class RowText:
         self._folds = [FoldText(number, value, self._steps) for number, value in enumerate(nest.accumulations)]
         self._values = RowValues(nest, self._steps, self._folds)
         self._geometry = geometry_text.of_rows(self._steps, layout)
-        self._tiles = TileText(nest, layout, self._steps, self._values, self._geometry)
+        self._tiles = TileText(nest, layout, self._steps, self._folds, self._values, self._geometry)
         self._declared: set[int] = set()  # steps that are known for the whole row
         for position, step in enumerate(nest.steps):
             if isinstance(step.source, ReducedStep):
@@ -71,17 +79,11 @@ class RowText:
         extents = " * ".join(self._geometry.row_extent(axis) for axis in range(self._layout.row_rank))
         return [f"const pf_i8 row_length = {extents};"]
 
-    def buffers(self, body: Sequence[str]) -> list[str]:
-        """Memory for tiles and kept rows around the loops."""
-        return self._tiles.buffers(self._folds, body)
-
     def kept_loop(self, row: Sequence[str]) -> list[str]:
-        """The loop over rows."""
+        """The loop over rows, and memory for tiles and kept rows around it."""
         rank = self._layout.outer_rank
-        return [
-            *row_indices(rank),
-            *block("for (pf_i8 outer = outer_begin; outer < outer_end; ++outer)", [*row, *next_row(rank)]),
-        ]
+        loop = block("for (pf_i8 outer = outer_begin; outer < outer_end; ++outer)", [*row, *next_row(rank)])
+        return self._tiles.buffers([*row_indices(rank), *loop])
 
     def pointers(self, indices: Sequence[str]) -> list[str]:
         """``q<n>``: where each operand's row begins; ``d<n>``: its stride along the row."""
@@ -115,6 +117,49 @@ class RowText:
             lines += self.pass_over_row(phase, begin, end)
         return [*lines, *self.epilogue()]
 
+    def takes_rows_together(self) -> bool:
+        """Whether some rows go through a pass before they go through the next."""
+        is_plain = not any(fold.is_masked or fold.is_scan for fold in self._folds)
+        return is_plain and self._nest.phase_count > 1 and self._layout.outer_rank == 1
+
+    def rows_together(self) -> list[str]:
+        """The loop over rows, some at a time, with a loop over these for each pass."""
+        sizes = [dtype.itemsize for _, dtype, _ in self._steps.operands()]
+        lines = [
+            f"pf_i8 rows = {BYTES_TOGETHER // sum(sizes)} / (row_length + 1);",
+            f"rows = rows < 1 ? 1 : rows > {MOST_ROWS} ? {MOST_ROWS} : rows;",
+        ]
+        last = self._nest.phase_count - 1
+        passes = []
+        for phase in range(self._nest.phase_count):
+            self._declared.clear()
+            with self._steps.scope():
+                row = [*self.pass_over_row(phase, "0", "row_length"), *(self.epilogue() if phase == last else [])]
+            if phase < last:
+                results = [(fold, f"results_{fold.result}") for fold in self._folds_of(phase)]
+                lines += [f"{self._result_type(fold)} {saved}[{MOST_ROWS}];" for fold, saved in results]
+                row += [f"{saved}[outer - block_begin] = {fold.result};" for fold, saved in results]
+            found = [*self.pointers(["outer"]), *self._earlier_results(phase), *self._tiles.kept_rows()]
+            needed = [line for line in found if _is_named(line, row)]
+            passes += block("for (pf_i8 outer = block_begin; outer < block_end; ++outer)", [*needed, *row])
+        end = "block_end = outer_end - block_begin < rows ? outer_end : block_begin + rows;"
+        head = "for (pf_i8 block_begin = outer_begin, block_end; block_begin < outer_end; block_begin = block_end)"
+        return [*lines, *self._tiles.buffers(block(head, [end, *passes]), "rows")]
+
+    def _earlier_results(self, phase: int) -> list[str]:
+        """What passes before this one have come to."""
+        return [
+            f"const {self._result_type(fold)} {fold.result} = results_{fold.result}[outer - block_begin];"
+            for earlier in range(phase)
+            for fold in self._folds_of(earlier)
+        ]
+
+    def _folds_of(self, phase: int) -> list[FoldText]:
+        return [fold for fold in self._folds if fold.accumulation.phase == phase]
+
+    def _result_type(self, fold: FoldText) -> str:
+        return "pf_i8" if fold.finds_an_index else c_type(fold.dtype)
+
     def epilogue(self) -> list[str]:
         """What is stored once a row."""
         stores = self._values.stores(EPILOGUE)
@@ -136,7 +181,7 @@ class RowText:
 
     def pass_over_row(self, phase: int, begin: str, end: str, *, is_part: bool = False) -> list[str]:
         """One pass: accumulators, the loops over lead dimensions, pieces and tiles, and the sums put together."""
-        folds = [fold for fold in self._folds if fold.accumulation.phase == phase]
+        folds = self._folds_of(phase)
         initial = [fold.accumulation.initial for fold in folds if fold.accumulation.initial is not None]
         lines = self.row_values([*self._values.sinks(phase), *initial])
         starts = {fold.acc: self._start(fold, is_part=is_part) for fold in folds}
@@ -149,17 +194,17 @@ class RowText:
         ends = [] if is_part else [fold.add_sum(fold.sum) for fold in trees]
         pieces = ("piece", "piece_end") if chunked else (begin, end)
         ends += [fold.add_runs(*pieces) for fold in masked]
-        tiles = self._tiles.tile(phase, folds, empty)
+        tiles = self._tiles.tile(phase, empty)
         if chunked and not is_part:
             walk = [
                 f"const pf_i8 piece_end = {end} - piece < {self.chunk(chunked[0])} ? {end} : "
                 f"piece + {self.chunk(chunked[0])};",
-                *self._walk(trees, tiles, "piece", "piece_end"),
+                *self._walk(phase, trees, tiles, "piece", "piece_end"),
                 *ends,
             ]
             loops = block(f"for (pf_i8 piece = {begin}; piece < {end}; piece += {self.chunk(chunked[0])})", walk)
         else:
-            loops = [*self._walk(trees, tiles, begin, end), *ends]
+            loops = [*self._walk(phase, trees, tiles, begin, end), *ends]
         if self._geometry.lead and not is_part:
             loops = self._lead_loops([*self.lead_pointers(), *self._segment_start(begin), *loops])
         else:
@@ -210,9 +255,9 @@ class RowText:
 
     # --- tiles in NumPy's order ----------------------------------------------------------------------------------
 
-    def _walk(self, trees: Sequence[FoldText], tile: Sequence[str], begin: str, end: str) -> list[str]:
+    def _walk(self, phase: int, trees: Sequence[FoldText], tile: Sequence[str], begin: str, end: str) -> list[str]:
         """All tiles of a stretch of a row, from left to right."""
-        length = self._tiles.length(self._folds)
+        length = self._tiles.length(phase)
         if not trees:
             lines = [f"const pf_i8 count = {end} - start < {length} ? {end} - start : {length};", *tile]
             return block(f"for (pf_i8 start = {begin}; start < {end}; start += {length})", lines)
@@ -243,3 +288,9 @@ class RowText:
     def _joined(self, fold: FoldText) -> str:
         total = self._steps.applied("add", [f"left{fold.sum}[depth]", fold.sum], fold.sum_dtype)
         return f"{fold.sum} = {total};"
+
+
+def _is_named(declaration: str, lines: Sequence[str]) -> bool:
+    """Whether lines name what is declared."""
+    name = re.compile(rf"\b{declaration.split(' = ')[0].split()[-1].lstrip('*')}\b")
+    return any(name.search(line) for line in lines)

@@ -1,13 +1,18 @@
-"""One tile of a row, as C: the loop that fills it, which the compiler vectorises, and its reduction by the library."""
+"""One tile of a row, as C: the loop that fills it, which the compiler vectorises, and its reduction by the library.
+
+Where little is computed, a pass that only sums goes by the leaves of NumPy's tree instead: see ``leaf_text``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.fold_text import BOOL, FoldText
 from pyfuse.backend.cpu.geometry_text import GeometryText
+from pyfuse.backend.cpu.leaf_text import LEAF, may_be_leaves, write_leaf
 from pyfuse.backend.cpu.row_values import RowValues
 from pyfuse.backend.cpu.step_text import StepText, block, buffer_length, indented
 from pyfuse.graph.loop_plan import GatherStep, LoadStep, ReductionNest, operands_of_step
@@ -15,56 +20,82 @@ from pyfuse.graph.loop_plan import GatherStep, LoadStep, ReductionNest, operands
 TILE = 1024  # elements: 8 KiB of float64 for each tile, which the first-level cache holds beside the operands
 
 
+@dataclass(frozen=True)
+class _Body:
+    """What is computed of each element of a pass: operands, lines before the loop, and lines in it."""
+
+    places: list[int]
+    still: list[str]
+    moving: list[str]
+
+
 class TileText:
     """Writes the tiles of one nest; ``r<n>`` is where operand n's row begins, ``start`` and ``count`` are a tile's."""
 
     def __init__(
-        self, nest: ReductionNest, layout: NestLayout, steps: StepText, values: RowValues, geometry: GeometryText
+        self,
+        nest: ReductionNest,
+        layout: NestLayout,
+        steps: StepText,
+        folds: Sequence[FoldText],
+        values: RowValues,
+        geometry: GeometryText,
     ) -> None:
         self._nest = nest
         self._layout = layout
         self._steps = steps
+        self._folds = folds
         self._values = values
         self._geometry = geometry
         # A row of several dimensions is walked in stretches: ``run`` elements from ``at`` in the tile.
         self._at, self._run = ("at + ", "run") if layout.row_rank > 1 else ("", "count")
+        self._leaf_phases = {phase for phase in range(nest.phase_count) if self._goes_by_leaves(phase)}
 
-    def length(self, folds: Sequence[FoldText]) -> int:
-        """Elements of a tile."""
-        return buffer_length([fold.tile_dtype.itemsize for fold in folds if self._needs_tile(fold)], TILE)
+    def length(self, phase: int) -> int:
+        """Elements of a tile of a pass."""
+        return LEAF if phase in self._leaf_phases else self._buffer_length()
 
-    def buffers(self, folds: Sequence[FoldText], body: Sequence[str]) -> list[str]:
-        """Memory for tiles and kept rows around the loops."""
-        length = self.length(folds)
-        lines = [f"{c_type(fold.tile_dtype)} {fold.tile}[{length}];" for fold in folds if self._needs_tile(fold)]
-        rows = [(f"row{step}", self._nest.steps[step].dtype) for step in sorted(self._values.kept)]
-        for fold in folds:
-            rows += [(fold.values, fold.dtype), (fold.mask, BOOL)] if fold.is_masked else []
-        if not rows:
+    def kept_rows(self) -> list[str]:
+        """Where this row's kept values are, of several rows that go through a pass together."""
+        kept = [(step, c_type(self._nest.steps[step].dtype)) for step in sorted(self._values.kept)]
+        return [f"{kind} *const row{step} = rows{step} + (outer - block_begin) * row_length;" for step, kind in kept]
+
+    def buffers(self, body: Sequence[str], rows: str | None = None) -> list[str]:
+        """Memory for tiles and kept rows around the loops; ``rows``: how many rows go through a pass together."""
+        length = self._buffer_length()
+        tiled = [fold for fold in self._folds if self._needs_tile(fold)]
+        lines = [f"{c_type(fold.tile_dtype)} {fold.tile}[{length}];" for fold in tiled]
+        name = "row" if rows is None else "rows"
+        kept = [(f"{name}{step}", self._nest.steps[step].dtype) for step in sorted(self._values.kept)]
+        for fold in self._folds:
+            kept += [(fold.values, fold.dtype), (fold.mask, BOOL)] if fold.is_masked else []
+        if not kept:
             return [*lines, *body]
-        rows.sort(key=lambda row: -row[1].itemsize)  # so that each is aligned behind the one before
+        kept.sort(key=lambda row: -row[1].itemsize)  # so that each is aligned behind the one before
         self._steps.calls |= {"pf_take_memory", "pf_give_memory_back"}
-        sizes = " + ".join(f"sizeof({c_type(dtype)})" for _, dtype in rows)
-        lines.append(f"char *const memory = pf_take_memory((unsigned long)row_length * ({sizes}) + 64);")
+        values = "row_length" if rows is None else f"{rows} * row_length"
+        sizes = " + ".join(f"sizeof({c_type(dtype)})" for _, dtype in kept)
+        lines.append(f"char *const memory = pf_take_memory((unsigned long)({values}) * ({sizes}) + 64);")
         lines.append("if (!memory) return PF_REPLAY;")
         address = "memory + (64 - (unsigned long)memory % 64)"
-        for name, dtype in rows:
+        for name, dtype in kept:
             lines.append(f"{c_type(dtype)} *const {name} = ({c_type(dtype)} *)({address});")
-            address = f"{name} + row_length"
+            address = f"{name} + {values}"
         return [*lines, *body, "pf_give_memory_back(memory);"]
 
-    def tile(self, phase: int, folds: Sequence[FoldText], empty: set[str]) -> list[str]:
+    def tile(self, phase: int, empty: set[str]) -> list[str]:
         """Fill a tile, then reduce it.
 
         Args:
             phase: the pass over the row.
-            folds: what it reduces to.
             empty: names of accumulators that begin with their first element.
         """
         with self._steps.scope():
-            filled = self._filled(phase, folds)
+            if phase in self._leaf_phases:
+                return self._leaf(phase)
+            filled = self._filled(phase)
             after: list[str] = []
-            for fold in folds:
+            for fold in self._folds_of(phase):
                 if fold.is_masked:
                     continue  # when its row is there: see ``RowText.pass_over_row``
                 if fold.is_scan:
@@ -73,6 +104,31 @@ class TileText:
                     values = self._tile_of(fold) or fold.tile
                     after += fold.over_tile(values, "count", "start", fold.acc in empty)
         return [*filled, *after]
+
+    def _folds_of(self, phase: int) -> list[FoldText]:
+        return [fold for fold in self._folds if fold.accumulation.phase == phase]
+
+    def _buffer_length(self) -> int:
+        return buffer_length([fold.tile_dtype.itemsize for fold in self._folds if self._needs_tile(fold)], TILE)
+
+    def _goes_by_leaves(self, phase: int) -> bool:
+        """Whether a pass adds its values as it computes them: see ``leaf_text``."""
+        steps = self._steps.cone(self._values.sinks(phase), self._values.ready(phase))
+        if self._layout.row_rank > 1 or not may_be_leaves(self._nest, self._folds_of(phase), steps):
+            return False
+        places = self._values.read_along_row(phase)
+        return all(self._steps.is_unit(place) or self._steps.is_still(place) for place in places)
+
+    def _leaf(self, phase: int) -> list[str]:
+        folds = self._folds_of(phase)
+        body = self._body(phase, [fold.accumulation.step for fold in folds])
+        element = [*body.moving, *self._stored(phase)]
+        return self._segments(body.places, [*body.still, *write_leaf(self._steps, folds, element)])
+
+    def _stored(self, phase: int) -> list[str]:
+        """What a pass stores, in the loop over elements."""
+        stores = self._values.stores(phase)
+        return [f"{self._steps.element(place)} = {self._steps.names[store.step]};" for place, store in stores]
 
     def _tile_of(self, fold: FoldText) -> str | None:
         """Where a tile's values are in memory anyway: a row that is kept, or an operand walked element by element."""
@@ -88,10 +144,13 @@ class TileText:
         return f"((const {c_type(fold.tile_dtype)} *)r{place} + start)"
 
     def _needs_tile(self, fold: FoldText) -> bool:
-        return not fold.is_masked and (fold.is_scan or self._tile_of(fold) is None)
+        if fold.is_masked or fold.accumulation.phase in self._leaf_phases:
+            return False
+        return fold.is_scan or self._tile_of(fold) is None
 
-    def _filled(self, phase: int, folds: Sequence[FoldText]) -> list[str]:
+    def _filled(self, phase: int) -> list[str]:
         """The loops that compute a tile's values and what a pass stores."""
+        folds = self._folds_of(phase)
         targets = [(f"{fold.tile}[{self._at}i]", fold.accumulation.step) for fold in folds if self._needs_tile(fold)]
         for fold in folds:
             if fold.is_masked:
@@ -101,12 +160,20 @@ class TileText:
                     (f"{fold.mask}[start + {self._at}i]", fold.accumulation.mask),
                 ]
         stores = self._values.stores(phase)
-        ready = self._values.ready(phase)
-        values = {fold.accumulation.step for fold in folds}
-        kept = sorted(self._values.kept_now(phase) & values)
-        wanted = [*kept, *(step for _, step in targets), *(store.step for _, store in stores)]
-        if not wanted:
+        kept = sorted(self._values.kept_now(phase) & {fold.accumulation.step for fold in folds})
+        if not kept and not targets and not stores:
             return []
+        body = self._body(phase, [*kept, *(step for _, step in targets)])
+        sinks = [f"{target} = {self._steps.names[step]};" for target, step in targets]
+        sinks += self._stored(phase)
+        inner = ["#pragma GCC ivdep", *block(f"for (pf_i8 i = 0; i < {self._run}; ++i)", [*body.moving, *sinks])]
+        return self._segments(body.places, [*body.still, *inner])
+
+    def _body(self, phase: int, values: Sequence[int]) -> _Body:
+        """What computes these values and those that a pass stores."""
+        stores = self._values.stores(phase)
+        ready = self._values.ready(phase)
+        wanted = [*values, *(store.step for _, store in stores)]
         still, moving, loaded = [], [], set()
         for position in self._steps.cone(wanted, ready):
             if not self._values.is_of_row(position) or self._steps.is_opaque(position):
@@ -125,11 +192,7 @@ class TileText:
             for step in sorted(ready)
             if step in self._reached(wanted, ready)
         ]
-        sinks = [f"{target} = {self._steps.names[step]};" for target, step in targets]
-        sinks += [f"{self._steps.element(p)} = {self._steps.names[store.step]};" for p, store in stores]
-        places = sorted(loaded | {position for position, _ in stores})
-        inner = ["#pragma GCC ivdep", *block(f"for (pf_i8 i = 0; i < {self._run}; ++i)", [*read, *moving, *sinks])]
-        return self._segments(places, [*still, *inner])
+        return _Body(sorted(loaded | {position for position, _ in stores}), still, [*read, *moving])
 
     def _reached(self, wanted: Sequence[int], ready: set[int]) -> set[int]:
         """Kept rows that the values read."""

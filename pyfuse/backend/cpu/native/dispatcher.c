@@ -39,6 +39,9 @@ enum { DRIVEN_CALLS = 256 };
 enum { ORIGINAL_CALLS = 32, STEADY_CALLS = 512 };
 /* Temporaries up to this size together lie on the stack: partial results of reductions do. */
 enum { STACK_BYTES = 1024, CACHE_LINE = 64 };
+/* Results that are numbers, or are copied into an argument, lie on the stack where they are no more than this: an array
+   made and thrown away costs 70 ns of a call of 250. What is larger is stored in place: in_place.py, LEAST_BYTES. */
+enum { SCRATCH_BYTES = 8192 };
 
 /* As in runtime.c. */
 typedef struct {
@@ -74,6 +77,7 @@ typedef struct {
     npy_intp *shape;    /* in the order of memory where `order` is set */
     npy_intp *inverse;  /* axes to transpose with, or NULL */
     int shares;         /* of a temporary without memory of its own: which output or earlier temporary has it; else -1 */
+    int scratch;        /* of an output that needs no array: where it lies in the scratch of a call; else -1 */
 } output;
 
 typedef enum { AS_ARRAY, AS_SCALAR, AS_NUMBER } result_kind;
@@ -106,6 +110,7 @@ typedef struct {
        or below 0 an object. In place: by the kernel, whose last temporary is the record of the call; `left` raises what
        the record tells of parts that were left. */
     int *stores, store_count, returned, is_in_place;
+    int uses_scratch;
     PyObject *returned_object, *left;
     fact *facts; /* what is guarded, and `rest`, an Evaluation; or NULL where `holds` must be asked */
     /* Where `arrays` computes the inputs, and extents behind them: */
@@ -154,7 +159,7 @@ static struct {
 } known_settings;
 
 static PyObject *name_call, *name_report, *name_refuse, *name_num_threads, *name_disable, *name_verify,
-    *name_pool_limit;
+    *name_pool_limit, *name_filters, *name_error, *name_default, *name_ignore;
 
 /* What np.errstate says of reports, remembered for the object that holds it. */
 static struct {
@@ -653,13 +658,15 @@ static int make_temporaries(const KnownLaunch *known, char *stack, char **output
 /* Whether a warning may become an error: then Python looks closer. */
 static int has_error_filter(void)
 {
-    PyObject *filters = PyDict_GetItemString(known_modes.filters, "filters");
+    PyObject *filters = PyDict_GetItemWithError(known_modes.filters, name_filters);
+    if (filters == NULL) PyErr_Clear();
     if (filters == NULL || !PyList_CheckExact(filters)) return 1;
     for (Py_ssize_t number = 0; number < PyList_GET_SIZE(filters); number++) {
         PyObject *filter = PyList_GET_ITEM(filters, number);
         if (!PyTuple_CheckExact(filter) || PyTuple_GET_SIZE(filter) < 1) return 1;
         PyObject *action = PyTuple_GET_ITEM(filter, 0);
-        if (!PyUnicode_Check(action) || PyUnicode_CompareWithASCIIString(action, "error") == 0) return 1;
+        if (action == name_error || !PyUnicode_Check(action)) return 1;
+        if (action != name_default && action != name_ignore && PyUnicode_Compare(action, name_error) == 0) return 1;
     }
     return 0;
 }
@@ -737,9 +744,9 @@ static void raise_left(const KnownLaunch *known, const long long *record)
 
 typedef enum { RAN, DOES_NOT_FIT, FAILED } outcome;
 
-/* Fills `outputs` with new references (NULL beyond a failure) and runs the kernel. */
+/* Fills `outputs` with new references (NULL beyond a failure, and of what is in `scratch`) and runs the kernel. */
 static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObject *computed, PyObject **outputs,
-                   unsigned *status)
+                   char *scratch, unsigned *status)
 {
     _Alignas(SCALAR_BYTES) char packed[MOST_OPERANDS * sizeof(char *) + MOST_SCALARS * SCALAR_BYTES];
     _Alignas(CACHE_LINE) char stack[STACK_BYTES];
@@ -755,11 +762,16 @@ static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObjec
         if (bits < 0 || !is_apart(known, arguments)) return DOES_NOT_FIT;
     }
 
+    const int is_scratch_used = known->uses_scratch && is_apart(known, arguments);
     for (int number = 0; number < known->input_count; number++) {
         PyObject *input = computed != NULL ? PyList_GET_ITEM(computed, number) : arguments[known->inputs[number]];
         addresses[count++] = PyArray_BYTES((PyArrayObject *)input) + known->offsets[number];
     }
     for (int number = 0; number < known->output_count; number++) {
+        if (is_scratch_used && known->outputs[number].scratch >= 0) {
+            addresses[count++] = scratch + known->outputs[number].scratch;
+            continue;
+        }
         outputs[number] = known->is_in_place ? Py_NewRef(arguments[known->stores[number]])
                                              : make_array(&known->outputs[number]);
         if (outputs[number] == NULL) goto done;
@@ -798,9 +810,13 @@ done:
     return end;
 }
 
-/* A new reference to what one result is made of. */
-static PyObject *finish_one(const result *wanted, PyObject *array)
+/* A new reference to what one result is made of: an array, or bytes in the scratch. */
+static PyObject *finish_one(const KnownLaunch *known, const result *wanted, PyObject *const *outputs, char *scratch)
 {
+    const output *form = &known->outputs[wanted->output];
+    PyObject *array = outputs[wanted->output];
+    if (array == NULL && wanted->kind == AS_NUMBER) return PyFloat_FromDouble(*(double *)(void *)(scratch + form->scratch));
+    if (array == NULL) return PyArray_Scalar(scratch + form->scratch, form->dtype, NULL);
     if (wanted->kind == AS_NUMBER) return PyArray_GETITEM((PyArrayObject *)array, PyArray_BYTES((PyArrayObject *)array));
     Py_INCREF(array);
     return wanted->kind == AS_SCALAR ? PyArray_Return((PyArrayObject *)array) : array;
@@ -823,12 +839,16 @@ static PyObject *finish_in_python(const KnownLaunch *known, PyObject *const *out
 }
 
 /* Copies outputs into the arguments that they are stored into, where Python has nothing to say about it. */
-static PyObject *finish_stores(const KnownLaunch *known, PyObject *const *outputs, PyObject *const *arguments)
+static PyObject *finish_stores(const KnownLaunch *known, PyObject *const *outputs, const char *scratch,
+                               PyObject *const *arguments)
 {
-    if (!known->is_in_place && !is_apart(known, arguments)) return finish_in_python(known, outputs, arguments);
+    const int has_arrays = !known->is_in_place && outputs[0] != NULL;
+    if (has_arrays && !is_apart(known, arguments)) return finish_in_python(known, outputs, arguments);
     for (int number = 0; !known->is_in_place && number < known->store_count; number++) {
         PyArrayObject *target = (PyArrayObject *)arguments[known->stores[number]], *made = (PyArrayObject *)outputs[number];
-        if (PyArray_IS_C_CONTIGUOUS(target) && PyArray_IS_C_CONTIGUOUS(made))
+        if (!has_arrays)
+            memcpy(PyArray_BYTES(target), scratch + known->outputs[number].scratch, (size_t)PyArray_NBYTES(target));
+        else if (PyArray_IS_C_CONTIGUOUS(target) && PyArray_IS_C_CONTIGUOUS(made))
             memcpy(PyArray_BYTES(target), PyArray_BYTES(made), (size_t)PyArray_NBYTES(made));
         else if (PyArray_CopyInto(target, made) < 0)
             return NULL;
@@ -836,16 +856,16 @@ static PyObject *finish_stores(const KnownLaunch *known, PyObject *const *output
     return Py_NewRef(known->returned >= 0 ? arguments[known->returned] : known->returned_object);
 }
 
-static PyObject *finish(const KnownLaunch *known, PyObject *const *outputs, PyObject *const *arguments)
+static PyObject *finish(const KnownLaunch *known, PyObject *const *outputs, char *scratch, PyObject *const *arguments)
 {
-    if (known->store_count > 0) return finish_stores(known, outputs, arguments);
+    if (known->store_count > 0) return finish_stores(known, outputs, scratch, arguments);
     if (known->finish != NULL) return finish_in_python(known, outputs, arguments);
-    if (known->container == NULL) return finish_one(&known->results[0], outputs[known->results[0].output]);
+    if (known->container == NULL) return finish_one(known, &known->results[0], outputs, scratch);
     PyObject *made[MOST_OUTPUTS];
     PyObject *container = NULL;
     int count = 0;
     for (; count < known->result_count; count++) {
-        made[count] = finish_one(&known->results[count], outputs[known->results[count].output]);
+        made[count] = finish_one(known, &known->results[count], outputs, scratch);
         if (made[count] == NULL) goto done;
     }
     int is_tuple = known->container == &PyTuple_Type;
@@ -881,16 +901,17 @@ static answer run_known(LaunchTable *table, const KnownLaunch *known, PyObject *
                         PyObject **returned)
 {
     PyObject *outputs[MOST_OUTPUTS];
+    _Alignas(CACHE_LINE) char scratch[SCRATCH_BYTES];
     unsigned status = 0;
     answer end = DONE;
     *returned = NULL;
     for (int number = 0; number < known->output_count; number++) outputs[number] = NULL;
-    switch (run(known, arguments, computed, outputs, &status)) {
+    switch (run(known, arguments, computed, outputs, scratch, &status)) {
     case FAILED: break;
     case DOES_NOT_FIT: end = PYTHON_WAY; break;
     case RAN: {
         int is_reported = status != 0 ? must_report(known, status) : 0;
-        if (is_reported == 0) *returned = finish(known, outputs, arguments);
+        if (is_reported == 0) *returned = finish(known, outputs, scratch, arguments);
         if (is_reported > 0) end = PYTHON_REPORTS;
         if (*returned != NULL) ++*(known->is_tiled ? &table->tiled : &table->fused);
     }
@@ -1112,6 +1133,27 @@ static int dispatcher_set_table(PyObject *self, PyObject *value, void *unused)
     return 0;
 }
 
+static PyTypeObject Dispatcher_Type;
+
+/* Before 3.12 a class written in Python does not take vectorcall over from its base: each call makes a tuple, 40 ns. */
+static PyObject *dispatcher_init_subclass(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    PyTypeObject *type = (PyTypeObject *)object;
+    PyObject *next = PyObject_CallFunctionObjArgs((PyObject *)&PySuper_Type, &Dispatcher_Type, type, NULL);
+    PyObject *method = next != NULL ? PyObject_GetAttrString(next, "__init_subclass__") : NULL;
+    PyObject *returned = method != NULL ? PyObject_Call(method, args, kwargs) : NULL;
+    Py_XDECREF(next);
+    Py_XDECREF(method);
+    if (returned != NULL && type->tp_call == dispatcher_call) type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    return returned;
+}
+
+static PyMethodDef dispatcher_methods[] = {
+    {"__init_subclass__", (PyCFunction)(void (*)(void))dispatcher_init_subclass,
+     METH_VARARGS | METH_KEYWORDS | METH_CLASS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyGetSetDef dispatcher_attributes[] = {
     {"_table", dispatcher_get_table, dispatcher_set_table, "The launches that are known, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -1130,6 +1172,7 @@ static PyTypeObject Dispatcher_Type = {
     .tp_traverse = dispatcher_traverse,
     .tp_clear = dispatcher_clear,
     .tp_dealloc = dispatcher_dealloc,
+    .tp_methods = dispatcher_methods,
     .tp_getset = dispatcher_attributes,
 };
 
@@ -1342,6 +1385,48 @@ static int read_results(KnownLaunch *self, PyObject *results, PyObject *items, P
     return 0;
 }
 
+/* Whether an output that is stored lies as the argument that it is stored into: its bytes are copied then. */
+static int lies_as(const output *made, const form *target)
+{
+    npy_intp stride = PyDataType_ELSIZE(made->dtype);
+    if (target->dtype == NULL || !is_same_dtype(made->dtype, target->dtype) || made->ndim != target->ndim
+        || made->inverse != NULL || !PyArray_ISNBO(target->dtype->byteorder))
+        return 0;
+    for (int number = 0; number < made->ndim; number++) {
+        int axis = made->is_fortran ? number : made->ndim - 1 - number;
+        if (made->shape[axis] != target->sizes[axis] || target->sizes[made->ndim + axis] != stride) return 0;
+        stride *= made->shape[axis];
+    }
+    return 1;
+}
+
+/* Places in the scratch for outputs that need no arrays: all that are stored, or numbers that no result is an array of. */
+static void plan_scratch(KnownLaunch *self)
+{
+    npy_intp used = 0;
+    const int is_stored = self->store_count > 0;
+    for (int number = 0; number < self->output_count; number++) {
+        output *one = &self->outputs[number];
+        one->scratch = -1;
+        int is_plain = PyTypeNum_ISNUMBER(one->dtype->type_num) || PyTypeNum_ISBOOL(one->dtype->type_num);
+        if (!is_plain || !PyArray_ISNBO(one->dtype->byteorder)) continue;
+        if (is_stored ? !lies_as(one, &self->forms[self->stores[number]]) : one->ndim != 0) continue;
+        npy_intp bytes = bytes_of(one->dtype, one->ndim, one->shape);
+        if (bytes < 0 || bytes > SCRATCH_BYTES - used) continue;
+        one->scratch = (int)used;
+        used += (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    }
+    for (int number = 0; !is_stored && number < self->result_count; number++) {
+        output *one = &self->outputs[self->results[number].output];
+        int kind = self->results[number].kind;
+        if (kind == AS_ARRAY || (kind == AS_NUMBER && one->dtype->type_num != NPY_DOUBLE)) one->scratch = -1;
+    }
+    int count = 0;
+    for (int number = 0; number < self->output_count; number++) count += self->outputs[number].scratch >= 0;
+    if (is_stored) self->uses_scratch = !self->is_in_place && count == self->output_count;
+    else self->uses_scratch = self->finish == NULL && count > 0;
+}
+
 /* Whether an object is none, or anything but an Evaluation of calls with other arguments. */
 static int is_of_this_call(const KnownLaunch *self, PyObject *object)
 {
@@ -1445,6 +1530,7 @@ static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(self);
         return NULL;
     }
+    plan_scratch(self);
     return (PyObject *)self;
 }
 
@@ -1818,7 +1904,10 @@ static int add_names(void)
            && (name_refuse = PyUnicode_InternFromString("_refuse"))
            && (name_num_threads = PyUnicode_InternFromString("num_threads"))
            && (name_disable = PyUnicode_InternFromString("disable")) && (name_verify = PyUnicode_InternFromString("verify"))
-           && (name_pool_limit = PyUnicode_InternFromString("pool_limit"));
+           && (name_pool_limit = PyUnicode_InternFromString("pool_limit"))
+           && (name_filters = PyUnicode_InternFromString("filters")) && (name_error = PyUnicode_InternFromString("error"))
+           && (name_default = PyUnicode_InternFromString("default"))
+           && (name_ignore = PyUnicode_InternFromString("ignore"));
 }
 
 static int execute(PyObject *module)

@@ -9,6 +9,8 @@ from pyfuse.records import dataclass
 UNIT = "u"  # the innermost stride is one element
 BROADCAST = "b"  # the innermost stride is zero
 STRIDED = "s"  # any other stride
+KNOWN_STEPS = {"2": 2, "3": 3, "4": 4, "r": -1}  # suffixes of STRIDED: elements from one that is read to the next
+TURNED = "t"  # suffix of STRIDED: along the next dimension the stride is one element
 GATHERED_UNIT = "e"  # suffix: computed places count single elements (along the last axis that indices choose from)
 UNALIGNED = "n"  # suffix: addresses need not be multiples of the element's alignment
 
@@ -20,8 +22,8 @@ class NestLayout:
     Attributes:
         outer_rank: number of merged dimensions around the innermost one; of a nest with reductions, of the
             dimensions that its results have (those that are walked innermost not counted).
-        operands: for each operand one of ``UNIT``, ``BROADCAST``, ``STRIDED``, with ``GATHERED_UNIT`` and ``UNALIGNED``
-            appended where true.
+        operands: for each operand one of ``UNIT``, ``BROADCAST``, ``STRIDED``, with one of ``KNOWN_STEPS``,
+            ``TURNED``, ``GATHERED_UNIT`` and ``UNALIGNED`` appended where true.
         lead_rank, row_rank: of a nest with reductions, number of merged dimensions around a row, and of a row.
     """
 

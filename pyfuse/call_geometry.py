@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyfuse.array_layout import GATHERED_UNIT, NestGeometry, NestLayout, merge_dims, merge_reduction_dims
+from pyfuse.array_walks import with_known_walks
 from pyfuse.call_signature import exact_key
 from pyfuse.compiler import Specialization, plan_for
 from pyfuse.diagnostics import Code, refuse
@@ -303,8 +304,11 @@ class _Nests:
         )
         if isinstance(nest, Nest):
             merged = merge_dims(loop_extents, strides, itemsizes, is_aligned)
-            layout = self._with_gathers(nest, merged.layout)
-            return NestGeometry(layout=layout, extents=merged.extents, strides=merged.strides, starts=starts)
+            if any(load.gathered for load in nest.loads):
+                merged = replace(merged, layout=self._with_gathers(nest, merged.layout))
+            elif nest.loop is None:
+                merged = with_known_walks(merged, len(nest.stores), [operand.dtype for operand in operands])
+            return replace(merged, starts=starts)
         merged = merge_reduction_dims(
             (len(nest.kept), len(nest.lead), len(nest.row)),
             loop_extents,

@@ -31,6 +31,10 @@ def transposed_operand(a: Array, b: Array) -> Array:
     return a + b.T
 
 
+def turned_operand(a: Array, b: Array) -> Array:
+    return a + b.T
+
+
 def choose(x: Array, y: Array) -> Any:
     is_larger = (x > y) & (x != 0)
     return np.where(is_larger, x, -y)
@@ -177,6 +181,7 @@ PROGRAMS: dict[str, Program] = {
         Program(multiply_add, (_array("f8", 5), _array("f8", 5), _array("f8", 5))),
         Program(broadcast_rows, (_array("f4", 3, 5), _array("f4", 5))),
         Program(transposed_operand, (_array("f8", 3, 5), _array("f8", 5, 3))),
+        Program(turned_operand, (_array("f4", 8, 9), _array("f4", 9, 8))),
         Program(choose, (_array("f8", 5), _array("f8", 10)[::2])),
         Program(half_precision, (_array("f2", 5), _array("f2", 5))),
         Program(complex_numbers, (_array("c16", 5), _array("c16", 5))),

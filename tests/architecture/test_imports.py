@@ -16,6 +16,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "errors",
         "config",
         "array_layout",
+        "array_walks",
         "host_values",
         "memory_overlap",
         "records",

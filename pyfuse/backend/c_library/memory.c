@@ -13,6 +13,12 @@ static inline pf_i8 pf_tile_end(const void *at, pf_i8 begin, pf_i8 end, pf_i8 ti
     return end - begin > count ? begin + count : end;
 }
 
+// Elements from `at` to the next cache line's beginning.
+static inline pf_i8 pf_to_line(const void *at, pf_i8 itemsize)
+{
+    return (pf_i8)(-(unsigned long)at % 64) / itemsize;
+}
+
 // Write a tile. On other processors than x86, and where it is not whole cache lines, as any other memory.
 static inline void pf_stream(void *to, const void *from, pf_i8 bytes)
 {

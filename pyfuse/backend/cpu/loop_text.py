@@ -57,7 +57,7 @@ def write_loop(
     """The text of a nest's functions, and the library functions that it calls."""
     steps = StepText(nest, layout, input_count, stored_truth)
     writer = _LoopWriter(nest, layout, steps)
-    rows = [*row_pointers(layout, steps), *writer.hoisted(), *writer.blocks()]
+    rows = [*row_pointers(steps), *writer.hoisted(), *writer.blocks()]
     body = [
         *hidden_zero(rows),
         *row_indices(layout.outer_rank),

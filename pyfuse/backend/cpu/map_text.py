@@ -21,11 +21,11 @@ from pyfuse.backend.cpu.step_text import (
     StepText,
     block,
     hidden_zero,
-    indented,
     next_row,
     row_indices,
     without_unused,
 )
+from pyfuse.backend.cpu.turned_text import turned_operands, turned_rows
 from pyfuse.backend.interface import Writes
 from pyfuse.graph.loop_plan import Nest
 
@@ -58,50 +58,45 @@ def write_map(
     hoisted = _declared(steps, [position for position in needed if position not in moving], held)
     cut = None if any(load.gathered for load in nest.loads) else cut_body(nest, steps, sorted(moving))
     inner = _body(nest, steps, [position for position in needed if position in moving], held) if cut is None else []
-    pointers = row_pointers(layout, steps)
+    pointers = row_pointers(steps)
     is_careful = any(functions()[call].takes_careful for call in steps.calls)
     if overwrites and can_stream(nest, layout):
         careful = f"{name}_careful" if is_careful else None
         tiles: _Tiles = _OverwritingTiles(nest, layout, steps, cut, input_count + len(nest.stores), careful)
     else:
         tiles = _Tiles(nest, layout, steps, cut)
-    rows = [
-        *tiles.declarations(),
-        *row_indices(layout.outer_rank),
-        "for (pf_i8 outer = outer_begin; outer < outer_end; ++outer) {",
-        *indented(1, tiles.row_starts(pointers)),
-        *indented(1, hoisted),
-        *indented(1, tiles.loop(inner, *(("first", "last") if held else ("inner_begin", "inner_end")))),
-        *indented(1, next_row(layout.outer_rank)),
-        "}",
-        *tiles.end(),
-    ]
+    turned = turned_operands(steps)
+    first, last = ("first", "last") if held or turned else ("inner_begin", "inner_end")
+    row = [*tiles.row_starts(pointers), *hoisted, *tiles.loop(inner, first, last)]
+    if turned:
+        loop = turned_rows(layout, steps, turned, row, tiles.leader)
+    else:
+        row += next_row(layout.outer_rank)
+        every = block("for (pf_i8 outer = outer_begin; outer < outer_end; ++outer)", row)
+        loop = [*row_indices(layout.outer_rank), *every]
+    rows = [*tiles.declarations(), *loop, *tiles.end()]
     loops = held_places.by_stretches(nest, layout, steps, held, pointers, rows) if held else rows
     body = [*hidden_zero(loops), *steps.gathered_axes(), *loops, "return status;"]
     if any(load.gathered for load in nest.loads):
         body = without_unused(body)
     overwriting = isinstance(tiles, _OverwritingTiles)
-    in_blocks = not overwriting and not any(load.gathered for load in nest.loads)
+    # Turned operands take many rows together.
+    in_blocks = not overwriting and not turned and not any(load.gathered for load in nest.loads)
     text = nest_text(name, body, is_careful=is_careful, in_blocks=in_blocks)
     if is_careful and overwriting:
         text = f"static unsigned {name}_careful(\n    {PARAMETERS});\n{text}"
     return text, steps.calls
 
 
-def row_pointers(layout: NestLayout, steps: StepText) -> list[str]:
-    """The address of each operand's row, and the strides of those that are neither unit nor broadcast."""
-    rank, operands = layout.outer_rank, steps.operands()
-    starts = steps.start_indices()
+def row_pointers(steps: StepText) -> list[str]:
+    """The address of each operand's row, and the strides of those whose step its text does not know."""
     lines = []
-    for position, (operand, _, _) in enumerate(operands):
-        first = rank + position * (rank + 1)
-        index = ["outer"] if rank == 1 else [f"x{axis}" for axis in range(rank)]
-        offset = "".join(f" + {name} * geometry[{first + axis}]" for axis, name in enumerate(index[:rank]))
-        if position in starts:
-            offset += f" + geometry[{steps.first_start() + starts[position]}]"
-        lines += steps.pointer(position, f"operands[{operand}]{offset}")
-        if not steps.is_unit(position) and not steps.is_still(position):
-            lines.append(f"const pf_i8 d{position} = geometry[{first + rank}];")
+    for position in range(len(steps.operands())):
+        if steps.is_turned(position):
+            continue
+        lines += steps.pointer(position, steps.row_address(position))
+        if steps.needs_stride(position):
+            lines.append(f"const pf_i8 d{position} = {steps.row_stride(position)};")
     return lines
 
 
@@ -119,6 +114,11 @@ class _Tiles:
         self._flag = layout.outer_rank + len(steps.operands()) * (layout.outer_rank + 1) + starts
         if self._is_streamed:
             steps.calls.update(("pf_tile_end", "pf_stream", "pf_stream_ends"))
+
+    @property
+    def leader(self) -> int | None:
+        """The result by whose cache lines tiles are cut, where they are written past the caches."""
+        return self._stored[0] if self._is_streamed else None
 
     def declarations(self) -> list[str]:
         """Of the tiles, before the rows."""
@@ -150,7 +150,8 @@ class _Tiles:
         in_parts = f"{last} - begin > {self._length} ? begin + {self._length} : {last}"
         if not self._is_streamed:
             return [f"end = {in_parts};", *lines]
-        leader, size = self._stored[0], f"sizeof({self._type(self._stored[0])})"
+        leader = self.leader
+        size = f"sizeof({self._type(self._stored[0])})"
         whole = last if self._cut is None else in_parts
         return [
             f"end = in_tiles ? pf_tile_end(r{leader} + begin, begin, {last}, {self._tile_length()}, {size}) : {whole};",

@@ -1,4 +1,4 @@
-"""The steps of a nest as C declarations, and the elements of its operands as C expressions."""
+"""The steps of a nest as C declarations."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from pyfuse.array_layout import BROADCAST, UNALIGNED, UNIT, NestLayout
+from pyfuse.array_layout import NestLayout
 from pyfuse.backend.c_text import HIDDEN_ZERO, Expression, application, c_type, literal
 from pyfuse.backend.cpu import gather_text
 from pyfuse.backend.cpu.opaque_constants import opaque_constants
+from pyfuse.backend.cpu.operand_text import OperandText
 from pyfuse.graph.infer import resolve
 from pyfuse.graph.loop_plan import (
     ApplyStep,
@@ -20,7 +21,6 @@ from pyfuse.graph.loop_plan import (
     ConstantStep,
     GatherStep,
     IndexStep,
-    Load,
     LoadStep,
     Nest,
     NestLoop,
@@ -28,7 +28,6 @@ from pyfuse.graph.loop_plan import (
     ReductionNest,
     ScalarStep,
     Step,
-    Store,
     Style,
     operands_of_step,
 )
@@ -44,7 +43,7 @@ ARGUMENTS = "operands, geometry, scalars, outer_begin, outer_end, inner_begin, i
 _INDENT = "    "
 
 
-class StepText:
+class StepText(OperandText):
     """Writes the steps of one nest; collects the library functions that they call.
 
     Args:
@@ -57,12 +56,9 @@ class StepText:
     def __init__(
         self, nest: Nest | ReductionNest, layout: NestLayout, input_count: int, stored_truth: str = "pf_b1"
     ) -> None:
+        super().__init__(nest, layout, input_count, stored_truth)
         self.calls: set[str] = set()
         self.names: dict[int, str] = {}
-        self._nest = nest
-        self._layout = layout
-        self._input_count = input_count
-        self._stored_truth = stored_truth
         self._seconds: dict[tuple[str, tuple[int, ...]], tuple[str, str]] = {}
         self._opaque = opaque_constants(nest.steps) | _constants_of_loop(nest)
         self._moving: set[int] = set()
@@ -71,89 +67,6 @@ class StepText:
             self.names[position] = _name(position, step)
             if isinstance(step.source, ConstantStep) and position not in self._opaque:
                 self.names[position] = literal(step.source.value, step.dtype)
-
-    # --- operands -------------------------------------------------------------------------------------------------
-
-    def operands(self) -> list[tuple[int, np.dtype, bool]]:
-        """Position in ``operands``, dtype, and whether it is written, in the layout's order."""
-        stores = [(self._input_count + store.output, store.dtype, True) for store in self._nest.stores]
-        return stores + [(load.index, load.dtype, False) for load in self._nest.loads]
-
-    def start_indices(self) -> dict[int, int]:
-        """For each operand that does not start at its first element, its number among these."""
-        operands: list[Store | Load] = [*self._nest.stores, *self._nest.loads]
-        moved = [place for place, operand in enumerate(operands) if operand.offsets]
-        return {place: number for number, place in enumerate(moved)}
-
-    def step(self, position: int) -> Step:
-        """One of the steps."""
-        return self._nest.steps[position]
-
-    def layout_of(self, position: int) -> str:
-        """How an operand lies, as ``NestLayout`` has it."""
-        return self._layout.operands[position]
-
-    def load_position(self, load: int) -> int:
-        """The operand of a load, in the layout's order."""
-        return len(self._nest.stores) + load
-
-    def element_type(self, position: int) -> str:
-        """The C type of an operand's elements in memory."""
-        name = self._memory_type(self.operands()[position][1])
-        return f"{name}_unaligned" if self._layout.operands[position].endswith(UNALIGNED) else name
-
-    def is_gathered(self, position: int) -> bool:
-        """Whether an operand is read at computed places."""
-        first = len(self._nest.stores)
-        return position >= first and bool(self._nest.loads[position - first].gathered)
-
-    def first_start(self) -> int:
-        """Where in ``geometry`` the starts of operands begin: behind extents and strides."""
-        count, outer = len(self.operands()), self._layout.outer_rank
-        if isinstance(self._nest, Nest):
-            return outer + count * (outer + 1)
-        inner = self._layout.row_rank + (1 if self._nest.style is Style.COLUMNS else self._layout.lead_rank)
-        return (outer + inner) * (1 + count)
-
-    def gathered_axes(self) -> list[str]:
-        """Declarations of the axes along which computed places choose."""
-        first = self.first_start() + len(self.start_indices())
-        return gather_text.gathered_axes(self._nest.loads, len(self._nest.stores), first)
-
-    def _memory_type(self, dtype: np.dtype) -> str:
-        return self._stored_truth if dtype.kind == "b" else c_type(dtype)
-
-    def is_unit(self, position: int) -> bool:
-        """Whether the innermost loop walks an operand element by element, and no computed places are added."""
-        return self._layout.operands[position].startswith(UNIT) and not self.is_gathered(position)
-
-    def is_still(self, position: int) -> bool:
-        """Whether the innermost loop does not move in an operand."""
-        return self._layout.operands[position].startswith(BROADCAST)
-
-    def element(self, position: int) -> str:
-        """The element that the innermost loop is at; ``p<position>`` and ``d<position>`` are pointer and stride."""
-        if self.is_unit(position):
-            return f"p{position}[i]"
-        step = "" if self.is_still(position) else f" + i * d{position}"
-        return self.element_at(position, f"p{position}{step}")
-
-    def element_at(self, position: int, address: str) -> str:
-        """The element at an address."""
-        const = "" if position < len(self._nest.stores) else "const "
-        return f"*({const}{self.element_type(position)} *)({address})"
-
-    def pointer(self, position: int, address: str) -> list[str]:
-        """Declarations of ``p<position>``, and of ``d<position>`` where it is needed: see ``element``."""
-        is_stored = position < len(self._nest.stores)
-        const = "" if is_stored else "const "
-        if self.is_unit(position):
-            element = self.element_type(position)
-            restrict = "restrict " if is_stored else ""
-            return [f"{const}{element} *{restrict}p{position} = ({const}{element} *)({address});"]
-        return [f"{const}char *p{position} = {address};"]
-
-    # --- steps ----------------------------------------------------------------------------------------------------
 
     def cone(self, sinks: Sequence[int], known: Collection[int] = ()) -> list[int]:
         """All steps that ``sinks`` need and that are not ``known``, operands first."""
@@ -209,7 +122,7 @@ class StepText:
             case GatherStep():
                 return gather_text.gathered(self, position, "p")
             case ScalarStep(slot=slot):
-                text = f"*(const {self._memory_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
+                text = f"*(const {self.memory_type(dtype)} *)(scalars + {slot * SCALAR_SLOT_BYTES})"
             case ConstantStep() | ReducedStep() | CarriedStep() | IndexStep():
                 return []
             case ApplyStep():

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyfuse.array_layout import UNALIGNED, NestLayout
+from pyfuse.array_walks import without_known_walks
 from pyfuse.backend.cuda.column_text import write_columns
 from pyfuse.backend.cuda.device_fold import lane_exchanges
 from pyfuse.backend.cuda.kernel_text import WrittenNest
@@ -45,6 +46,7 @@ def write(
     """
     written: list[WrittenNest] = []
     counts: list[int] = []
+    layouts = [without_known_walks(layout) for layout in layouts]
     for nest, layout, own in zip(plan.nests, layouts, traits or [NestTraits()] * len(layouts), strict=True):
         if any(operand.endswith(UNALIGNED) for operand in layout.operands):
             raise refuse(Code.UNSUPPORTED_ARRAY, "an array's elements do not lie at multiples of their size")

@@ -52,7 +52,7 @@ def _draw_head(report: Report) -> tuple[str, ...]:
         f"{speed_up}.",
         "",
         "One run: in every case all systems are called in rounds, in an order drawn by lot; short calls many at a "
-        "time, after an untimed one. Times are medians; ratios are medians of the ratios of one round, with their "
+        "time, after untimed ones. Times are medians; ratios are medians of the ratios of one round, with their "
         f"quartiles. At least {report.seconds:g} s a case. Answers are checked before. **Bold: pyfuse is behind.** "
         "Ratios within 10 % of 1 are ties.",
         *partial,

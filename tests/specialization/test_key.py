@@ -71,7 +71,7 @@ def test_the_pattern_of_extents_of_one_is_part_of_the_key() -> None:
 def test_strides_are_no_part_of_the_key_but_their_class_is_of_the_kernel() -> None:
     long = np.linspace(1.0, 2.0, 120)
     views = [long[:12], long[24:36], long[:24:2], long[:36:3], long[::-1][:12], long[:120:10]]
-    assert counters((view, view) for view in views) == (1, 2)
+    assert counters((view, view) for view in views) == (1, 4)  # element by element, step 2, step -1, any
 
 
 def test_contiguous_arrays_of_any_rank_are_walked_as_one_dimension() -> None:

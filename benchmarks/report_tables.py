@@ -52,8 +52,8 @@ def _draw_head(report: Report) -> tuple[str, ...]:
         f"{speed_up}.",
         "",
         "One run: in every case all systems are called in rounds, in an order drawn by lot; short calls many at a "
-        "time, after untimed ones. Times are medians; ratios are medians of the ratios of one round, with their "
-        f"quartiles. At least {report.seconds:g} s a case. Answers are checked before. **Bold: pyfuse is behind.** "
+        "time, after 5 ms of untimed ones. Times are medians; ratios are medians of the ratios of one round, with "
+        f"their quartiles. At least {report.seconds:g} s a case. Answers are checked before. **Bold: pyfuse is behind.** "
         "Ratios within 10 % of 1 are ties.",
         *partial,
     )

@@ -18,11 +18,13 @@ from pyfuse.demo.interleaved import timer_cost
 
 BATCH_SECONDS = 1e-4  # calls that are shorter are timed many at a time: a thousand times the resolution of the clock
 MOST_CALLS = 1_000  # of a batch
-# Before a call that is shorter, untimed ones wake the system's threads and warm its caches, as in a loop of calls. Most
-# systems write into memory that NumPy has just used; one with memory of its own finds it in the last-level cache after
-# three calls: 1e6 float32, scaled by row and shifted by column, take pyfuse 237, 157, 117 and 106 us in turn after others.
+# Before a call that is shorter, untimed ones go on for so long that it is one of a loop: a processor that has slept
+# while other systems' threads came to rest is itself again, threads are awake, and memory that only this system uses is
+# in the caches. A sum of 1e6 float32 on two threads takes 115 us after 1 ms of calls, as on one, and 58 after 4; scaling
+# rows of as many takes 237, 157, 117 and 106 in turn after others, and 153, 107, 102 and 104 in memory that NumPy has
+# just used.
 SHORT_SECONDS = 2e-3
-UNTIMED_CALLS = 3
+WARMING_SECONDS = 5e-3
 LONG_SECONDS = 0.05  # so long that one look is enough
 SHARED_SECONDS = 2e-5  # calls that are shorter use one thread
 
@@ -50,15 +52,14 @@ class _Batch:
         if seconds < LONG_SECONDS:
             seconds = min(seconds, *(self._single.timeit(1) / 1e9 for _ in range(2)))
         self._calls = min(MOST_CALLS, max(1, math.ceil(BATCH_SECONDS / max(seconds, 1e-9))))
-        self._is_short = seconds < SHORT_SECONDS
+        self._warming_calls = math.ceil(WARMING_SECONDS / max(seconds, 1e-9)) if seconds < SHORT_SECONDS else 0
         self._shares = seconds >= SHARED_SECONDS
 
     def nanoseconds_per_call(self, overhead: int) -> float:
         """The mean of the batch, at least 1."""
         if self._shares:
             wait_for_idle_threads()
-        if self._is_short:
-            self._single.timeit(UNTIMED_CALLS)
+            self._single.timeit(self._warming_calls)
         timer = self._single if self._calls == 1 else self._many
         return max(1.0, (timer.timeit(self._calls) - overhead) / self._calls)
 

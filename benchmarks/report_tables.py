@@ -53,8 +53,8 @@ def _draw_head(report: Report) -> tuple[str, ...]:
         "",
         "One run: in every case all systems are called in rounds, in an order drawn by lot; short calls many at a "
         "time, after 5 ms of untimed ones. Times are medians; ratios are medians of the ratios of one round, with "
-        f"their quartiles. At least {report.seconds:g} s a case. Answers are checked before. **Bold: pyfuse is behind.** "
-        "Ratios within 10 % of 1 are ties.",
+        f"their quartiles. At least {report.seconds:g} s a case. Answers are checked before. "
+        "**Bold: pyfuse is behind.** Ratios within 10 % of 1 are ties.",
         *partial,
     )
 

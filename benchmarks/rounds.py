@@ -20,9 +20,8 @@ BATCH_SECONDS = 1e-4  # calls that are shorter are timed many at a time: a thous
 MOST_CALLS = 1_000  # of a batch
 # Before a call that is shorter, untimed ones go on for so long that it is one of a loop: a processor that has slept
 # while other systems' threads came to rest is itself again, threads are awake, and memory that only this system uses is
-# in the caches. A sum of 1e6 float32 on two threads takes 115 us after 1 ms of calls, as on one, and 58 after 4; scaling
-# rows of as many takes 237, 157, 117 and 106 in turn after others, and 153, 107, 102 and 104 in memory that NumPy has
-# just used.
+# in the caches. A sum of 1e6 float32 on two threads takes 115 us after 1 ms of calls, as on one, and 58 after 4; rows
+# of as many are scaled in 237, 157, 117 and 106 in turn after others; in memory that NumPy has just used 153, 107.
 SHORT_SECONDS = 2e-3
 WARMING_SECONDS = 5e-3
 LONG_SECONDS = 0.05  # so long that one look is enough

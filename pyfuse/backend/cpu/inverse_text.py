@@ -1,4 +1,4 @@
-"""Divisions of a row by one number, as C: by its reciprocal, and rounded as a division is (``pf_divide_by_f8``).
+"""Divisions of many numbers by one, as C: by its reciprocal, and rounded as a division is (``pf_divide_by_f8``).
 
 What that needs of its operands shows in the processor's flags: a nest that finds one raised at its end, lowers them and
 goes the careful road, where each quotient is a division. One that finds one raised at its beginning goes there at once.
@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.step_text import StepText, block
-from pyfuse.graph.loop_plan import ApplyStep, ConstantStep, ReductionNest
+from pyfuse.graph.loop_plan import ApplyStep, ConstantStep, Nest, ReductionNest
 from pyfuse.graph.nodes import code_of
 from pyfuse.graph.ops import Cost, by_name
 
@@ -27,16 +27,22 @@ class InverseText:
         moves: steps that change in the innermost loop.
     """
 
-    def __init__(self, nest: ReductionNest, steps: StepText, moves: Collection[int]) -> None:
+    def __init__(self, nest: Nest | ReductionNest, steps: StepText, moves: Collection[int]) -> None:
         self._nest = nest
         self._steps = steps
         self._moves = moves
         applied = [step.source for step in nest.steps if isinstance(step.source, ApplyStep)]
         self._is_allowed = all(by_name(source.operation).cost <= Cost.DIVISION for source in applied)
+        self._before: list[str] = []
         self._flags = {"pf_float_flags", "pf_lower_float_flags"}
 
-    def division(self, position: int) -> tuple[list[str], list[str]] | None:
-        """Of a step that is such a division: what is declared before the loop, and its value in it."""
+    def take_before(self) -> list[str]:
+        """What divisions since the last look need before their loop."""
+        before, self._before = self._before, []
+        return before
+
+    def division(self, position: int) -> list[str] | None:
+        """The declaration of a step's value, where it is such a division."""
         step = self._nest.steps[position]
         source = step.source
         if not self._is_allowed or not isinstance(source, ApplyStep) or source.operation != "divide":
@@ -50,8 +56,8 @@ class InverseText:
         name, by = self._steps.names[position], self._steps.names[divisor]
         call = f"pf_divide_by_{code_of(step.dtype)}"
         self._steps.calls |= {call, *self._flags}
-        before = [f"const {kind} {inverse} = 1 / {by};", f"if ({by} < 0) status |= careful ? 0 : PF_CAREFUL;"]
-        return before, [f"const {kind} {name} = {call}({self._steps.names[dividend]}, {by}, {inverse}, careful);"]
+        self._before += [f"const {kind} {inverse} = 1 / {by};", f"if ({by} < 0) status |= careful ? 0 : PF_CAREFUL;"]
+        return [f"const {kind} {name} = {call}({self._steps.names[dividend]}, {by}, {inverse}, careful);"]
 
     def around(self, body: Sequence[str]) -> list[str]:
         """The lines of a nest up to its end, with looks at the flags."""

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu import held_places
+from pyfuse.backend.cpu.inverse_text import InverseText
 from pyfuse.backend.cpu.loop_hints import unrolled
 from pyfuse.backend.cpu.nest_text import nest_text
 from pyfuse.backend.cpu.piece_text import CutBody, cut_body
@@ -56,8 +57,12 @@ def write_map(
     held = held_places.held_gathers(nest, layout, steps)
     needed = sorted(held_places.needed_steps(nest, held)) if held else range(len(nest.steps))
     hoisted = _declared(steps, [position for position in needed if position not in moving], held)
-    cut = None if any(load.gathered for load in nest.loads) else cut_body(nest, steps, sorted(moving))
-    inner = _body(nest, steps, [position for position in needed if position in moving], held) if cut is None else []
+    is_gathered = any(load.gathered for load in nest.loads)
+    cut = None if is_gathered else cut_body(nest, steps, sorted(moving))
+    inverses = InverseText(nest, steps, set() if cut is not None or overwrites or is_gathered else moving)
+    inside = [position for position in needed if position in moving]
+    inner = _body(nest, steps, inside, held, inverses) if cut is None else []
+    hoisted += inverses.take_before()
     pointers = row_pointers(steps)
     is_careful = any(functions()[call].takes_careful for call in steps.calls)
     if overwrites and can_stream(nest, layout):
@@ -76,12 +81,12 @@ def write_map(
         loop = [*row_indices(layout.outer_rank), *every]
     rows = [*tiles.declarations(), *loop, *tiles.end()]
     loops = held_places.by_stretches(nest, layout, steps, held, pointers, rows) if held else rows
-    body = [*hidden_zero(loops), *steps.gathered_axes(), *loops, "return status;"]
-    if any(load.gathered for load in nest.loads):
+    body = [*hidden_zero(loops), *steps.gathered_axes(), *inverses.around(loops), "return status;"]
+    if is_gathered:
         body = without_unused(body)
     overwriting = isinstance(tiles, _OverwritingTiles)
     # Turned operands take many rows together.
-    in_blocks = not overwriting and not turned and not any(load.gathered for load in nest.loads)
+    in_blocks = not overwriting and not turned and not is_gathered
     text = nest_text(name, body, is_careful=is_careful, in_blocks=in_blocks)
     if is_careful and overwriting:
         text = f"static unsigned {name}_careful(\n    {PARAMETERS});\n{text}"
@@ -228,19 +233,26 @@ def can_stream(nest: Nest, layout: NestLayout) -> bool:
     return is_dense and not any(load.gathered for load in nest.loads)
 
 
-def _declared(steps: StepText, positions: Sequence[int], held: Collection[int]) -> list[str]:
+def _declared(
+    steps: StepText, positions: Sequence[int], held: Collection[int], inverses: InverseText | None = None
+) -> list[str]:
     """Declarations of steps; places of ``held`` gathers are known."""
     lines: list[str] = []
     for position in positions:
         if steps.is_opaque(position):
             lines += steps.opaque_constant(position)
+        elif position in held:
+            lines += held_places.element(steps, position)
         else:
-            lines += held_places.element(steps, position) if position in held else steps.declaration(position)
+            division = None if inverses is None else inverses.division(position)
+            lines += steps.declaration(position) if division is None else division
     return lines
 
 
-def _body(nest: Nest, steps: StepText, positions: Sequence[int], held: Collection[int]) -> list[str]:
+def _body(
+    nest: Nest, steps: StepText, positions: Sequence[int], held: Collection[int], inverses: InverseText | None
+) -> list[str]:
     """The inner loop's body."""
-    lines = _declared(steps, positions, held)  # which may give names to results
+    lines = _declared(steps, positions, held, inverses)  # which may give names to results
     lines += [f"{steps.element(place)} = {steps.names[store.step]};" for place, store in enumerate(nest.stores)]
     return lines

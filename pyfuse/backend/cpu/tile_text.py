@@ -189,8 +189,8 @@ class TileText:
                 loaded.add(self._steps.load_position(source.load))
             division = self._inverses.division(position)
             if division is not None:
-                still += division[0]
-                moving += division[1]
+                still += self._inverses.take_before()
+                moving += division
             elif position in self._values.moves:
                 moving += self._steps.declaration(position)
             if position in self._values.moves:

@@ -1,4 +1,4 @@
-"""Rows divided by one number of their own go by its reciprocal: are they rounded as by a division, and reported so?"""
+"""Many numbers divided by one go by its reciprocal: are they rounded as by a division, and reported so?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ pytestmark = pytest.mark.usefixtures("c_compiler")
 
 # The divisor of a row is the largest number of its row of d; x is looked at, so that both are in one nest.
 DIVIDED = "def f(x, d):\n    return x / np.where(x == 7, d, d).max(axis=1, keepdims=True)"
+DIVIDED_MAP = "def f(x, d):\n    return x / d[:, :1]"
+BOTH = pytest.mark.parametrize("text", [DIVIDED, DIVIDED_MAP], ids=["rows", "map"])
 NORMALISED = """\
 def f(x, d):
     centred = x - x.mean(axis=-1, keepdims=True)
@@ -36,15 +38,16 @@ def _random(dtype: str, count: int, powers: int) -> np.ndarray:
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_it_is_done(dtype: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("PYFUSE_DEBUG", "source")
-    for text in (DIVIDED, NORMALISED):
+    for text in (DIVIDED, DIVIDED_MAP, NORMALISED):
         pyfuse.fuse(function_from(text), wait=True)(*np.ones((2, 3, 50), dtype).cumsum(axis=2))
         assert f"= pf_divide_by_{dtype}(" in capsys.readouterr().err
 
 
+@BOTH
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("powers", [1, 30])
-def test_quotients_are_rounded_as_by_a_division(dtype: str, powers: int) -> None:
-    fused = pyfuse.fuse(function_from(DIVIDED))
+def test_quotients_are_rounded_as_by_a_division(text: str, dtype: str, powers: int) -> None:
+    fused = pyfuse.fuse(function_from(text))
     divisors = np.abs(_random(dtype, 200, powers)).tolist()
     # All ones and a one at the end of the mantissa are the worst of divisors.
     bits = np.finfo(dtype).nmant
@@ -53,25 +56,27 @@ def test_quotients_are_rounded_as_by_a_division(dtype: str, powers: int) -> None
         assert_fused(fused, *_rows(dtype, divisors, _random(dtype, count, powers)))
 
 
+@BOTH
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_divisors_next_to_quotients(dtype: str) -> None:
+def test_divisors_next_to_quotients(text: str, dtype: str) -> None:
     """Dividends that are a number times the divisor, and their neighbours: quotients next to half a unit."""
-    fused, random = pyfuse.fuse(function_from(DIVIDED)), np.random.default_rng(5)
+    fused, random = pyfuse.fuse(function_from(text)), np.random.default_rng(5)
     divisors = random.uniform(1, 2, 100).astype(dtype)
     products = (divisors[:, None] * random.uniform(1, 2, 300).astype(dtype)).astype(dtype)
     x = np.concatenate([products, np.nextafter(products, np.array(9, dtype))], axis=1)
     assert_fused(fused, x, np.repeat(divisors[:, None], x.shape[1], axis=1))
 
 
+@BOTH
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize(
     "divisor", [3.0, -3.0, -1.0, 1e-30, -1e30, 0.0, -0.0, "inf", "nan", "least", "largest", "subnormal"]
 )
-def test_special_values(dtype: str, divisor: float | str) -> None:
+def test_special_values(text: str, dtype: str, divisor: float | str) -> None:
     info = np.finfo(dtype)
     named = {"least": info.tiny, "largest": info.max, "subnormal": info.smallest_subnormal * 5}
     number = float(named.get(str(divisor), divisor))
-    fused = pyfuse.fuse(function_from(DIVIDED))
+    fused = pyfuse.fuse(function_from(text))
     x, d = _rows(dtype, [number, 2.5], special(dtype))
     for modes in ({"all": "ignore"}, {"all": "warn"}):
         for values in (x, x[:, :3].copy(), np.abs(x), np.zeros_like(x), -np.zeros_like(x)):
@@ -82,9 +87,10 @@ def test_special_values(dtype: str, divisor: float | str) -> None:
     assert info_after.kernels == 1, fused.fallback_reasons()
 
 
+@BOTH
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_zeros_keep_their_sign(dtype: str) -> None:
-    fused = pyfuse.fuse(function_from(DIVIDED))
+def test_zeros_keep_their_sign(text: str, dtype: str) -> None:
+    fused = pyfuse.fuse(function_from(text))
     for divisor in (3.0, -3.0):
         x, d = _rows(dtype, [divisor], np.array([0.0, -0.0] * 20))
         assert np.array_equal(np.signbit(fused(x, d)), np.signbit(x / d[:, :1]))
@@ -108,3 +114,18 @@ def test_rows_of_one_value_are_reported_and_others_not() -> None:
     found = observe(fused, (x, np.ones(30)), {"all": "warn"})
     assert expected.warned
     assert_same_outcome(found, expected)
+
+
+@pytest.mark.parametrize("divisor", [3.0, -3.0, 4.0, 0.1, 1e-310, np.float64(7)])
+def test_numbers_of_the_call_and_of_the_text(divisor: float) -> None:
+    x = np.concatenate([_random("f8", 500, 30), [0.0, -0.0]])
+    assert_fused(pyfuse.fuse(function_from("def f(x, d):\n    return (x - 1) / d")), x, divisor)
+    assert_fused(pyfuse.fuse(function_from(f"def f(x):\n    return x / {float(divisor)!r} + x")), x)
+
+
+def test_underflow_in_another_operation_is_reported_as_ever() -> None:
+    fused = pyfuse.fuse(function_from("def f(x, d):\n    return x * x / d"))
+    x = np.array([1.0, 1e-200, 2.0] * 10)
+    for modes in ({"all": "ignore"}, {"all": "warn"}):
+        assert_same_outcome(observe(fused, (x, 3.0), modes), observe(fused.__wrapped__, (x, 3.0), modes))
+    assert fused.cache_info().kernels == 1, fused.fallback_reasons()

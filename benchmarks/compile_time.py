@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import pyfuse
-import pyfuse.executor
+import pyfuse.compiler
 from benchmarks.command_line import whole_number
 from benchmarks.long_functions import long_function, make_inputs
 from benchmarks.reduction_workloads import REDUCTION_WORKLOADS
@@ -129,7 +129,7 @@ def _watched() -> Iterator[dict[str, float]]:
         return run
 
     places: tuple[tuple[str, Any, str], ...] = (
-        ("trace", pyfuse.executor, "specialize"),
+        ("trace", pyfuse.compiler, "specialize"),
         ("text", backend.codegen, "write"),
         ("compiler", kernel, "compile_library"),
     )

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.fold_text import FoldText
 from pyfuse.backend.cpu.step_text import StepText, block
-from pyfuse.graph.loop_plan import ApplyStep, ReductionNest
+from pyfuse.graph.loop_plan import ApplyStep, ReductionNest, Step
 from pyfuse.graph.nodes import code_of
 from pyfuse.graph.ops import Cost, by_name
 
@@ -43,9 +43,12 @@ def may_be_leaves(nest: ReductionNest, folds: Sequence[FoldText], positions: Col
         and len(applied) <= MOST_OPERATIONS
         and all(by_name(source.operation).cost <= Cost.DIVISION for source in applied)
         # Vectors of all values have as many lanes then; booleans that are computed are masks.
-        and all(step.dtype == dtype or step.dtype.kind == "b" for step in steps)
-        and not any(step.dtype.kind == "b" and not isinstance(step.source, ApplyStep) for step in steps)
+        and all(step.dtype == dtype or _is_mask(step) for step in steps)
     )
+
+
+def _is_mask(step: Step) -> bool:
+    return step.dtype.kind == "b" and isinstance(step.source, ApplyStep)
 
 
 def write_leaf(steps: StepText, folds: Sequence[FoldText], element: Sequence[str]) -> list[str]:

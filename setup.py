@@ -10,7 +10,7 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # they rely on the GIL
         Extension(
             "pyfuse.backend.cuda._launcher",
             sources=["pyfuse/backend/cuda/native/launcher.c"],
-            depends=["pyfuse/backend/cpu/native/facts.h"],
+            depends=["pyfuse/backend/cpu/native/dictionary_stamp.h", "pyfuse/backend/cpu/native/facts.h"],
             optional=True,
         )
     )
@@ -28,7 +28,7 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):  # they rely on the GIL
                 ],
                 depends=[
                     f"pyfuse/backend/cpu/native/{name}.h"
-                    for name in ("evaluation", "facts", "output_pool", "tile_runner", "tile_casts")
+                    for name in ("dictionary_stamp", "evaluation", "facts", "output_pool", "tile_runner", "tile_casts")
                 ],
                 include_dirs=[numpy.get_include()],
                 optional=True,

@@ -17,6 +17,7 @@
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 
+#include "dictionary_stamp.h"
 #include "evaluation.h"
 #include "facts.h"
 #include "output_pool.h"
@@ -59,6 +60,7 @@ typedef struct {
     PyArray_Descr *dtype;  /* of an array, with what follows */
     int ndim, is_aligned;
     npy_intp *sizes;       /* shape, then strides */
+    npy_intp low, high;    /* the bytes that its elements may lie in, from the first element on */
 } form;
 
 typedef enum { FROM_FLOAT, FROM_INT, FROM_BOOL, SAME_NUMPY, OTHER_NUMPY, PACKED, COMPUTED } scalar_source;
@@ -155,6 +157,7 @@ typedef struct {
 static struct {
     PyObject *override, *environment, *keys[VARIABLES], *read, *must_report, *refusal;
     PyObject *seen[VARIABLES]; /* values of the variables when `usual` was read */
+    uint64_t stamp;            /* of the environment when they were last found to be there */
     settings usual, overridden;
 } known_settings;
 
@@ -199,11 +202,15 @@ static int read_fields(PyObject *config, settings *into)
 /* Whether the variables are the very objects that were seen; -1 with an exception. */
 static int is_environment_as_seen(void)
 {
+    const uint64_t stamp = dictionary_stamp(known_settings.environment);
+    if (stamp == known_settings.stamp && stamp != NO_STAMP) return 1;
     for (int number = 0; number < VARIABLES; number++) {
         PyObject *value = PyDict_GetItemWithError(known_settings.environment, known_settings.keys[number]);
         if (value != known_settings.seen[number]) return PyErr_Occurred() ? -1 : 0;
     }
-    return known_settings.usual.config != NULL;
+    if (known_settings.usual.config == NULL) return 0;
+    known_settings.stamp = stamp;
+    return 1;
 }
 
 /* Reads the settings anew, through Python. 0, or -1 with an exception. */
@@ -272,12 +279,14 @@ static int has_form(const form *wanted, PyObject *argument)
     if (Py_TYPE(argument) != wanted->kind) return 0;
     if (wanted->dtype != NULL) {
         PyArrayObject *array = (PyArrayObject *)argument;
-        size_t bytes = (size_t)wanted->ndim * sizeof(npy_intp);
-        return PyArray_NDIM(array) == wanted->ndim && is_same_dtype(PyArray_DESCR(array), wanted->dtype)
-               && PyArray_CHKFLAGS(array, NPY_ARRAY_ALIGNED) == wanted->is_aligned
-               && (bytes == 0
-                   || (memcmp(PyArray_DIMS(array), wanted->sizes, bytes) == 0
-                       && memcmp(PyArray_STRIDES(array), wanted->sizes + wanted->ndim, bytes) == 0));
+        const npy_intp *shape = PyArray_DIMS(array), *strides = PyArray_STRIDES(array), *sizes = wanted->sizes;
+        const int ndim = wanted->ndim;
+        if (PyArray_NDIM(array) != ndim || !is_same_dtype(PyArray_DESCR(array), wanted->dtype)
+            || PyArray_CHKFLAGS(array, NPY_ARRAY_ALIGNED) != wanted->is_aligned)
+            return 0;
+        for (int axis = 0; axis < ndim; axis++) /* two calls of memcmp take 3 ns an array */
+            if (shape[axis] != sizes[axis] || strides[axis] != sizes[ndim + axis]) return 0;
+        return 1;
     }
     if (wanted->text != NULL) return wanted->text == argument || PyUnicode_Compare(wanted->text, argument) == 0;
     return 1;
@@ -690,36 +699,26 @@ static long reported_bits(void)
     return known_modes.bits;
 }
 
-/* The bytes that an array's elements may lie in. */
-static void bounds_of(PyArrayObject *array, char **low, char **high)
+/* Of arguments by their numbers. */
+static int may_overlap(const KnownLaunch *known, PyObject *const *arguments, int one, int other)
 {
-    *low = PyArray_BYTES(array);
-    *high = *low + PyArray_ITEMSIZE(array);
-    for (int axis = 0; axis < PyArray_NDIM(array); axis++) {
-        npy_intp reach = (PyArray_DIM(array, axis) - 1) * PyArray_STRIDE(array, axis);
-        *(reach > 0 ? high : low) += reach;
-    }
-}
-
-static int may_overlap(PyArrayObject *one, PyArrayObject *other)
-{
-    char *low, *high, *other_low, *other_high;
-    bounds_of(one, &low, &high);
-    bounds_of(other, &other_low, &other_high);
-    return low < other_high && other_low < high;
+    const char *data = PyArray_BYTES((PyArrayObject *)arguments[one]);
+    const char *other_data = PyArray_BYTES((PyArrayObject *)arguments[other]);
+    return data + known->forms[one].low < other_data + known->forms[other].high
+           && other_data + known->forms[other].low < data + known->forms[one].high;
 }
 
 /* Whether nothing else that is read lies in what is stored. As in_place.py: may_go_in_place. */
 static int is_apart(const KnownLaunch *known, PyObject *const *arguments)
 {
     for (int number = 0; number < known->store_count; number++) {
-        PyArrayObject *target = (PyArrayObject *)arguments[known->stores[number]];
-        if (!PyArray_ISWRITEABLE(target)) return 0;
+        const int target = known->stores[number];
+        if (!PyArray_ISWRITEABLE((PyArrayObject *)arguments[target])) return 0;
         for (int other = 0; other < number; other++)
-            if (may_overlap(target, (PyArrayObject *)arguments[known->stores[other]])) return 0;
+            if (may_overlap(known, arguments, target, known->stores[other])) return 0;
         for (int input = 0; input < known->input_count; input++) {
-            int read = known->inputs[input];
-            if (read != known->stores[number] && may_overlap((PyArrayObject *)arguments[read], target)) return 0;
+            const int read = known->inputs[input];
+            if (read != target && may_overlap(known, arguments, read, target)) return 0;
         }
     }
     return 1;
@@ -748,10 +747,13 @@ typedef enum { RAN, DOES_NOT_FIT, FAILED } outcome;
 static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObject *computed, PyObject **outputs,
                    char *scratch, unsigned *status)
 {
-    _Alignas(SCALAR_BYTES) char packed[MOST_OPERANDS * sizeof(char *) + MOST_SCALARS * SCALAR_BYTES];
+    union {
+        _Alignas(SCALAR_BYTES) char bytes[MOST_OPERANDS * sizeof(char *) + MOST_SCALARS * SCALAR_BYTES];
+        char *addresses[MOST_OPERANDS];
+    } packed;
     _Alignas(CACHE_LINE) char stack[STACK_BYTES];
     PyObject *temporaries[MOST_OPERANDS];
-    char *addresses[MOST_OPERANDS];
+    char **const addresses = packed.addresses;
     int count = 0;
     outcome end = FAILED;
     long bits = 0;
@@ -784,18 +786,17 @@ static outcome run(const KnownLaunch *known, PyObject *const *arguments, PyObjec
         record[0] = bits | (long)known->replay_bits;
         record[1] = 0;
     }
-    memcpy(packed, addresses, (size_t)count * sizeof *addresses);
     if (known->scalar_count > 0) {
-        int fits = pack_all(known, arguments, packed + (size_t)count * sizeof *addresses);
+        int fits = pack_all(known, arguments, packed.bytes + (size_t)count * sizeof *addresses);
         if (fits == 0) end = DOES_NOT_FIT;
         if (fits <= 0) goto done;
     }
     if (known->is_long) {
         Py_BEGIN_ALLOW_THREADS
-        *status = known->start(&known->launch, packed);
+        *status = known->start(&known->launch, packed.bytes);
         Py_END_ALLOW_THREADS
     } else {
-        *status = known->start(&known->launch, packed);
+        *status = known->start(&known->launch, packed.bytes);
     }
     end = RAN;
     if (record != NULL) {
@@ -1199,9 +1200,12 @@ static int read_form(PyObject *argument, form *into)
     int ndim = PyArray_NDIM(array);
     into->sizes = records(2 * ndim, sizeof *into->sizes);
     if (into->sizes == NULL) return PyErr_NoMemory(), -1;
+    into->high = PyArray_ITEMSIZE(array);
     for (int axis = 0; axis < ndim; axis++) {
+        const npy_intp reach = (PyArray_DIM(array, axis) - 1) * PyArray_STRIDE(array, axis);
         into->sizes[axis] = PyArray_DIM(array, axis);
         into->sizes[ndim + axis] = PyArray_STRIDE(array, axis);
+        *(reach > 0 ? &into->high : &into->low) += reach;
     }
     into->ndim = ndim;
     into->is_aligned = PyArray_CHKFLAGS(array, NPY_ARRAY_ALIGNED);
@@ -1837,6 +1841,8 @@ static PyObject *configure(PyObject *module, PyObject *args)
                           &keys[0], &keys[1], &keys[2], &read, &must_report, &refusal, &modes, &read_modes, &PyDict_Type,
                           &filters))
         return NULL;
+    if (watch_dictionary(environment) < 0) return NULL;
+    known_settings.stamp = NO_STAMP;
     int has_modes = Py_IS_TYPE(modes, &PyContextVar_Type);
     Py_XSETREF(known_modes.variable, has_modes ? Py_NewRef(modes) : NULL);
     Py_XSETREF(known_modes.read, Py_NewRef(read_modes));

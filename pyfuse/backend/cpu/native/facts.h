@@ -3,6 +3,8 @@
 #define PYFUSE_FACTS_H
 #include <Python.h>
 
+#include "dictionary_stamp.h"
+
 typedef enum { IN_DICTIONARY, IN_CELL, CODE, DEFAULTS, KEYWORD_DEFAULTS } fact_kind; /* as in known_launch.py */
 
 typedef struct {
@@ -10,9 +12,10 @@ typedef struct {
     PyObject *place; /* a dictionary, a cell, or a function for the others */
     PyObject *key;   /* in a dictionary */
     PyObject *value; /* the object that must be there; NULL: nothing */
+    uint64_t stamp;  /* of the dictionary when the object was seen there */
 } fact;
 
-/* (kind, place, key[, value]): see known_launch.py. 0, or -1 with ValueError or TypeError. */
+/* (kind, place, key[, value]): see known_launch.py. 0, or -1 with ValueError or another exception. */
 static int read_fact(PyObject *description, fact *into)
 {
     PyObject *place, *key, *value = NULL;
@@ -25,27 +28,35 @@ static int read_fact(PyObject *description, fact *into)
         PyErr_SetString(PyExc_ValueError, "no place of a fact");
         return -1;
     }
+    if (kind == IN_DICTIONARY && watch_dictionary(place) < 0) return -1;
     into->kind = (fact_kind)kind;
+    into->stamp = NO_STAMP;
     into->place = Py_NewRef(place);
     into->key = kind == IN_DICTIONARY ? Py_NewRef(key) : NULL;
     into->value = Py_XNewRef(value);
     return 0;
 }
 
+static int is_in_dictionary(fact *one)
+{
+    const uint64_t stamp = dictionary_stamp(one->place);
+    if (stamp == one->stamp && stamp != NO_STAMP) return 1;
+    PyObject *now = PyDict_GetItemWithError(one->place, one->key);
+    if (now == NULL && PyErr_Occurred()) return PyErr_Clear(), 0;
+    if (now == one->value) one->stamp = stamp;
+    return now == one->value;
+}
+
 /* Whether every guarded place holds the very object that it held. 0 says nothing: an equal one may do. */
-static int are_facts_as_they_were(const fact *facts, int count)
+static int are_facts_as_they_were(fact *facts, int count)
 {
     for (int number = 0; number < count; number++) {
-        const fact *one = &facts[number];
+        fact *one = &facts[number];
         PyObject *now = NULL;
         switch (one->kind) {
         case IN_DICTIONARY:
-            now = PyDict_GetItemWithError(one->place, one->key);
-            if (now == NULL && PyErr_Occurred()) {
-                PyErr_Clear();
-                return 0;
-            }
-            break;
+            if (!is_in_dictionary(one)) return 0;
+            continue;
         case IN_CELL:
             now = PyCell_Get(one->place);
             Py_XDECREF(now); /* compared, not used */

@@ -459,29 +459,35 @@ static unsigned run_nests(const pf_launch *launch, char *const *operands, const 
     return status;
 }
 
-/* packed: operand_count 8-byte addresses (of array objects, or of data), then the scalars. */
-unsigned pyfuse_launch(const pf_launch *launch, const char *packed)
+static void read_operands(const pf_launch *launch, const char *packed, char **operands)
 {
-    char *local[LOCAL_OPERANDS], **operands = local;
-    long long count = launch->operand_count;
-    if (count > LOCAL_OPERANDS) {
-        operands = malloc((size_t)count * sizeof *operands);
-        if (operands == NULL) return PF_REPLAY;
-    }
-    for (long long number = 0; number < count; number++) {
+    for (long long number = 0; number < launch->operand_count; number++) {
         unsigned long long address;
         __builtin_memcpy(&address, packed + 8 * number, sizeof address);
         operands[number] = (char *)(size_t)address;
         if (launch->data_offset >= 0)
             __builtin_memcpy(&operands[number], operands[number] + launch->data_offset, sizeof operands[number]);
     }
+}
+
+/* packed: operand_count 8-byte addresses (of array objects, or of data), then the scalars. */
+unsigned pyfuse_launch(const pf_launch *launch, const char *packed)
+{
+    char *local[LOCAL_OPERANDS], **heap = NULL;
+    const void *operands = packed; /* as they are, where they are addresses of data that a processor reads as such */
+    long long count = launch->operand_count;
+    if (launch->data_offset >= 0 || sizeof(char *) != 8 || (size_t)packed % sizeof(char *) != 0) {
+        if (count > LOCAL_OPERANDS && (heap = malloc((size_t)count * sizeof *heap)) == NULL) return PF_REPLAY;
+        read_operands(launch, packed, heap != NULL ? heap : local);
+        operands = heap != NULL ? heap : local;
+    }
 
     pf_float_environment saved;
     begin_float_region(&saved);
-    unsigned status = run_nests(launch, operands, packed + 8 * count);
+    unsigned status = run_nests(launch, (char *const *)operands, packed + 8 * count);
     status |= end_float_region(&saved);
 
-    if (operands != local) free(operands);
+    if (heap != NULL) free(heap);
     return status & ~(unsigned)PF_CAREFUL; /* the nest has dealt with that itself */
 }
 

@@ -18,7 +18,7 @@ from pyfuse.demo.interleaved import timer_cost
 
 BATCH_SECONDS = 1e-4  # calls that are shorter are timed many at a time: a thousand times the resolution of the clock
 MOST_CALLS = 1_000  # of a batch
-# Before a call that is shorter, untimed ones go on for so long that it is one of a loop: a processor that has slept
+# Before calls that are shorter, untimed ones go on for so long that they are those of a loop: a processor that has slept
 # while other systems' threads came to rest is itself again, threads are awake, and memory that only this system uses is
 # in the caches. A sum of 1e6 float32 on two threads takes 115 us after 1 ms of calls, as on one, and 58 after 4; rows
 # of as many are scaled in 237, 157, 117 and 106 in turn after others; in memory that NumPy has just used 153, 107.
@@ -58,7 +58,7 @@ class _Batch:
         """The mean of the batch, at least 1."""
         if self._shares:
             wait_for_idle_threads()
-            self._single.timeit(self._warming_calls)
+        self._single.timeit(self._warming_calls)
         timer = self._single if self._calls == 1 else self._many
         return max(1.0, (timer.timeit(self._calls) - overhead) / self._calls)
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-enum { MOST_IDLE = 16 };
+enum { MOST_IDLE = 32 };
 enum { PAGE = 4096 };
 static const size_t HUGE_PAGE = (size_t)2 << 20;
 
@@ -69,7 +69,8 @@ void pool_set_limit(size_t bytes)
 static block *map(size_t capacity)
 {
     size_t alignment = capacity >= HUGE_PAGE ? HUGE_PAGE : PAGE;
-    size_t mapped = capacity + PAGE + alignment;
+    /* Nothing to cut off of smaller ones: those that lie side by side are one mapping of the system's, which limits them. */
+    size_t mapped = capacity + PAGE + (alignment > PAGE ? alignment : 0);
     char *mapping = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) return NULL;
     char *data = (char *)(((uintptr_t)mapping + PAGE + alignment - 1) / alignment * alignment);

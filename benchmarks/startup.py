@@ -30,15 +30,17 @@ class StartupTimes:
 
     Attributes:
         imports: ``import pyfuse`` after ``import numpy``.
+        decorator: the first ``fuse`` of a process, which loads what calls need.
         cold: from the decorator to the first fused result, nothing built before: the compiler is probed and the runtime
             built, once on a machine.
         kernel: the same for a kernel that is not built yet, where another has been built before.
         warm: the same in the next process, which finds the kernel on disk.
-        call: the first call of a function whose kernel is not built yet: the original answers meanwhile.
+        call: the first call, after ``fuse``, with a kernel that is not built yet: the original answers meanwhile.
         large_call: the same with so many elements that tiles answer, less 1.2 times NumPy's time.
     """
 
     imports: tuple[float, ...]
+    decorator: tuple[float, ...]
     cold: tuple[float, ...]
     kernel: tuple[float, ...]
     warm: tuple[float, ...]
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     times = measure(parser.parse_args(arguments).repeats)
     rows = (
         ("import pyfuse, over import numpy", times.imports, IMPORT_TARGET),
+        ("fuse, the first function", times.decorator, CALL_TARGET),
         ("first fused result of a new kernel", times.kernel, KERNEL_TARGET),
         ("first fused result, kernel on disk", times.warm, WARM_TARGET),
         ("first call, kernel not built yet", times.call, CALL_TARGET),
@@ -79,6 +82,7 @@ def measure(repeats: int) -> StartupTimes:
         _probe("import", folder)  # writes the compiled modules, reads the files into memory
         _probe("first-result", folder)
         imports = [_probe("import", folder) for _ in range(repeats)]
+        decorator = [_probe("decorator", folder) for _ in range(repeats)]
     cold, kernel, warm, call, large_call = [], [], [], [], []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
@@ -92,6 +96,7 @@ def measure(repeats: int) -> StartupTimes:
             kernel.append(_probe("another-kernel", folder))
     return StartupTimes(
         imports=tuple(imports),
+        decorator=tuple(decorator),
         cold=tuple(cold),
         kernel=tuple(kernel),
         warm=tuple(warm),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec,
 
 from pyfuse import config as settings
 from pyfuse import explain as explanations
+from pyfuse.backend.registry import load_ahead
 from pyfuse.cache_info import CacheInfo
 from pyfuse.errors import CannotFuse, FuseError
 from pyfuse.executor import Executor
@@ -48,6 +49,7 @@ class FusedFunction(FusedCall, Generic[P, R]):
         functools.update_wrapper(self, function)
         self.__wrapped__ = function
         self._strict = strict
+        load_ahead()
         self._executor = Executor(function, strict=strict, wait=wait, math=math, device=device)
         self._table = self._executor.table
 

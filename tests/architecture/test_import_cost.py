@@ -21,5 +21,16 @@ def test_importing_pyfuse_imports_nothing_that_it_may_not_need() -> None:
     assert answer.stdout.split() == []
 
 
+def test_the_first_function_that_is_fused_loads_what_every_call_needs() -> None:
+    program = (
+        "import pyfuse, sys\n"
+        "from pyfuse.backend.cpu.notes import generator_files\n"
+        "pyfuse.fuse(abs)\n"
+        "print('pyfuse.backend.cpu.kernel' in sys.modules, generator_files.cache_info().currsize)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["True", "1"]
+
+
 def test_importing_pyfuse_starts_no_thread() -> None:
     assert subprocess.run([sys.executable, "-c", THREADS], check=False).returncode == 0

@@ -7,14 +7,23 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfuse.array_layout import NestLayout
 from pyfuse.backend.artifact_store import ArtifactStore, open_store
 from pyfuse.backend.cpu import codegen
-from pyfuse.backend.cpu.notes import note_key
-from pyfuse.backend.cpu.toolchain import Toolchain, ToolchainError, assembly, find_toolchain, remembered_toolchain
+from pyfuse.backend.cpu.notes import generator_files, note_key
+from pyfuse.backend.cpu.toolchain import (
+    Toolchain,
+    ToolchainError,
+    assembly,
+    cpu_identity,
+    find_toolchain,
+    remembered_toolchain,
+)
 from pyfuse.backend.interface import BuiltKernel, KernelSource
 from pyfuse.config import Config
 from pyfuse.errors import CannotFuse
@@ -27,6 +36,17 @@ name = "cpu"
 
 _toolchains: dict[tuple[str | Path | None, ...], Toolchain | CannotFuse] = {}  # what was found, or why nothing was
 _lock = threading.Lock()
+
+
+def load_ahead() -> None:
+    """Have all that every first call needs, whatever it is of: cffi with the modules on it, and facts of this machine.
+
+    ``import pyfuse`` alone does not, because a program may fuse nothing. What cannot be loaded is a reason of calls.
+    """
+    with suppress(ImportError):
+        import_module("pyfuse.backend.cpu.kernel")
+    generator_files()
+    cpu_identity()
 
 
 def write(plan: LoopPlan, layouts: Sequence[NestLayout]) -> KernelSource:

@@ -26,7 +26,7 @@ MOST_CALLS = 1_000  # of a batch
 SHORT_SECONDS = 2e-3
 WARMING_SECONDS = 5e-3
 LONG_SECONDS = 0.05  # so long that one look is enough
-SHARED_SECONDS = 2e-5  # calls that are shorter use one thread
+SHARED_SECONDS = 2e-6  # calls that are shorter use one thread
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -438,6 +438,42 @@ print(*counts)
     assert run_in_new_process(runtime, script).split() == ["0", "0", "0", "2", "7", "7"]
 
 
+def test_threads_are_woken_for_work_in_between_that_comes_in_a_row(runtime: Runtime) -> None:
+    script = """
+count = runtime.runtime.pyfuse_thread_count
+out, counts = np.zeros(40_000), []
+for pause, repeats in ((0.001, 20), (0.0, 3), (0.001, 1), (0.0, 20)):
+    for _ in range(repeats):
+        time.sleep(pause) if pause else None
+        runtime.launch(["add_one"], [out], shape=(1, out.size), threads=2, cost=1_000)
+    counts.append(count())
+print(*counts, (out == 44.0).all())
+"""
+    assert run_in_new_process(runtime, script).split() == ["0", "0", "0", "1", "True"]
+
+
+@ONE_VARIANT
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
+def test_workers_keep_the_cores_they_were_given(runtime: Runtime) -> None:
+    """A worker steps aside for the caller by way of its allowed cores."""
+    script = """
+cores = sorted(os.sched_getaffinity(0))
+assert runtime.counts_every_element_once(threads=3)
+out = np.zeros(40_000)
+for core in cores * 3:
+    os.sched_setaffinity(0, {core})  # of this thread: it moves under the workers' feet
+    for _ in range(50):
+        runtime.launch(["add_one"], [out], shape=(1, out.size), threads=3, cost=1_000)
+time.sleep(0.05)
+lists = [(task / "status").read_text().split("Cpus_allowed_list:")[1].split()[0]
+         for task in Path("/proc/self/task").iterdir() if (task / "comm").read_text() == "pyfuse\\n"]
+os.sched_setaffinity(0, cores)
+mine = Path("/proc/self/status").read_text().split("Cpus_allowed_list:")[1].split()[0]
+print(len(lists), set(lists) == {mine}, (out == 150.0 * len(cores)).all())
+"""
+    assert run_in_new_process(runtime, script).split() == ["2", "True", "True"]
+
+
 @ONE_VARIANT
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
 def test_workers_are_named_and_take_no_signals(runtime: Runtime) -> None:

@@ -5,6 +5,7 @@
    ends, so it must never be unmapped. `-DPF_PORTABLE` selects, on any machine, the code for those without a futex or
    MXCSR. */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -59,13 +60,18 @@ enum { INNER_GRAIN = 64 };      /* elements: chunks in one row meet between cach
 enum { WORKER_STACK_BYTES = 2 << 20 };
 enum { SMALLEST_CHUNK = 2048 }; /* elements: the guard where element_cost is guessed too high */
 
-/* Handing work to a spinning thread costs 0.5 us, and 2 threads begin to pay at about 20 us of work. To a sleeping one it
-   costs 10 to 20 us of the caller's time, and the help comes 30 to 60 us late: a*b+c of 100,000 elements took 97 us on
-   two threads and 72 on one, on two cores that NumPy had used in between; Mandelbrot's set of 10,000 points, estimated at
-   97 us, 84 and 112. */
-static const long long SERIAL_BELOW_PICOSECONDS = 40000000;
+/* Handing work to a spinning thread costs 0.5 us, and 2 threads pay from about 10 us of work that is estimated for data
+   beyond the second-level cache, and is half as long in it: a*b+c of 30,000 float64 takes 5.5 us for 10.2, of 100,000
+   17.7 for 33.2. To a sleeping one it costs 10 to 20 us of the caller's time, and the help comes 30 to 60 us late: a*b+c
+   of 100,000 elements took 97 us on two threads and 72 on one, on two cores that NumPy had used in between;
+   Mandelbrot's set of 10,000 points, estimated at 97 us, 84 and 112. So work in between wakes threads only for what
+   comes after it, when it has come several times in a row. */
+static const long long SERIAL_BELOW_PICOSECONDS = 10000000;
 static const long long SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS = 80000000;
-static const long long SMALLEST_CHUNK_PICOSECONDS = 15000000; /* taking a chunk costs up to 0.2 us under contention */
+static const long long SMALLEST_CHUNK_PICOSECONDS = 4000000; /* taking a chunk costs up to 0.2 us under contention */
+/* Threads that are woken and do not come (the system has put them on the caller's core) are woken after twice as many. */
+enum { CALLS_IN_A_ROW = 4, MOST_CALLS_IN_A_ROW = 4096 };
+static const long long ROW_NANOSECONDS = 150000; /* from end to end of such work: 80 and a thread's patience */
 static const long long SPIN_NANOSECONDS = 50000; /* about what waking a sleeping thread takes: longer cannot win */
 
 /* ---- Floating-point environment of one thread ---- */
@@ -118,6 +124,8 @@ static void adopt_float_environment(const pf_float_environment *environment) { f
 
 /* ---- How a nest is split ---- */
 
+enum { TAKEN_BITS = 32, MOST_CHUNKS = 1 << 30 };
+
 /* Chunk number c covers rows_per_chunk rows from (c / chunks_across) * rows_per_chunk on, and of each row
    columns_per_chunk elements from (c % chunks_across) * columns_per_chunk on. */
 typedef struct {
@@ -128,16 +136,20 @@ static long long at_most(long long limit, long long value) { return value < limi
 static long long at_least(long long limit, long long value) { return value > limit ? value : limit; }
 static long long divide_up(long long value, long long divisor) { return value / divisor + (value % divisor != 0); }
 
-/* True, with the split filled in, when `threads` threads are expected to beat one. */
-static int should_split(const pf_nest_call *nest, long long threads, int is_somebody_awake, pf_split *split)
+/* Picoseconds on one core; 0 where nothing says. */
+static long long cost_of(const pf_nest_call *nest)
 {
-    const long long serial_below = is_somebody_awake ? SERIAL_BELOW_PICOSECONDS : SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS;
     long long cells, cell_cost, cost;
-    if (threads < 2 || nest->element_cost <= 0 || nest->depth <= 0) return 0;
+    if (nest->element_cost <= 0 || nest->depth <= 0) return 0;
     if (__builtin_mul_overflow(nest->outer, nest->inner, &cells)) return 0; /* nothing that fits in memory */
     if (__builtin_mul_overflow(nest->depth, nest->element_cost, &cell_cost)) return 0;
-    if (!__builtin_mul_overflow(cells, cell_cost, &cost) && cost < serial_below) return 0;
+    return __builtin_mul_overflow(cells, cell_cost, &cost) ? LLONG_MAX : cost;
+}
 
+/* Of a nest that has a cost. False where it is one chunk. */
+static int split_up(const pf_nest_call *nest, long long threads, pf_split *split)
+{
+    const long long cells = nest->outer * nest->inner, cell_cost = nest->depth * nest->element_cost;
     long long smallest = at_least(divide_up(SMALLEST_CHUNK, nest->depth), divide_up(SMALLEST_CHUNK_PICOSECONDS, cell_cost));
     long long chunk = at_least(smallest, cells / (threads * CHUNKS_PER_THREAD));
     if (nest->inner <= chunk) {
@@ -149,7 +161,7 @@ static int should_split(const pf_nest_call *nest, long long threads, int is_some
     }
     split->chunks_across = divide_up(nest->inner, split->columns_per_chunk);
     split->chunk_count = divide_up(nest->outer, split->rows_per_chunk) * split->chunks_across;
-    return split->chunk_count > 1;
+    return split->chunk_count > 1 && split->chunk_count <= MOST_CHUNKS;
 }
 
 /* ---- The pool ----
@@ -179,10 +191,16 @@ static struct {
     int callers_cpu;                  /* where the last job came from */
     _Alignas(128) unsigned state;     /* seats on offer, workers seated, OWNER_SLEEPS */
     unsigned status;                  /* collected from workers */
-    _Alignas(128) long long next_chunk;
+    _Alignas(128) unsigned long long taken; /* chunks: by the owner from the first one on, and by workers from the last */
     _Alignas(128) unsigned sleeping;  /* workers that need a wake-up call */
     int started;
 } pool;
+
+/* Of nests that ran alone and would have been shared. A guess at what comes next: callers do not wait for each other. */
+static struct {
+    long long last; /* when one ended: nanoseconds */
+    int count, wanted;
+} row;
 
 #ifdef PF_USES_FUTEX
 /* Written out: the kernel's own header is not on every machine that has a compiler. */
@@ -247,12 +265,29 @@ static int current_cpu(void)
 #endif
 }
 
-/* On a busy machine a worker may be woken on the core of the caller, which it has thereby stopped: spinning there made
-   an empty launch last 57 us instead of 10. */
+/* A worker may be woken on the core of the caller, which it has thereby stopped: spinning there made an empty launch last
+   57 us instead of 10. */
 static int stands_in_callers_way(void)
 {
     int cpu = current_cpu();
     return cpu >= 0 && cpu == __atomic_load_n(&pool.callers_cpu, __ATOMIC_RELAXED);
+}
+
+/* Has the system move this thread to another of its cores; false where there is none. On a virtual machine with two, whose
+   idle core counts as taken away by the host, most workers were woken on the caller's and none came in time. */
+static int step_aside(void)
+{
+#ifdef __linux__
+    cpu_set_t allowed, others;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 0;
+    others = allowed;
+    CPU_CLR((size_t)__atomic_load_n(&pool.callers_cpu, __ATOMIC_RELAXED), &others);
+    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return 0;
+    sched_setaffinity(0, sizeof allowed, &allowed); /* as it was: this thread stays where it is now */
+    return 1;
+#else
+    return 0;
+#endif
 }
 
 /* True when the word has changed, false when the time is up. */
@@ -268,14 +303,20 @@ static int spin_while_equal(const unsigned *word, unsigned value, long long dead
     return 0;
 }
 
-static unsigned run_chunks(void)
+/* Each thread keeps to its end, so that what it has in its caches is what it works on at the next call: a*b+c of 100,000
+   float64, again and again, 17.5 us for 21. Counts of both ends are halves of one word; together they are no more than
+   all, but for one of each thread that finds nothing left. */
+static unsigned run_chunks(int is_owner)
 {
     const pf_nest_call *nest = job.nest;
     const pf_split *split = &job.split;
+    const unsigned long long one = is_owner ? 1 : 1ull << TAKEN_BITS;
     unsigned status = 0;
     for (;;) {
-        long long chunk = __atomic_fetch_add(&pool.next_chunk, 1, __ATOMIC_RELAXED);
-        if (chunk >= split->chunk_count) return status;
+        const unsigned long long taken = __atomic_fetch_add(&pool.taken, one, __ATOMIC_RELAXED);
+        const long long first = (long long)(taken & ((1ull << TAKEN_BITS) - 1)), last = (long long)(taken >> TAKEN_BITS);
+        if (first + last >= split->chunk_count) return status;
+        const long long chunk = is_owner ? first : split->chunk_count - 1 - last;
         long long row = chunk / split->chunks_across * split->rows_per_chunk;
         long long column = chunk % split->chunks_across * split->columns_per_chunk;
         status |= nest->run(job.operands, nest->geometry, job.scalars,
@@ -298,7 +339,7 @@ static void withdraw_seats(void) { __atomic_fetch_and(&pool.state, ~(unsigned)SE
 static void work_while_seated(void)
 {
     adopt_float_environment(&job.environment);
-    unsigned status = run_chunks();
+    unsigned status = run_chunks(0);
     status |= float_status();
     if (status) __atomic_fetch_or(&pool.status, status, __ATOMIC_RELAXED);
     withdraw_seats(); /* so that this worker does not sit down at the same job again */
@@ -314,12 +355,13 @@ static void *worker_main(void *may_spin)
     long long spin_until = now_nanoseconds() + SPIN_NANOSECONDS;
     for (;;) {
         unsigned seen = __atomic_load_n(&pool.signal, __ATOMIC_SEQ_CST); /* before looking for a seat: misses no job */
+        const int is_aside = !stands_in_callers_way() || step_aside();
         if (take_seat()) {
             work_while_seated();
             spin_until = now_nanoseconds() + SPIN_NANOSECONDS;
             continue;
         }
-        if (may_spin && !stands_in_callers_way() && spin_while_equal(&pool.signal, seen, spin_until)) continue;
+        if (may_spin && is_aside && spin_while_equal(&pool.signal, seen, spin_until)) continue;
         __atomic_fetch_add(&pool.sleeping, 1, __ATOMIC_SEQ_CST);
         sleep_while_equal(&pool.signal, seen);
         __atomic_fetch_sub(&pool.sleeping, 1, __ATOMIC_SEQ_CST);
@@ -430,9 +472,9 @@ static unsigned run_with_workers(const pf_nest_call *nest, char *const *operands
     job.split = *split;
     read_float_environment(&job.environment); /* may hold flags of earlier nests: they are reported anyway */
     pool.status = 0;
-    __atomic_store_n(&pool.next_chunk, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&pool.taken, 0, __ATOMIC_RELAXED);
     offer_seats(workers);
-    unsigned status = run_chunks();
+    unsigned status = run_chunks(1);
     withdraw_seats();
     wait_until_nobody_sits();
     return status | __atomic_load_n(&pool.status, __ATOMIC_RELAXED);
@@ -440,9 +482,29 @@ static unsigned run_with_workers(const pf_nest_call *nest, char *const *operands
 
 /* ---- The launch ---- */
 
+/* Called where a nest has run alone that threads would have shared, had they been awake. After several such in a row they
+   are woken, and watch for the next for as long as they watch after any job. */
+static void wake_for_the_next(const pf_nest_call *nest, long long threads)
+{
+    const long long now = now_nanoseconds();
+    const long long before = __atomic_exchange_n(&row.last, now, __ATOMIC_RELAXED);
+    const int count = now - before < ROW_NANOSECONDS ? __atomic_load_n(&row.count, __ATOMIC_RELAXED) + 1 : 0;
+    __atomic_store_n(&row.count, count, __ATOMIC_RELAXED);
+    const int wanted = (int)at_least(CALLS_IN_A_ROW, __atomic_load_n(&row.wanted, __ATOMIC_RELAXED));
+    pf_split split;
+    if (count < wanted || !split_up(nest, threads, &split) || !take_pool()) return;
+    __atomic_store_n(&row.count, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&row.wanted, (int)at_most(MOST_CALLS_IN_A_ROW, 2 * wanted), __ATOMIC_RELAXED);
+    const int workers = start_workers((int)at_most(threads, split.chunk_count) - 1);
+    __atomic_store_n(&pool.callers_cpu, current_cpu(), __ATOMIC_RELAXED);
+    __atomic_fetch_add(&pool.signal, 1, __ATOMIC_SEQ_CST);
+    if (workers > 0) wake_sleepers(&pool.signal, workers);
+    give_pool_back();
+}
+
 static unsigned run_nests(const pf_launch *launch, char *const *operands, const char *scalars)
 {
-    long long threads = at_most(MOST_WORKERS + 1, launch->thread_limit);
+    const long long threads = at_most(MOST_WORKERS + 1, launch->thread_limit);
     unsigned status = 0;
     int owns_pool = 0;
     for (long long number = 0; number < launch->nest_count; number++) {
@@ -450,10 +512,15 @@ static unsigned run_nests(const pf_launch *launch, char *const *operands, const 
         pf_split split;
         int workers = 0;
         if (nest->outer <= 0 || nest->inner <= 0) continue;
-        if (should_split(nest, threads, is_a_worker_awake(), &split) && (owns_pool || (owns_pool = take_pool())))
+        const long long cost = threads < 2 ? 0 : cost_of(nest);
+        const int pays = cost >= SERIAL_BELOW_PICOSECONDS;
+        const int pays_now = pays && (cost >= SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS || is_a_worker_awake());
+        if (pays_now && split_up(nest, threads, &split) && (owns_pool || (owns_pool = take_pool())))
             workers = start_workers((int)at_most(threads, split.chunk_count) - 1);
+        if (workers > 0 && cost < SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS) __atomic_store_n(&row.wanted, 0, __ATOMIC_RELAXED);
         status |= workers ? run_with_workers(nest, operands, scalars, &split, workers)
                           : nest->run(operands, nest->geometry, scalars, 0, nest->outer, 0, nest->inner);
+        if (pays && !pays_now && !owns_pool) wake_for_the_next(nest, threads);
     }
     if (owns_pool) give_pool_back();
     return status;

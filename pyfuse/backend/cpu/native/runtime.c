@@ -70,7 +70,7 @@ static const long long SERIAL_BELOW_PICOSECONDS = 10000000;
 static const long long SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS = 80000000;
 static const long long SMALLEST_CHUNK_PICOSECONDS = 4000000; /* taking a chunk costs up to 0.2 us under contention */
 /* Threads that are woken and do not come (the system has put them on the caller's core) are woken after twice as many. */
-enum { CALLS_IN_A_ROW = 4, MOST_CALLS_IN_A_ROW = 4096 };
+enum { CALLS_IN_A_ROW = 4, MOST_CALLS_IN_A_ROW = 64 };
 static const long long ROW_NANOSECONDS = 150000; /* from end to end of such work: 80 and a thread's patience */
 static const long long SPIN_NANOSECONDS = 50000; /* about what waking a sleeping thread takes: longer cannot win */
 

@@ -299,6 +299,42 @@ def test_rows_that_begin_anywhere(decisions, shape):
     assert decisions == [True]
 
 
+def five_points(u):
+    return u[1:-1, 1:-1] + 0.1 * (u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4.0 * u[1:-1, 1:-1])
+
+
+def three_arrays(a, b, c):
+    return a * b + c
+
+
+def three_points(a):
+    return a[2:] - 2.0 * a[1:-1] + a[:-2]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(4, 1_100), (9, 2_001), (40, 1_027)])
+def test_rows_of_one_array_that_are_asked_for_ahead(decisions, shape, dtype):
+    u = np.linspace(-1.0, 1.0, shape[0] * shape[1], dtype=dtype).reshape(shape)
+    fused = pyfuse.fuse(five_points)
+    for array in (u, u[::-1], np.roll(u, 1)[:, ::-1]):
+        assert_same(fused(array), five_points(array))
+    assert all(decisions)
+    assert len(decisions) == fused.cache_info().fused_calls == 3
+    assert kernel_text(five_points, u).count("pf_fetch_ahead(ahead") == 1
+
+
+def test_what_is_read_once_or_in_one_row_is_not_asked_for_ahead():
+    grid, row = np.ones((30, 1_100)), np.ones(3_000)
+    assert "pf_fetch_ahead(ahead" not in kernel_text(lines, grid, grid)
+    assert "pf_fetch_ahead(ahead" not in kernel_text(three_points, row)
+    assert "pf_fetch_ahead(ahead" in kernel_text(three_arrays, grid[:, :-1], grid[:, 1:], grid[:, :-1])
+
+
+def kernel_text(function: Any, *arguments: Any) -> str:
+    """The C text of a function's kernel."""
+    return pyfuse.fuse(function).source(*arguments)
+
+
 def test_reports_are_the_same_past_the_caches(decisions):
     @pyfuse.fuse
     def inverse(a):

@@ -55,6 +55,26 @@ static inline void pf_stream_ends(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+// Rows of one array that are read beside each other, as a stencil reads them, come from memory once, and then from the
+// second-level cache; the processor's prefetching is late for the first time. Asked for 8 KiB ahead into that cache, the
+// last of them lets five points of 3162 x 3162 doubles take 5.2 ms for 9.0 on one thread and 2.5 for 4.7 on two; into
+// the first-level cache 7.4, 1 KiB ahead 9.0, 4 to 100 KiB ahead 5.2 to 5.4. Rows that are further apart than half of the
+// cache, or nearer than a page, are none: 0.
+static inline const char *pf_last_of_rows(const void *const *rows, int count)
+{
+    const char *low = (const char *)rows[0], *high = low;
+    for (int number = 1; number < count; number++) {
+        const char *const row = (const char *)rows[number];
+        low = row < low ? row : low;
+        high = row > high ? row : high;
+    }
+    return high - low >= 4096 && high - low <= 512 << 10 ? high : 0;
+}
+static inline void pf_fetch_ahead(const char *from, pf_i8 bytes)
+{
+    for (pf_i8 place = 0; place < bytes; place += 64) __builtin_prefetch(from + 8192 + place, 0, 2);
+}
+
 // Results of a kernel may lie where it reads: then a tile of them is written when it is known that nothing was met in it
 // that is reported. 25 us for 24 of a += b * c with 100,000 doubles without such a look, and 28 where the kernel read
 // a copy of what it overwrites (docs/decisions/0011). First the tile is in memory, and all flags of it are up.

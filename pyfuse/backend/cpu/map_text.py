@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from pyfuse.array_layout import UNIT, NestLayout
 from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu import held_places
+from pyfuse.backend.cpu.ahead_text import AheadText
 from pyfuse.backend.cpu.inverse_text import InverseText
 from pyfuse.backend.cpu.loop_hints import unrolled
 from pyfuse.backend.cpu.nest_text import nest_text
@@ -115,6 +116,7 @@ class _Tiles:
         self._length = _TILE if cut is None else cut.length
         self._stored = range(len(nest.stores)) if can_stream(nest, layout) else range(0)
         self._is_streamed = len(self._stored) > 0
+        self._ahead = AheadText(layout, steps) if self._is_streamed else None
         starts = len(steps.start_indices())
         self._flag = layout.outer_rank + len(steps.operands()) * (layout.outer_rank + 1) + starts
         if self._is_streamed:
@@ -138,7 +140,8 @@ class _Tiles:
         """The addresses of a row: those of results under names of their own."""
         if not self._is_streamed:
             return list(pointers)
-        return [re.sub(r"^(\w+) \*restrict p(\d+) =", r"\1 *r\2 =", line) for line in pointers]
+        renamed = [re.sub(r"^(\w+) \*restrict p(\d+) =", r"\1 *r\2 =", line) for line in pointers]
+        return [*renamed, *(self._ahead.declarations() if self._ahead is not None else [])]
 
     def loop(self, body: Sequence[str], first: str, last: str) -> list[str]:
         """A row from its element ``first`` to before ``last``."""
@@ -164,6 +167,7 @@ class _Tiles:
                 f"{self._type(place)} *restrict p{place} = in_tiles ? tile{place} - begin : r{place};"
                 for place in self._stored
             ),
+            *(self._ahead.fetches() if self._ahead is not None else []),
             *lines,
             *self._writes(),
         ]

@@ -147,7 +147,7 @@ class _TurnedRows:
         return [*pointers, "pf_i8 first = left, last = right;", *block("if (in_tiles)", cut), *fetches, *row]
 
     def _fetches(self) -> list[str]:
-        """What asks for a row of the next tile: of results only where they go through the caches."""
+        """What asks for a row of the tile after the next; of results that go through the caches, of the next one."""
         steps, columns = self._steps, self._blocks.columns
         lines = []
         for position, (_, dtype, is_written) in enumerate(steps.operands()):
@@ -156,7 +156,8 @@ class _TurnedRows:
             fetch = "pf_fetch_result" if is_written else "pf_fetch_row"
             steps.calls.add(fetch)
             unless = "if (!in_tiles) " if is_written and self._leader is not None else ""
-            address = f"{steps.row_address(position)} + right * {dtype.itemsize}"
+            column = "right" if is_written else f"(right + {columns})"
+            address = f"{steps.row_address(position)} + {column} * {dtype.itemsize}"
             lines.append(f"{unless}{fetch}({address}, {columns * dtype.itemsize});")
         return lines
 

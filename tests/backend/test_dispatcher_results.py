@@ -71,7 +71,7 @@ LAYOUTS: dict[str, tuple[np.ndarray, np.ndarray]] = {
     "every second": (np.arange(24.0)[::2], A),
     "backwards": (np.arange(12.0)[::-1], A),
     "another dtype": (A.astype("f4"), A),
-    "as much as there is room for": (np.arange(511.0), np.arange(511.0)),
+    "as much as is not stored in place": (np.arange(383.0), np.arange(383.0)),
 }
 
 

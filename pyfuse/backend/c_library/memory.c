@@ -114,3 +114,31 @@ static inline void pf_put(void *to, const void *from, pf_i8 bytes)
         __builtin_memcpy(to, from, (unsigned long)bytes);
     }
 }
+
+// Whether none of a tile's results is Inf or NaN: of operations that show errors none has met one then, but underflow
+// (graph/ops.py). Tiles of 256 bytes of a += b * c, 1,000 doubles: 0.14 us, for 0.27 by the flags, which are waited for.
+//@ for T in f4 f8
+static inline int pf_are_finite_$T(const pf_$T *kept, pf_i8 count)
+{
+    const pf_$T infinity = (pf_$T)__builtin_inf();
+    pf_$S exponent, most = 0;
+    __builtin_memcpy(&exponent, &infinity, sizeof exponent);
+    for (pf_i8 place = 0; place < count; ++place) {
+        pf_$S bits;
+        __builtin_memcpy(&bits, kept + place, sizeof bits);
+        bits &= exponent;
+        most = bits > most ? bits : most;
+    }
+    return most != exponent;
+}
+//@ end
+
+// Write results that are in registers, if this reads them in the vectors in which they were computed: by a loop over
+// elements, which gcc makes a memcpy, they go through memory. 25 us for 26 of a += b * c with 100,000 doubles.
+static inline void pf_put_kept(void *to, const void *kept, pf_i8 bytes)
+{
+    typedef long long pf_any_vector __attribute__((vector_size(__BIGGEST_ALIGNMENT__), aligned(1), may_alias));
+#pragma GCC unroll 32
+    for (pf_i8 place = 0; place < bytes; place += __BIGGEST_ALIGNMENT__)
+        *(pf_any_vector *)((char *)to + place) = *(const pf_any_vector *)((const char *)kept + place);
+}

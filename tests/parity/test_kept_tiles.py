@@ -67,6 +67,12 @@ def wholes(a, b, c):
     a -= ~b * c
 
 
+def of_two_sizes(a, b, c):
+    a += b * c
+    b *= c
+    c -= b
+
+
 def into_half(a, b, c):
     a += (b * c).astype(np.float16)
 
@@ -111,6 +117,19 @@ def test_short_rows(count) -> None:
 @pytest.mark.parametrize("function", [accumulate, two, wholes])
 def test_whole_numbers(function, dtype) -> None:
     check(function, lambda: rows(dtype, 1), USUAL, left=False)
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "kept"), [("i8 i2 i2", True), ("i8 i1 i1", False), ("i1 i1 i1", True), ("f8 f4 f4", True)]
+)
+def test_of_two_sizes(dtypes, kept) -> None:
+    """A vector of the smallest elements of a tile is a whole one."""
+
+    def make() -> list[Any]:
+        a, b, c = (rows(dtype, 1)[0] for dtype in dtypes.split())
+        return [a, b, c]
+
+    check(of_two_sizes, make, USUAL, left=False, kept=kept)
 
 
 @pytest.mark.parametrize(

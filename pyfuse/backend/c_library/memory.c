@@ -117,19 +117,18 @@ static inline void pf_put(void *to, const void *from, pf_i8 bytes)
 
 // Whether none of a tile's results is Inf or NaN: of operations that show errors none has met one then, but underflow
 // (graph/ops.py). Tiles of 256 bytes of a += b * c, 1,000 doubles: 0.14 us, for 0.27 by the flags, which are waited for.
+// By sums, which all processors have in vectors: without AVX 36 us, by the maximum 72, of 100,000 doubles.
 //@ for T in f4 f8
 static inline int pf_are_finite_$T(const pf_$T *kept, pf_i8 count)
 {
-    const pf_$T infinity = (pf_$T)__builtin_inf();
-    pf_$S exponent, most = 0;
-    __builtin_memcpy(&exponent, &infinity, sizeof exponent);
+    const pf_$U one = (pf_$U)1 << ($BITS == 32 ? 23 : 52), exponent = (pf_$U)-1 / 2 / one * one;
+    pf_$U any = 0;
     for (pf_i8 place = 0; place < count; ++place) {
-        pf_$S bits;
+        pf_$U bits;
         __builtin_memcpy(&bits, kept + place, sizeof bits);
-        bits &= exponent;
-        most = bits > most ? bits : most;
+        any |= (bits & exponent) + one; // the exponent all ones and one carry into the sign
     }
-    return most != exponent;
+    return (pf_$S)any >= 0;
 }
 //@ end
 

@@ -31,8 +31,8 @@ from pyfuse.runner import Arguments, Run, does_not_fit
 
 # Of all arrays that are stored. Below, the copy costs less: see dispatcher.c, SCRATCH_BYTES.
 LEAST_BYTES = 1 << 13
-# Where tiles stay in registers. A call of a += b * c, copied and in place: 2 KiB 181 and 201 ns, 3 KiB 232 and 216,
-# 8,000 bytes 461 and 326; of a /= b; a += c, whose tiles do not, 8,000 of doubles 535 and 507, of floats 447 and 554.
+# Where tiles stay in registers. A call of a += b * c, copied and in place: 2 KiB 130 and 150 ns, 3 KiB 182 and 170,
+# 8,000 bytes 365 and 270; of a /= b; a += c, whose tiles do not, 8,000 of doubles 472 and 441, of floats 371 and 418.
 LEAST_KEPT_BYTES = 3 << 10
 
 REPORT = Diagnostic(

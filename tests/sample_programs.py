@@ -78,6 +78,10 @@ def in_place_on_an_argument(counts: Array, x: Array) -> None:
     counts += (x * x).astype(np.int64)
 
 
+def accumulated_product(total: Array, x: Array, y: Array) -> None:
+    total += x * y
+
+
 def view_result(x: Array) -> tuple[Any, Any]:
     doubled = x + x
     return doubled, doubled.T
@@ -191,6 +195,7 @@ PROGRAMS: dict[str, Program] = {
         Program(hoisted_row_value, (_array("f8", 3, 1), _array("f8", 1, 5))),
         Program(in_place_on_a_local, (_array("f8", 5),)),
         Program(in_place_on_an_argument, (_array("i8", 5), _array("f8", 5))),
+        Program(accumulated_product, (_array("f8", 5), _array("f8", 5), _array("f8", 5))),
         Program(view_result, (_array("i8", 3, 5),)),
         Program(casts, (_array("f8", 5),)),
         Program(unused_report, (_array("f8", 5),)),

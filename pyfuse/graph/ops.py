@@ -67,6 +67,8 @@ class Operation:
         python_operator: name of the ``ast`` operator class that means this operation.
         folds: by dtype kind, how a reduction by this operation may go; a kind that is missing stays with NumPy.
         may_raise_flags: whether NumPy can report a floating-point error from it.
+        shows_errors: whether, of real floats, a result is Inf or NaN where an operand is, and wherever NumPy can report
+            anything but underflow: so finite results say that nothing else was met.
         exactness: what the result promises.
         cost: of one element.
         is_float32_in_bfloat16: whether the loop of ml_dtypes for bfloat16 is NumPy's for float32, rounded.
@@ -81,6 +83,7 @@ class Operation:
     python_operator: str | None = None
     folds: Mapping[str, Fold] = field(default_factory=lambda: MappingProxyType({}))
     may_raise_flags: bool = True
+    shows_errors: bool = False
     exactness: Exactness = Exactness.BITS
     cost: Cost = Cost.SIMPLE
     is_float32_in_bfloat16: bool = True
@@ -205,18 +208,21 @@ _ALL: tuple[Operation, ...] = (
         c_text=_texts(iu=_wrapping % "+", f="{0} + {1}"),
         python_operator="Add",
         folds=_folds(iu=_ANY, fc=Fold.PAIRWISE),
+        shows_errors=True,
     ),
     _ufunc(
         "subtract",
         c_text=_texts(iu=_wrapping % "-", f="{0} - {1}"),
         python_operator="Sub",
         folds=_folds(iufc=Fold.IN_ORDER),
+        shows_errors=True,
     ),
     _ufunc(
         "multiply",
         c_text=_texts(iu=_wrapping % "*", f="{0} * {1}"),
         python_operator="Mult",
         folds=_folds(iu=_ANY, f=Fold.IN_ORDER),
+        shows_errors=True,
     ),
     _ufunc(
         "divide",
@@ -231,16 +237,16 @@ _ALL: tuple[Operation, ...] = (
     _ufunc("divmod", cost=Cost.FUNCTION),
     _ufunc("power", python_operator="Pow", exactness=Exactness.ULP, cost=Cost.LIBRARY_CALL),
     _ufunc("float_power", exactness=Exactness.ULP, cost=Cost.LIBRARY_CALL),
-    _quiet("negative", c_text=_texts(iu="({T})-{0}", f="-{0}"), python_operator="USub"),
-    _quiet("positive", c_text=_texts(iuf="{0}"), python_operator="UAdd"),
-    _ufunc("absolute"),
-    _quiet("fabs"),
-    _ufunc("square", c_text=_texts(iu="({T})({0} * {0})", f="{0} * {0}")),
+    _quiet("negative", c_text=_texts(iu="({T})-{0}", f="-{0}"), python_operator="USub", shows_errors=True),
+    _quiet("positive", c_text=_texts(iuf="{0}"), python_operator="UAdd", shows_errors=True),
+    _ufunc("absolute", shows_errors=True),
+    _quiet("fabs", shows_errors=True),
+    _ufunc("square", c_text=_texts(iu="({T})({0} * {0})", f="{0} * {0}"), shows_errors=True),
     _ufunc("reciprocal", c_text=_texts(f="1 / {0}"), cost=Cost.DIVISION),
-    _ufunc("sqrt", c_text=_texts(f="__builtin_sqrt{f}({0})"), cost=Cost.DIVISION),
+    _ufunc("sqrt", c_text=_texts(f="__builtin_sqrt{f}({0})"), cost=Cost.DIVISION, shows_errors=True),
     _ufunc("cbrt", exactness=Exactness.ULP, cost=Cost.FUNCTION),
     _ufunc("sign", is_float32_in_bfloat16=False),  # of -0.0 it is -0.0 there
-    _quiet("conjugate", c_text=_texts(biuf="{0}")),
+    _quiet("conjugate", c_text=_texts(biuf="{0}"), shows_errors=True),
     _ufunc("gcd", cost=Cost.LIBRARY_CALL),
     _ufunc("lcm", cost=Cost.LIBRARY_CALL),
     _ufunc("heaviside"),
@@ -312,7 +318,7 @@ _ALL: tuple[Operation, ...] = (
     _quiet("fmax", folds=_folds(biuf=_ANY, c=Fold.IN_ORDER)),
     _quiet("fmin", folds=_folds(biuf=_ANY, c=Fold.IN_ORDER)),
     # not ufuncs, or ufuncs that NumPy keeps private
-    Operation(name="cast", callable=None, operand_count=1),
+    Operation(name="cast", callable=None, operand_count=1, shows_errors=True),
     Operation(name="select", callable=np.where, operand_count=3, may_raise_flags=False),
     Operation(
         name="clip_arrays",  # np.clip where a bound is an array: NumPy's loop then takes the bound of two equal numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -71,7 +72,7 @@ LAYOUTS: dict[str, tuple[np.ndarray, np.ndarray]] = {
     "every second": (np.arange(24.0)[::2], A),
     "backwards": (np.arange(12.0)[::-1], A),
     "another dtype": (A.astype("f4"), A),
-    "as much as there is room for": (np.arange(511.0), np.arange(511.0)),
+    "as much as is not stored in place": (np.arange(383.0), np.arange(383.0)),
 }
 
 
@@ -123,3 +124,24 @@ def test_a_small_store_into_what_is_read_only_is_numpys_error() -> None:
     with pytest.raises(ValueError, match="read-only"):
         fused(target, np.ones(4))
     assert_same(target, np.full(4, 2.0))
+
+
+def test_a_filter_that_is_exchanged_is_seen() -> None:
+    """What is stored in place is so only where no report may raise; filters that were looked at are remembered."""
+    fused, ones = pyfuse.fuse(accumulate), np.ones(5000)
+    large = np.where(np.arange(5000) == 2000, 1e200, 1.0)
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            fused(ones.copy(), ones)
+        assert answered(fused) == 2
+        filters: list[Any] = warnings.filters  # type: ignore[assignment]
+        filters[0] = ("error", *filters[0][1:])
+        target = ones.copy()
+        with pytest.raises(RuntimeWarning, match="overflow"):
+            fused(target, large)
+        assert_same(target, ones)
+        filters[0] = ("ignore", *filters[0][1:])
+        fused(target, large)
+        assert np.isinf(target[2000]) and target[4000] == 2.0

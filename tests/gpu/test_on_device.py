@@ -18,7 +18,7 @@ from tests.gpu.conftest import Library
 from tests.sample_programs import BY_INDICES, PROGRAMS
 
 WITH_A_NUMBER = ("loop_with_index_and_time",)  # among its results: Python would have to wait for it
-WITH_STORES = ("in_place_on_an_argument",)  # they have tests of their own
+WITH_STORES = ("in_place_on_an_argument", "accumulated_product")  # they have tests of their own
 MAPS = [
     name
     for name in PROGRAMS

@@ -328,6 +328,7 @@ def check(seed: int, tally: Tally, report: Callable[[str], None] = print) -> Non
         patch.object(stores, "OPERATIONS_A_STORE", 3 * (seed % 2)),
         patch.object(direct_stores, "LEAST_BYTES", least),
         patch.object(in_place, "LEAST_BYTES", least),
+        patch.object(in_place, "LEAST_KEPT_BYTES", least),
     ):
         check_program(seed, text, makers, tally, report)
 

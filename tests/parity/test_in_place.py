@@ -21,6 +21,7 @@ COUNT = 5000  # several tiles, the last one not whole
 @pytest.fixture(autouse=True)
 def every_store_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_place, "LEAST_BYTES", 0)
+    monkeypatch.setattr(in_place, "LEAST_KEPT_BYTES", 0)
 
 
 def accumulate(a, b, c):

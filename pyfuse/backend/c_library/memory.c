@@ -134,3 +134,30 @@ static inline void pf_put(void *to, const void *from, pf_i8 bytes)
         __builtin_memcpy(to, from, (unsigned long)bytes);
     }
 }
+
+// Whether none of a tile's results is Inf or NaN: of operations that show errors none has met one then, but underflow
+// (graph/ops.py). Tiles of 256 bytes of a += b * c, 1,000 doubles: 0.14 us, for 0.27 by the flags, which are waited for.
+// By sums, which all processors have in vectors: without AVX 36 us, by the maximum 72, of 100,000 doubles.
+//@ for T in f4 f8
+static inline int pf_are_finite_$T(const pf_$T *kept, pf_i8 count)
+{
+    const pf_$U one = (pf_$U)1 << ($BITS == 32 ? 23 : 52), exponent = (pf_$U)-1 / 2 / one * one;
+    pf_$U any = 0;
+    for (pf_i8 place = 0; place < count; ++place) {
+        pf_$U bits;
+        __builtin_memcpy(&bits, kept + place, sizeof bits);
+        any |= (bits & exponent) + one; // the exponent all ones and one carry into the sign
+    }
+    return (pf_$S)any >= 0;
+}
+//@ end
+
+// Write results that are in registers, if this reads them in the vectors in which they were computed: by a loop over
+// elements, which gcc makes a memcpy, they go through memory. 25 us for 26 of a += b * c with 100,000 doubles.
+static inline void pf_put_kept(void *to, const void *kept, pf_i8 bytes)
+{
+    typedef long long pf_any_vector __attribute__((vector_size(__BIGGEST_ALIGNMENT__), aligned(1), may_alias));
+#pragma GCC unroll 32
+    for (pf_i8 place = 0; place < bytes; place += __BIGGEST_ALIGNMENT__)
+        *(pf_any_vector *)((char *)to + place) = *(const pf_any_vector *)((const char *)kept + place);
+}

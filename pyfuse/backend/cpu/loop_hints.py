@@ -39,8 +39,12 @@ def hints(plan: LoopPlan) -> list[str]:
 
 def unrolled(nest: Nest) -> list[str]:
     """Before the innermost loop of a nest."""
-    is_short = weight_of(nest) <= LONGEST_UNROLLED and not any(load.gathered for load in nest.loads)
-    return [f"#pragma GCC unroll {TURNS}"] if is_short else []
+    return [f"#pragma GCC unroll {TURNS}"] if is_short(nest) else []
+
+
+def is_short(nest: Nest) -> bool:
+    """Whether the body of a nest is worth unrolling."""
+    return weight_of(nest) <= LONGEST_UNROLLED and not any(load.gathered for load in nest.loads)
 
 
 def reads_more_than_it_computes(plan: LoopPlan) -> bool:

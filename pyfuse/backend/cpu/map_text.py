@@ -14,6 +14,7 @@ from pyfuse.backend.c_library.library import functions
 from pyfuse.backend.cpu import held_places
 from pyfuse.backend.cpu.ahead_text import AheadText
 from pyfuse.backend.cpu.inverse_text import InverseText
+from pyfuse.backend.cpu.kept_tiles import KeptTiles, can_keep
 from pyfuse.backend.cpu.loop_hints import unrolled
 from pyfuse.backend.cpu.nest_text import nest_text
 from pyfuse.backend.cpu.piece_text import CutBody, cut_body
@@ -112,6 +113,7 @@ class _Tiles:
     def __init__(self, nest: Nest, layout: NestLayout, steps: StepText, cut: CutBody | None) -> None:
         self._steps = steps
         self._cut = cut
+        self._in_registers: KeptTiles | None = None
         self._head = ["#pragma GCC ivdep", *unrolled(nest)]
         self._length = _TILE if cut is None else cut.length
         self._stored = range(len(nest.stores)) if can_stream(nest, layout) else range(0)
@@ -151,7 +153,9 @@ class _Tiles:
             in_tile = [*self._head, *block("for (pf_i8 i = begin; i < end; ++i)", body)]
         else:
             in_tile = self._cut.lines
-        return block(f"for (pf_i8 begin = {first}, end; begin < {last}; begin = end)", self._tile(in_tile, last))
+        kept = [] if self._in_registers is None else self._in_registers.loop(body, last)
+        lines = [*kept, *self._tile(in_tile, last)]
+        return block(f"for (pf_i8 begin = {first}, end; begin < {last}; begin = end)", lines)
 
     def _tile(self, lines: Sequence[str], last: str) -> list[str]:
         """From ``begin`` to before ``end``."""
@@ -182,10 +186,14 @@ class _Tiles:
 
     def end(self) -> list[str]:
         """After the last row."""
-        return ["if (in_tiles) pf_stream_ends();"] if self._is_streamed else []
+        return [f"if ({self._is_streaming()}) pf_stream_ends();"] if self._is_streamed else []
 
     def _type(self, place: int) -> str:
         return self._steps.element_type(place)
+
+    def _is_streaming(self) -> str:
+        """Whether results of the call are written past the caches, as C text."""
+        return "in_tiles"
 
     def _write(self, place: int) -> str:
         return f"pf_stream(r{place} + begin, tile{place}, (end - begin) * (pf_i8)sizeof({self._type(place)}));"
@@ -201,16 +209,22 @@ class _OverwritingTiles(_Tiles):
         self, nest: Nest, layout: NestLayout, steps: StepText, cut: CutBody | None, record: int, careful: str | None
     ) -> None:
         super().__init__(nest, layout, steps, cut)
-        self._record = record
         self._careful = careful
         self._longest = min(self._length, _SHORT_TILE_BYTES // max(store.dtype.itemsize for store in nest.stores))
+        self._address = f"(pf_i8 *)(void *)operands[{record}]"
         steps.calls.update(("pf_is_in_tile", "pf_leaves", "pf_put"))
+        if can_keep(nest):
+            self._in_registers = KeptTiles(nest, steps, self._address)
 
     def _tile_length(self) -> str:
         return f"if_clear ? {self._longest} : {self._length}"
 
     def declarations(self) -> list[str]:
-        return [f"const int if_clear = geometry[{self._flag}] == {Writes.IF_CLEAR:d};", *super().declarations()]
+        kept = [] if self._in_registers is None else self._in_registers.declarations()
+        return [f"const int if_clear = geometry[{self._flag}] == {Writes.IF_CLEAR:d};", *kept, *super().declarations()]
+
+    def _is_streaming(self) -> str:
+        return "in_tiles && !if_clear"
 
     def _writes(self) -> list[str]:
         lines = [f"pf_is_in_tile(tile{place});" for place in self._stored]
@@ -218,8 +232,7 @@ class _OverwritingTiles(_Tiles):
             rest = ARGUMENTS.replace("inner_begin", "begin")
             again = f"return (status & ~(unsigned)PF_CAREFUL) | {self._careful}({rest});"
             lines.append(f"if (!careful && status & PF_CAREFUL) {again}")
-        record = f"(pf_i8 *)(void *)operands[{self._record}]"
-        lines.append(f"if (pf_leaves({record}, status, begin, inner_end)) return status;")
+        lines.append(f"if (pf_leaves({self._address}, status, begin, inner_end)) return status;")
         for place in self._stored:
             size = f"(end - begin) * (pf_i8)sizeof({self._type(place)})"
             lines.append(f"pf_put(r{place} + begin, tile{place}, {size});")

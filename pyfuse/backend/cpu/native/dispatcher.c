@@ -41,7 +41,7 @@ enum { ORIGINAL_CALLS = 32, STEADY_CALLS = 512 };
 /* Temporaries up to this size together lie on the stack: partial results of reductions do. */
 enum { STACK_BYTES = 1024, CACHE_LINE = 64 };
 /* Results that are numbers, or are copied into an argument, lie on the stack where they are no more than this: an array
-   made and thrown away costs 70 ns of a call of 250. What is larger is stored in place: in_place.py, LEAST_BYTES. */
+   made and thrown away costs 70 ns of a call of 250. What is larger is stored in place, and some from 3 KiB on: in_place.py. */
 enum { SCRATCH_BYTES = 8192 };
 
 /* As in runtime.c. */
@@ -164,10 +164,15 @@ static struct {
 static PyObject *name_call, *name_report, *name_refuse, *name_num_threads, *name_disable, *name_verify,
     *name_pool_limit, *name_filters, *name_error, *name_default, *name_ignore;
 
+/* Python starts with five filters, NumPy adds four. */
+enum { MOST_FILTERS = 24 };
+
 /* What np.errstate says of reports, remembered for the object that holds it. */
 static struct {
     PyObject *variable, *read, *filters, *seen;
     long bits; /* those that are reported; negative where a report may raise */
+    PyObject *harmless[MOST_FILTERS]; /* the warning filters that were looked at, none of which makes an error */
+    Py_ssize_t harmless_count;
 } known_modes;
 
 static size_t pool_limit; /* of the settings that were looked at last */
@@ -682,19 +687,36 @@ static int make_temporaries(const KnownLaunch *known, char *stack, char **output
     return 0;
 }
 
+static void remember_harmless(PyObject **filters, Py_ssize_t count)
+{
+    PyObject *before[MOST_FILTERS];
+    const Py_ssize_t known = known_modes.harmless_count;
+    if (count > MOST_FILTERS) return;
+    memcpy(before, known_modes.harmless, sizeof before);
+    for (Py_ssize_t number = 0; number < count; number++) known_modes.harmless[number] = Py_NewRef(filters[number]);
+    known_modes.harmless_count = count;
+    for (Py_ssize_t number = 0; number < known; number++) Py_DECREF(before[number]); /* may run Python code */
+}
+
 /* Whether a warning may become an error: then Python looks closer. */
 static int has_error_filter(void)
 {
     PyObject *filters = PyDict_GetItemWithError(known_modes.filters, name_filters);
     if (filters == NULL) PyErr_Clear();
     if (filters == NULL || !PyList_CheckExact(filters)) return 1;
-    for (Py_ssize_t number = 0; number < PyList_GET_SIZE(filters); number++) {
+    const Py_ssize_t count = PyList_GET_SIZE(filters);
+    PyObject **items = ((PyListObject *)(void *)filters)->ob_item;
+    if (count > 0 && count == known_modes.harmless_count
+        && memcmp(items, known_modes.harmless, (size_t)count * sizeof *items) == 0)
+        return 0; /* tuples do not change: 3 ns for 23 */
+    for (Py_ssize_t number = 0; number < count; number++) {
         PyObject *filter = PyList_GET_ITEM(filters, number);
         if (!PyTuple_CheckExact(filter) || PyTuple_GET_SIZE(filter) < 1) return 1;
         PyObject *action = PyTuple_GET_ITEM(filter, 0);
         if (action == name_error || !PyUnicode_Check(action)) return 1;
         if (action != name_default && action != name_ignore && PyUnicode_Compare(action, name_error) == 0) return 1;
     }
+    remember_harmless(items, count);
     return 0;
 }
 

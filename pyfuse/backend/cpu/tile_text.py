@@ -119,7 +119,8 @@ class TileText:
 
     def _goes_by_leaves(self, phase: int) -> bool:
         """Whether a pass adds its values as it computes them: see ``leaf_text``."""
-        steps = self._steps.cone(self._values.sinks(phase), self._values.ready(phase))
+        cone = self._steps.cone(self._values.sinks(phase), self._values.ready(phase))
+        steps = [position for position in cone if position in self._values.moves]
         if self._layout.row_rank > 1 or not may_be_leaves(self._nest, self._folds_of(phase), steps):
             return False
         places = self._values.read_along_row(phase)

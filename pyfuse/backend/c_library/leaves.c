@@ -1,8 +1,9 @@
-// The sums of eight leaves of NumPy's pairwise tree that are halves of halves of halves of one stretch, for kernels that
-// add as they compute (``cpu/leaf_text.py``). See ``reductions.c`` for the tree.
+// The sums of eight leaves of NumPy's pairwise tree that are the halves' halves' halves of one stretch, for kernels
+// that add as they compute (``cpu/leaf_text.py``). See ``reductions.c`` for the tree.
 
-/* Which of the eight leaves of a stretch have one eight of numbers more than the others, as bits, the first leaf's lowest: each half
-   is cut at a whole eight, rounded down, so that the second may have one more. rest: how many eights are left over. */
+/* Which of the eight leaves of a stretch have one eight of numbers more than the others, as bits, the first leaf's
+   lowest: each half is cut at a whole eight, rounded down, so that the second may have one more. rest: how many eights
+   are left over. */
 static inline unsigned pf_longer_leaves(pf_i8 rest)
 {
     return 0xfeeeeaaaa8888000ULL >> (rest * 8) & 0xff;

@@ -34,7 +34,7 @@ from pyfuse.graph.loop_plan import EPILOGUE, ReducedStep, ReductionNest
 from pyfuse.graph.ops import Fold
 
 MOST_ROWS = 16  # that go through a pass together
-BYTES_TOGETHER = 1 << 16  # of their operands and results: they are to stay in the second-level cache
+BYTES_TOGETHER = 1 << 15  # of their operands and results: they are to stay in the first-level cache
 
 NestText = tuple[str, set[str]]
 _UNSPLIT = ("(void)inner_begin; (void)inner_end;",)  # a row is not split
@@ -274,7 +274,8 @@ class RowText:
         ]
         merge = ["--depth;", *[self._joined(fold) for fold in trees]]
         loop = [
-            f"while (size > {length}) {{ {halve} rest[depth] = size - half; is_right[depth++] = 0; size = half; }}",
+            f"while ({self._tiles.goes_on(phase)}) "
+            f"{{ {halve} rest[depth] = size - half; is_right[depth++] = 0; size = half; }}",
             "const pf_i8 count = size;",
             *tile,
             "start += size;",

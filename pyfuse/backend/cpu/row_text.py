@@ -274,8 +274,7 @@ class RowText:
         ]
         merge = ["--depth;", *[self._joined(fold) for fold in trees]]
         loop = [
-            f"while ({self._tiles.goes_on(phase)}) "
-            f"{{ {halve} rest[depth] = size - half; is_right[depth++] = 0; size = half; }}",
+            f"while (size > {length}) {{ {halve} rest[depth] = size - half; is_right[depth++] = 0; size = half; }}",
             "const pf_i8 count = size;",
             *tile,
             "start += size;",

@@ -13,7 +13,7 @@ from pyfuse.backend.c_text import c_type
 from pyfuse.backend.cpu.fold_text import BOOL, FoldText
 from pyfuse.backend.cpu.geometry_text import GeometryText
 from pyfuse.backend.cpu.inverse_text import InverseText
-from pyfuse.backend.cpu.leaf_text import LEAF, LeafText, may_be_leaves
+from pyfuse.backend.cpu.leaf_text import LEAF, may_be_leaves, write_leaf
 from pyfuse.backend.cpu.row_values import RowValues
 from pyfuse.backend.cpu.step_text import StepText, block, buffer_length, indented
 from pyfuse.graph.loop_plan import GatherStep, LoadStep, ReductionNest, operands_of_step
@@ -56,13 +56,6 @@ class TileText:
     def length(self, phase: int) -> int:
         """Elements of a tile of a pass."""
         return LEAF if phase in self._leaf_phases else self._buffer_length()
-
-    def goes_on(self, phase: int) -> str:
-        """Whether a stretch is halved, where sums are NumPy's trees."""
-        if phase not in self._leaf_phases:
-            return f"size > {self.length(phase)}"
-        self._steps.calls.add("pf_is_eight_leaves")
-        return f"size > {LEAF} && (careful || !pf_is_eight_leaves(size))"
 
     def looked_after(self, body: Sequence[str]) -> list[str]:
         """The lines of the nest up to its end, with looks at the processor's flags where they are needed."""
@@ -137,7 +130,7 @@ class TileText:
         folds = self._folds_of(phase)
         body = self._body(phase, [fold.accumulation.step for fold in folds])
         element = [*body.moving, *self._stored(phase)]
-        return self._segments(body.places, [*body.still, *LeafText(self._steps, folds, element).lines()])
+        return self._segments(body.places, [*body.still, *write_leaf(self._steps, folds, element)])
 
     def _stored(self, phase: int) -> list[str]:
         """What a pass stores, in the loop over elements."""

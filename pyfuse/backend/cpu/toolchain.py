@@ -43,14 +43,21 @@ BASE_FLAGS = (
 # of haversine took 15.7 us for 10.2, and softmax of rows of 31 2.9 us for 2.2 (1,000 elements, one thread).
 # no-tree-slp-vectorize: gcc 12.2 vectorises (double)(float)x of two neighbours in straight-line code, and drops both
 # casts: complex128 rounded to complex64 kept its digits. Loops are vectorised all the same.
-# no-unswitch-loops: gcc writes a loop once for each side of a condition that does not change in it, and ours are written
+# no-unswitch-loops: gcc writes a loop once for each side of a condition that does not change in it; ours are written
 # so where it pays. Sums of columns build in 101 ms for 117, the median kernel in 95 for 108; none of 76 cases of 1,000
 # and 100,000 elements is slower, distances of 1,000 float32 take 1.3 us for 1.66.
 # -pipe: the assembler runs while the compiler does. 2 to 4 ms.
 # -nostdlib: linking takes 8 ms, not 22. What kernels need of the C library, memcpy and malloc, every process has; a
 # text with headers (the runtime) names functions of which there are several versions, and is linked with it.
 WITHOUT_C_LIBRARY = "-nostdlib"
-OPTIONAL_FLAGS = ("-march=native", "-fno-unswitch-loops", "-Wl,-z,nodelete", "-fno-tree-slp-vectorize", "-pipe", WITHOUT_C_LIBRARY)
+OPTIONAL_FLAGS = (
+    "-march=native",
+    "-fno-unswitch-loops",
+    "-Wl,-z,nodelete",
+    "-fno-tree-slp-vectorize",
+    "-pipe",
+    WITHOUT_C_LIBRARY,
+)
 LIBRARIES = ("-lm",)
 COMPILERS_LIBRARY = "-lgcc"  # which the C library brings along otherwise
 

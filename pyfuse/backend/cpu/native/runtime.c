@@ -157,6 +157,9 @@ static int split_up(const pf_nest_call *nest, long long threads, pf_split *split
         split->columns_per_chunk = nest->inner;
     } else {
         split->rows_per_chunk = 1;
+        /* Each element behind a cell lies in another row of memory: long pieces of rows are fetched well. Columns of 3162 x
+           3162 float32 are summed in 0.75 to 0.9 ms by a piece for each of two threads, 1.2 by two or four for each. */
+        if (nest->depth > 1) chunk = at_least(chunk, nest->inner / threads);
         split->columns_per_chunk = divide_up(divide_up(nest->inner, nest->inner / chunk), INNER_GRAIN) * INNER_GRAIN;
     }
     split->chunks_across = divide_up(nest->inner, split->columns_per_chunk);

@@ -60,19 +60,22 @@ enum { INNER_GRAIN = 64 };      /* elements: chunks in one row meet between cach
 enum { WORKER_STACK_BYTES = 2 << 20 };
 enum { SMALLEST_CHUNK = 2048 }; /* elements: the guard where element_cost is guessed too high */
 
-/* Handing work to a spinning thread costs 0.5 us, and 2 threads pay from about 10 us of work that is estimated for data
+/* Handing work to a spinning thread costs 0.5 us, and 2 threads pay from about 8 us of work that is estimated for data
    beyond the second-level cache, and is half as long in it: a*b+c of 30,000 float64 takes 5.5 us for 10.2, of 100,000
    17.7 for 33.2. To a sleeping one it costs 10 to 20 us of the caller's time, and the help comes 30 to 60 us late: a*b+c
    of 100,000 elements took 97 us on two threads and 72 on one, on two cores that NumPy had used in between;
    Mandelbrot's set of 10,000 points, estimated at 97 us, 84 and 112. So work in between wakes threads only for what
    comes after it, when it has come several times in a row. */
-static const long long SERIAL_BELOW_PICOSECONDS = 10000000;
+static const long long SERIAL_BELOW_PICOSECONDS = 8000000;
 static const long long SERIAL_BELOW_WHEN_ASLEEP_PICOSECONDS = 80000000;
 static const long long SMALLEST_CHUNK_PICOSECONDS = 4000000; /* taking a chunk costs up to 0.2 us under contention */
 /* Threads that are woken and do not come (the system has put them on the caller's core) are woken after twice as many. */
 enum { CALLS_IN_A_ROW = 4, MOST_CALLS_IN_A_ROW = 64 };
 static const long long ROW_NANOSECONDS = 150000; /* from end to end of such work: 80 and a thread's patience */
 static const long long SPIN_NANOSECONDS = 50000; /* about what waking a sleeping thread takes: longer cannot win */
+/* A worker that came too late for a job watches until that is over. If it slept meanwhile, it would be too late for the
+   next one too, and so on: sums of 1000 columns, two chunks, took 120 us in some runs and 57 in others. */
+enum { MOST_TURNS = 10 };
 
 /* ---- Floating-point environment of one thread ---- */
 
@@ -356,15 +359,24 @@ static void *worker_main(void *may_spin)
     pthread_setname_np(pthread_self(), "pyfuse");
 #endif
     long long spin_until = now_nanoseconds() + SPIN_NANOSECONDS;
+    int turns = 0; /* of patience with a job of which no chunk is left */
     for (;;) {
         unsigned seen = __atomic_load_n(&pool.signal, __ATOMIC_SEQ_CST); /* before looking for a seat: misses no job */
         const int is_aside = !stands_in_callers_way() || step_aside();
         if (take_seat()) {
             work_while_seated();
             spin_until = now_nanoseconds() + SPIN_NANOSECONDS;
+            turns = 0;
             continue;
         }
-        if (may_spin && is_aside && spin_while_equal(&pool.signal, seen, spin_until)) continue;
+        if (may_spin && is_aside) {
+            if (spin_while_equal(&pool.signal, seen, spin_until)) continue;
+            if (__atomic_load_n(&pool.busy, __ATOMIC_RELAXED) && ++turns < MOST_TURNS) {
+                spin_until = now_nanoseconds() + SPIN_NANOSECONDS;
+                continue;
+            }
+        }
+        turns = 0;
         __atomic_fetch_add(&pool.sleeping, 1, __ATOMIC_SEQ_CST);
         sleep_while_equal(&pool.signal, seen);
         __atomic_fetch_sub(&pool.sleeping, 1, __ATOMIC_SEQ_CST);

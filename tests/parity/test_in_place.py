@@ -13,15 +13,9 @@ from pyfuse import in_place
 from pyfuse.launch import InPlaceStores
 from tests.parity.outcome import check_stores, own_stores_are
 
-pytestmark = pytest.mark.usefixtures("c_compiler")
+pytestmark = pytest.mark.usefixtures("c_compiler", "every_store_is_worth_it")
 
 COUNT = 5000  # several tiles, the last one not whole
-
-
-@pytest.fixture(autouse=True)
-def every_store_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_place, "LEAST_BYTES", 0)
-    monkeypatch.setattr(in_place, "LEAST_KEPT_BYTES", 0)
 
 
 def accumulate(a, b, c):

@@ -9,24 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyfuse import in_place
 from pyfuse.launch import InPlaceStores
 from tests.parity.outcome import check_stores, own_stores_are
 from tests.parity.text import function_from
 
-pytestmark = pytest.mark.usefixtures("c_compiler")
+pytestmark = pytest.mark.usefixtures("c_compiler", "every_store_is_worth_it")
 
 COUNT = 1000
 KEPT = "kept0["  # in the text of a kernel that has such tiles
 
 # As NumPy begins: where underflow is reported too, tiles go by memory.
 USUAL = {"all": "warn", "under": "ignore"}
-
-
-@pytest.fixture(autouse=True)
-def every_store_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_place, "LEAST_BYTES", 0)
-    monkeypatch.setattr(in_place, "LEAST_KEPT_BYTES", 0)
 
 
 def accumulate(a, b, c):

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 GATHER_COST = 500  # picoseconds of a read at a computed place, mostly from cache: 0.4 to 2 ns
 ASSUMED_TURNS = 30  # of a loop in a nest, whose number only the call knows: for the choice of threads
-IN_REGISTERS = (
-    3  # times as fast as ``PICOSECONDS`` says, in a loop of the nest: 20 complex iterations are estimated well
-)
+# Times as fast as ``PICOSECONDS`` says, in a loop of the nest: 20 complex iterations are estimated well.
+IN_REGISTERS = 3
 # Of an operation on eight bytes, in vectors; half of it on four and less. Measured on Zen 4 in kernels of 100,000
 # elements, one thread: 22 and 10 in sea water, 305 and 102 of a division, 1,000 and 400 of tanh and exp.
 PICOSECONDS = {Cost.SIMPLE: 30, Cost.DIVISION: 300, Cost.FUNCTION: 1000}

@@ -226,16 +226,6 @@ static __attribute__((noinline)) void pf_turn_c16(char *to, pf_i8 width, const c
             __builtin_memcpy(to + row * width + column * 16, from + column * step + row * 16, 16);
 }
 
-// Rows of a tile are short: the processor's own prefetching does not begin before they end. So a row of the tile after
-// the next is asked for while this one's is computed, into the second-level cache. 3162 x 3162 elements, added to turned
-// ones and written past the caches, on one thread and on two: float32 6.5 and 4.0 ms, float64 12.0 and 7.1; of the next
-// tile and into the first level 7.3 and 4.6, 16.0 and 8.8; of the next tile into the second level 11.8 and 6.7, 17.8 and
-// 9.7. Asking for the next columns as well: 7.0 and 3.5, 12.2 and 6.7, but half as fast where results lie badly.
-static inline void pf_fetch_row(const char *from, pf_i8 bytes)
-{
-    for (pf_i8 place = 0; place < bytes; place += 64) __builtin_prefetch(from + place, 0, 2);
-}
-
 static inline void pf_fetch_result(const char *from, pf_i8 bytes)
 {
     for (pf_i8 place = 0; place < bytes; place += 64) __builtin_prefetch(from + place, 1, 2);

@@ -27,8 +27,8 @@ class AheadText:
         lines = []
         for group in self._groups:
             rows = ", ".join(f"p{position}" for position in group)
-            lines.append(f"const char *const ahead{group[0]} = in_tiles ? pf_last_of_rows({self._array(rows)}, ")
-            lines[-1] += f"{len(group)}) : 0;"
+            last = f"pf_last_of_rows((const void *const[]){{{rows}}}, {len(group)})"
+            lines.append(f"const char *const ahead{group[0]} = in_tiles ? {last} : 0;")
         return lines
 
     def fetches(self) -> list[str]:
@@ -39,10 +39,6 @@ class AheadText:
             name = f"ahead{group[0]}"
             lines.append(f"if ({name} != 0) pf_fetch_ahead({name} + begin * {size}, (end - begin) * {size});")
         return lines
-
-    @staticmethod
-    def _array(rows: str) -> str:
-        return f"(const void *const[]){{{rows}}}"
 
 
 def _groups(steps: StepText) -> list[Sequence[int]]:

@@ -127,7 +127,7 @@ static void adopt_float_environment(const pf_float_environment *environment) { f
 
 /* ---- How a nest is split ---- */
 
-enum { TAKEN_BITS = 32, MOST_CHUNKS = 1 << 30 };
+enum { TAKEN_BITS = 32, MOST_CHUNKS = 1 << 30 }; /* counts of chunks are halves of one word: see run_chunks */
 
 /* Chunk number c covers rows_per_chunk rows from (c / chunks_across) * rows_per_chunk on, and of each row
    columns_per_chunk elements from (c % chunks_across) * columns_per_chunk on. */
@@ -450,14 +450,20 @@ static int take_pool(void)
 
 static void give_pool_back(void) { __atomic_store_n(&pool.busy, 0, __ATOMIC_RELEASE); }
 
-static void offer_seats(int seats)
+/* Called by the owner. */
+static void signal_workers(int wanted)
 {
     __atomic_store_n(&pool.callers_cpu, current_cpu(), __ATOMIC_RELAXED);
-    __atomic_store_n(&pool.state, (unsigned)seats * SEAT, __ATOMIC_RELEASE);
     __atomic_fetch_add(&pool.signal, 1, __ATOMIC_SEQ_CST);
     /* A worker counted as awake sees the new signal before it falls asleep: wake only as many as are missing. */
     int awake = pool.started - (int)__atomic_load_n(&pool.sleeping, __ATOMIC_SEQ_CST);
-    if (awake < seats) wake_sleepers(&pool.signal, seats - (int)at_least(0, awake));
+    if (awake < wanted) wake_sleepers(&pool.signal, wanted - (int)at_least(0, awake));
+}
+
+static void offer_seats(int seats)
+{
+    __atomic_store_n(&pool.state, (unsigned)seats * SEAT, __ATOMIC_RELEASE);
+    signal_workers(seats);
 }
 
 static void wait_until_nobody_sits(void)
@@ -510,10 +516,7 @@ static void wake_for_the_next(const pf_nest_call *nest, long long threads)
     if (count < wanted || !split_up(nest, threads, &split) || !take_pool()) return;
     __atomic_store_n(&row.count, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&row.wanted, (int)at_most(MOST_CALLS_IN_A_ROW, 2 * wanted), __ATOMIC_RELAXED);
-    const int workers = start_workers((int)at_most(threads, split.chunk_count) - 1);
-    __atomic_store_n(&pool.callers_cpu, current_cpu(), __ATOMIC_RELAXED);
-    __atomic_fetch_add(&pool.signal, 1, __ATOMIC_SEQ_CST);
-    if (workers > 0) wake_sleepers(&pool.signal, workers);
+    signal_workers(start_workers((int)at_most(threads, split.chunk_count) - 1));
     give_pool_back();
 }
 
